@@ -1,0 +1,95 @@
+//! One `agents/<name>.md`: what an agent is, when it starts, what it may use and write.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::domain::budget::Limits;
+use crate::domain::name::{EffectKind, Name, Role, SandboxKind, Thinking, ToolKind};
+
+/// A parsed and checked agent file.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// The file's name without `.md`.
+    pub name: Name,
+    /// For people and rosters.
+    pub description: String,
+    /// `provider/model`; the operator's default when absent.
+    pub model: Option<String>,
+    /// `medium` when absent.
+    pub thinking: Thinking,
+    /// What starts it.
+    pub triggers: Vec<Trigger>,
+    /// Weakest role that may start it, where a trigger does not say.
+    pub who: Who,
+    /// Where its commands run.
+    pub sandbox: SandboxSpec,
+    /// Its built-in tools; all of the sandbox's when the head does not say.
+    pub tools: Vec<ToolKind>,
+    /// What it may propose.
+    pub effects: Vec<EffectRule>,
+    /// Skills it may activate, by name.
+    pub skills: Vec<Name>,
+    /// What a run may use.
+    pub limits: Limits,
+    /// JSON Schema of the value a run must finish with.
+    pub result: Option<Arc<RawValue>>,
+    /// The body: a template with `{{ event.… }}` paths.
+    pub instructions: String,
+    /// SHA-256 of the file, lower-case hex.
+    pub digest: String,
+}
+
+/// Who may start an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody; must be written out, and narrows the run.
+    Anyone,
+    /// People with at least this role.
+    AtLeast(Role),
+}
+
+/// One event that starts an agent. All conditions hold together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// Which dialect.
+    pub forge: crate::domain::event::Forge,
+    /// Which events.
+    pub kind: crate::domain::event::EventKind,
+    /// The forge's words; empty means every action.
+    pub types: Vec<String>,
+    /// At least one of these labels is on the thread, or was just put on; empty means any.
+    pub labels: Vec<String>,
+    /// The text is a `/hob …` command.
+    pub command: bool,
+    /// The text mentions this login.
+    pub mention: Option<String>,
+    /// Whether draft pull requests count; `None` means they do.
+    pub draft: Option<bool>,
+    /// Globs over changed files; empty means any.
+    pub paths: Vec<String>,
+    /// Logins whose events do not count; `bots` means every bot.
+    pub ignore_authors: Vec<String>,
+    /// Overrides [`Agent::who`].
+    pub who: Option<Who>,
+}
+
+/// Where an agent's commands run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxSpec {
+    /// Which kind.
+    pub kind: SandboxKind,
+    /// Exposed variables it asks for, by name.
+    pub env: Vec<String>,
+}
+
+/// One kind of write an agent may propose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectRule {
+    /// Which kind.
+    pub kind: EffectKind,
+    /// How many in a run.
+    pub max: u32,
+    /// For labels: the only ones that may be put on or taken off; empty means any.
+    pub allow: Vec<String>,
+}

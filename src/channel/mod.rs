@@ -1,0 +1,1 @@
+//! How we hear: a delivery becomes an event, and an event an admitted run.

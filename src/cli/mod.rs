@@ -1,0 +1,1 @@
+//! The door: arguments, environment, files in; text and exit codes out.

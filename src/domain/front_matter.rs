@@ -1,0 +1,1 @@
+//! Splits a Markdown file into its YAML head and its body.

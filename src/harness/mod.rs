@@ -1,0 +1,1 @@
+//! Puts agent, skills, tools, sandbox and store together and opens sessions.

@@ -1,0 +1,114 @@
+//! Model vendors' wire protocols, each in a file of its own behind two small traits.
+//!
+//! Promises that every implementation keeps, and `tests/it/contracts/provider` checks:
+//!
+//! - An [`Answer`] is returned only when the stream reached the protocol's end mark; everything
+//!   else is an [`Error`] and nothing of it may run.
+//! - Blocks come back in the order they came, reasoning with its signature, and are sent again as
+//!   they were.
+//! - All results of one turn travel in one message, in the order of the calls, errors marked.
+//! - What was pushed is serialised once: a turn costs what is new. Request n's system, tools and
+//!   messages are the head of request n + 1's, cache marks aside.
+//! - Arguments that are not a JSON object are sent back as `{}`.
+//! - Memory stays bounded whatever the other side sends.
+//! - Dropping the future of [`Conversation::ask`] closes the connection.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::domain::message::{Answer, ToolResult, ToolSpec};
+use crate::domain::name::Thinking;
+
+/// A connection to one model.
+pub trait Provider: Send + Sync {
+    /// `provider/model`, as in the log.
+    fn model(&self) -> &str;
+
+    /// Begins a conversation in the provider's own bytes.
+    fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation>;
+}
+
+/// What stands before the messages in every request of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening<'a> {
+    /// Stable part of the system prompt.
+    pub system: &'a str,
+    /// Part of the system prompt that changes from day to day; sent after `system`.
+    pub environment: &'a str,
+    /// In the order they are sent.
+    pub tools: &'a [ToolSpec],
+    /// How hard the model thinks.
+    pub thinking: Thinking,
+}
+
+/// A conversation in a provider's own bytes.
+pub trait Conversation: Send {
+    /// Appends what was said, serialising it once.
+    fn push(&mut self, said: Said<'_>);
+
+    /// Sends everything pushed so far and reads the whole answer, which is not pushed: the caller
+    /// records it first. `on` sees its pieces as they come.
+    fn ask<'a>(
+        &'a mut self,
+        place: Place,
+        on: &'a mut (dyn FnMut(Delta<'_>) + Send),
+    ) -> BoxFuture<'a, Result<Answer, Error>>;
+}
+
+/// One turn of a conversation.
+#[derive(Clone, Copy, Debug)]
+pub enum Said<'a> {
+    /// By hob.
+    User(&'a str),
+    /// By the model.
+    Answer(&'a Answer),
+    /// All results of the answer before it, in the order of its calls.
+    Results(&'a [ToolResult]),
+}
+
+/// Which model call of an instance this is; recorded conversations are filed under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Which run of the instance, from 0.
+    pub run: u32,
+    /// Which model call of that run, from 0.
+    pub turn: u32,
+}
+
+/// A piece of an answer under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delta<'a> {
+    /// Said.
+    Text(&'a str),
+    /// Thought.
+    Reasoning(&'a str),
+    /// A call to this tool has begun.
+    Call(&'a str),
+}
+
+/// A model call that brought no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What to do about it.
+    pub kind: ErrorKind,
+    /// Names the provider, what went wrong, and the next move. Holds no key.
+    pub message: String,
+}
+
+/// What to do about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Rate limit, overload, 5xx, a cut stream, silence: ask again, not before this long.
+    Transient {
+        /// What `Retry-After` asked for.
+        after: Option<Duration>,
+    },
+    /// The context is longer than the model's window.
+    Overflow,
+    /// No key, or one that is not accepted.
+    Auth,
+    /// Asking the same again would bring the same.
+    Fatal,
+}

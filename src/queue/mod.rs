@@ -1,0 +1,1 @@
+//! The verbs of a run's life: admit, claim, settle; and why there are no more.

@@ -1,0 +1,1 @@
+//! What an effect may be: pure, used when proposing and when applying.

@@ -1,0 +1,1 @@
+//! One conversation of an instance: opened, prompted, journalled, resumed.

@@ -1,0 +1,4 @@
+//! What leaves a run to be looked at, and what must never leave it.
+
+pub mod progress;
+pub mod redact;

@@ -1,0 +1,1 @@
+//! Who may start what, and how untrusted text is quoted.

@@ -1,0 +1,1 @@
+//! Claims runs, works on them, settles them.

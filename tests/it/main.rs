@@ -1,0 +1,5 @@
+//! Everything that is tested from outside, in one binary.
+
+mod scene;
+
+mod contracts;

@@ -1,0 +1,1 @@
+//! The stage every test speaks through.
