@@ -120,7 +120,7 @@ pub enum Error {
         parent: Seq,
     },
     /// Above a bound of the format.
-    #[error("{what} is larger than {most} bytes; begin a new session")]
+    #[error("{what} is larger than {most} bytes, the most that is stored")]
     TooLarge {
         /// Names it.
         what: String,

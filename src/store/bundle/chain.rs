@@ -133,7 +133,7 @@ impl Chain {
         mark: &Mark,
         read: impl FnMut(&Record<'_>) -> Result<T, Fault>,
     ) -> Result<(Self, Vec<T>, Option<String>), Error> {
-        let file = disk::open(&path, true)?;
+        let file = disk::open_part(&path, true)?;
         let (tail, items) = scan(&path, &file, mark, read)?;
         let size = file.metadata().map_err(|source| failed(&path, "look at", source))?.len();
         let torn = size.saturating_sub(tail.len);

@@ -35,6 +35,19 @@ pub(super) fn open(path: &Path, write: bool) -> Result<File, Error> {
     Ok(file)
 }
 
+/// Opens a file that every bundle has: when the directory is there and the file is not, that is
+/// damage.
+pub(super) fn open_part(path: &Path, write: bool) -> Result<File, Error> {
+    match open(path, write) {
+        Err(Error::Io { source, .. })
+            if source.kind() == io::ErrorKind::NotFound && path.parent().is_some_and(Path::is_dir) =>
+        {
+            Err(Error::Damaged { path: path.to_owned(), line: 1, offset: 0, what: "is missing".to_owned() })
+        }
+        opened => opened,
+    }
+}
+
 /// Puts a whole file at a path, durable with its name: either the old or the new content is there
 /// whatever happens. The caller syncs the directory.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {

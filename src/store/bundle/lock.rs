@@ -29,7 +29,14 @@ pub struct Holder {
 /// The right to write, until it is dropped or the process ends however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that was just forked and still has the file open.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// Longest content that is believed to be a [`Holder`].
@@ -58,7 +65,7 @@ pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(content.as_bytes()))
         .map_err(|source| failed(path, "write", source))?;
-    Ok(Lock { _file: file })
+    Ok(Lock { file })
 }
 
 /// Who holds it, as far as the file tells.

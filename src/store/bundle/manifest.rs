@@ -68,7 +68,7 @@ impl Manifest {
     pub(super) fn read(dir: &Path) -> Result<Self, Error> {
         let path = dir.join(NAME);
         let mut content = Vec::new();
-        let file: File = disk::open(&path, false)?;
+        let file: File = disk::open_part(&path, false)?;
         file.take(SIZE_MAX).read_to_end(&mut content).map_err(|source| failed(&path, "read", source))?;
         Self::parse(&path, &content)
     }

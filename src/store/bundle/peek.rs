@@ -49,10 +49,11 @@ pub fn peek(dir: &Path) -> Result<Peek, Error> {
     let manifest = Manifest::read(dir)?;
     let instance = &manifest.instance;
     let log = dir.join(LOG);
-    let (_, entries) = chain::scan(&log, &disk::open(&log, false)?, &manifest.log, |line| open::entry(line, instance))?;
+    let (_, entries) =
+        chain::scan(&log, &disk::open_part(&log, false)?, &manifest.log, |line| open::entry(line, instance))?;
     let inbox = dir.join(INBOX);
     let (_, rows) =
-        chain::scan(&inbox, &disk::open(&inbox, false)?, &manifest.inbox, |line| open::row(line, instance))?;
+        chain::scan(&inbox, &disk::open_part(&inbox, false)?, &manifest.inbox, |line| open::row(line, instance))?;
     let runs = open::fold(rows, &entries);
     Ok(Peek { dir: dir.to_owned(), manifest, entries, runs })
 }
