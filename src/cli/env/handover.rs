@@ -45,6 +45,12 @@ fn refused(step: &'static str) -> impl FnOnce(io::Error) -> Error {
 /// Returns the variables, secrets among them, in a process whose own environment holds none. With
 /// secrets in `variables` that is another image of this program: this call replaces the process.
 pub(super) fn hide(mut variables: BTreeMap<OsString, OsString>) -> Result<BTreeMap<OsString, OsString>, Error> {
+    let handed_over = variables.remove(OsStr::new(DESCRIPTOR));
+    if handed_over.is_some() {
+        // The name of a process that was started over is that of the link, `exe`. Best effort, and only
+        // now: a process that others cannot read cannot write this file either.
+        std::fs::write("/proc/self/comm", env!("CARGO_PKG_NAME")).ok();
+    }
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(io::Error::from)
         .map_err(refused("cannot make the process unreadable"))?;
@@ -54,7 +60,7 @@ pub(super) fn hide(mut variables: BTreeMap<OsString, OsString>) -> Result<BTreeM
     if !secrets.is_empty() {
         return Err(replace_process(&secrets));
     }
-    if let Some(descriptor) = variables.remove(OsStr::new(DESCRIPTOR)) {
+    if let Some(descriptor) = handed_over {
         variables.extend(receive(&descriptor)?);
     }
     // Whoever started hob may have left files open; no tool inherits them, nor the emptied one.
@@ -102,8 +108,6 @@ fn receive(descriptor: &OsStr) -> Result<BTreeMap<OsString, OsString>, Error> {
     if !target.as_os_str().as_bytes().starts_with(format!("/memfd:{NAME}").as_bytes()) {
         return Err(Error::Foreign);
     }
-    // The name of a process started over would be that of the link, `exe`.
-    std::fs::write("/proc/self/comm", env!("CARGO_PKG_NAME")).ok();
     let read = || {
         let memory = File::options().read(true).write(true).open(&path)?;
         let mut bytes = Zeroizing::new(Vec::new());
