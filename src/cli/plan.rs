@@ -1,12 +1,10 @@
 //! What a run would write to the outside, printed the way `git diff` prints a change.
 
-use std::fmt::Write;
-
 use anstyle::{AnsiColor, Style};
 use similar::{ChangeTag, TextDiff};
 
-use super::output::{defuse, one_line};
-use crate::domain::effect::{Effect, Write as Change};
+use super::output::{Paint, defuse, one_line};
+use crate::domain::effect::{Effect, Write};
 use crate::domain::name::EffectKind;
 
 /// Longest reason of a refusal, in columns.
@@ -31,15 +29,6 @@ pub struct Plan<'a> {
     pub refused: &'a [(EffectKind, String)],
 }
 
-/// Whether a text may hold ANSI styles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paint {
-    /// Bare text.
-    Plain,
-    /// In the colours of `git diff`.
-    Colour,
-}
-
 /// The whole plan, ending with a line end. Each effect is compared with what the ones before it leave.
 pub fn render(plan: &Plan<'_>, paint: Paint) -> String {
     let mut page = Page { text: String::new(), paint };
@@ -49,9 +38,9 @@ pub fn render(plan: &Plan<'_>, paint: Paint) -> String {
     for effect in plan.effects {
         page.gap();
         match &effect.write {
-            Change::Status { body } => page.status(status.replace(body), body),
-            Change::Comment { body } => page.created("comment (new)", "comment", body),
-            Change::Label { add, remove } => labels = page.labels(&labels, add, remove),
+            Write::Status { body } => page.status(status.replace(body), body),
+            Write::Comment { body } => page.created("comment (new)", "comment", body),
+            Write::Label { add, remove } => labels = page.labels(&labels, add, remove),
         }
     }
     if !plan.refused.is_empty() {
@@ -167,12 +156,8 @@ impl Page {
     }
 
     fn line(&mut self, style: Style, line: &str) {
-        // Writing to a string does not fail.
-        let written = match self.paint {
-            Paint::Colour if style != KEPT && !line.is_empty() => writeln!(self.text, "{style}{line}{style:#}"),
-            _ => writeln!(self.text, "{line}"),
-        };
-        written.ok();
+        self.text.push_str(&self.paint.paint(style, line));
+        self.text.push('\n');
     }
 }
 
@@ -182,7 +167,7 @@ mod tests {
     use crate::domain::effect::EffectKey;
     use crate::domain::id::{EventKey, InstanceId, InstanceKind, RunId};
 
-    fn effects(writes: Vec<Change>) -> Vec<Effect> {
+    fn effects(writes: Vec<Write>) -> Vec<Effect> {
         let instance = InstanceId {
             host: "github.com".into(),
             repo: 1,
@@ -191,7 +176,7 @@ mod tests {
             agent: "triage".parse().unwrap(),
         };
         let run = RunId::derive(&instance, &EventKey::from_parts(["event"]), None);
-        let effect = |(ordinal, write): (u32, Change)| Effect {
+        let effect = |(ordinal, write): (u32, Write)| Effect {
             key: EffectKey::derive(b"secret", &instance, &run, write.kind(), ordinal),
             run: run.clone(),
             ordinal,
@@ -200,16 +185,16 @@ mod tests {
         (0..).zip(writes).map(effect).collect()
     }
 
-    fn status(body: &str) -> Change {
-        Change::Status { body: body.into() }
+    fn status(body: &str) -> Write {
+        Write::Status { body: body.into() }
     }
 
-    fn label(add: &[&str], remove: &[&str]) -> Change {
+    fn label(add: &[&str], remove: &[&str]) -> Write {
         let owned = |labels: &[&str]| labels.iter().map(|label| (*label).to_owned()).collect();
-        Change::Label { add: owned(add), remove: owned(remove) }
+        Write::Label { add: owned(add), remove: owned(remove) }
     }
 
-    fn plan(labels: &[&str], before: Option<&str>, writes: Vec<Change>, refused: &[(EffectKind, String)]) -> String {
+    fn plan(labels: &[&str], before: Option<&str>, writes: Vec<Write>, refused: &[(EffectKind, String)]) -> String {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         let effects = effects(writes);
         let plan = Plan { thread: "acme/widgets#42", labels: &labels, status: before, effects: &effects, refused };
@@ -266,7 +251,7 @@ mod tests {
             status("two\n"),
             label(&["a"], &["bug"]),
             label(&["b"], &["a"]),
-            Change::Comment { body: "done".into() },
+            Write::Comment { body: "done".into() },
         ];
         insta::assert_snapshot!(plan(&["bug", "ui"], None, writes, &[]), @r"
         plan: 5 effects on acme/widgets#42, nothing sent
