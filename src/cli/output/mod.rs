@@ -9,9 +9,38 @@ mod defuse;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anstyle::Style;
+
 use crate::domain::outcome::Outcome;
 
 pub use defuse::{defuse, one_line};
+
+/// Whether a text may hold ANSI styles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// Bare text.
+    Plain,
+    /// Styled.
+    Colour,
+}
+
+impl Paint {
+    /// What standard error can show, and the user wants to see.
+    pub fn of_stderr() -> Self {
+        match anstream::AutoStream::choice(&io::stderr()) {
+            anstream::ColorChoice::Never => Self::Plain,
+            _ => Self::Colour,
+        }
+    }
+
+    /// The text in a style, which ends with it.
+    pub fn paint(self, style: Style, text: &str) -> String {
+        match self {
+            Self::Colour if style != Style::new() && !text.is_empty() => format!("{style}{text}{style:#}"),
+            _ => text.to_owned(),
+        }
+    }
+}
 
 /// How the process ends. Stable: scripts and CI jobs decide by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
