@@ -1,1 +1,3 @@
-//! One suite per seam, run over every implementation.
+//! What each seam promises, asked of every implementation behind it.
+
+mod sandbox;
