@@ -189,4 +189,33 @@ mod tests {
         }
         assert_eq!(between(&Tree::new(None, NOW), &tree), []);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_two_trees_differ_by_what_makes_them_alike(
+            first in proptest::collection::vec((0..4_u8, "(/[ab]){1,3}", "[xy]"), 0..12),
+            second in proptest::collection::vec((0..4_u8, "(/[ab]){1,3}", "[xy]"), 0..12),
+        ) {
+            let act = |tree: &mut Tree, (what, path, content): (u8, String, String)| {
+                let path = format!("/workspace{path}");
+                // What cannot be done to this tree is left undone.
+                let _ = match what {
+                    0 => tree.take(&path).map(drop),
+                    1 => make_way(tree, &path, NOW),
+                    2 => tree.put(&path, Node::Link(Arc::new(Link { target: content, modified: NOW }))),
+                    _ => tree.put(&path, Node::File(Arc::new(File::own(content.into(), 0o644, NOW)))),
+                };
+            };
+            let mut before = Tree::new(None, NOW);
+            first.into_iter().for_each(|step| act(&mut before, step));
+            let mut after = before.clone();
+            second.into_iter().for_each(|step| act(&mut after, step));
+            let mut again = before.clone();
+            for change in between(&before, &after) {
+                apply(&mut again, change, NOW).unwrap();
+            }
+            proptest::prop_assert_eq!(between(&after, &again), []);
+            proptest::prop_assert_eq!(between(&again, &after), []);
+        }
+    }
 }

@@ -6,7 +6,7 @@
 //! at a time; then commands are refused until one of them ends.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -50,16 +50,16 @@ pub(super) async fn run(mount: Mount, cwd: String, exec: Exec, shells: &Arc<Atom
         return Err(broken(format!("{SHELLS_MAX} commands are still running in it; wait for them")));
     };
     let printed = Arc::new(Mutex::new(Printed { capture: Capture::new(|| Ok(Vec::new())), cut: false }));
-    let (timeout, cancel, stop) = (exec.timeout, exec.cancel.clone(), CancellationToken::new());
-    // Ends the shell too when this call is dropped.
-    let _stop_on_drop = stop.clone().drop_guard();
+    let (timeout, cancel) = (exec.timeout, exec.cancel.clone());
+    let bash = build(mount, &cwd, &exec);
+    let stop = Stop { waiting: CancellationToken::new(), working: bash.cancellation_token() };
     let (done, mut ended) = oneshot::channel();
     let shell = {
-        let (printed, stop) = (Arc::clone(&printed), stop.clone());
+        let (printed, stop) = (Arc::clone(&printed), stop.waiting.clone());
         move || {
             let _place = place;
             // Nobody listens any more to a shell that was left behind.
-            let _ = done.send(shell(mount, &cwd, exec, printed, stop));
+            let _ = done.send(shell(bash, exec, printed, stop));
         }
     };
     let thread = std::thread::Builder::new().name("virtual shell".into()).stack_size(STACK);
@@ -73,7 +73,7 @@ pub(super) async fn run(mount: Mount, cwd: String, exec: Exec, shells: &Arc<Atom
     let verdict = match verdict {
         Some(verdict) => Some(verdict),
         None => {
-            stop.cancel();
+            stop.now();
             tokio::time::timeout(GRACE, ended).await.ok()
         }
     };
@@ -131,14 +131,12 @@ fn lock(printed: &Mutex<Printed>) -> MutexGuard<'_, Printed> {
     printed.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The thread: builds a shell, runs the command in it, and says how that went.
-fn shell(mount: Mount, cwd: &str, exec: Exec, printed: Arc<Mutex<Printed>>, stop: CancellationToken) -> Verdict {
+/// The thread: runs the command, and says how that went.
+fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, stop: CancellationToken) -> Verdict {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return Verdict { exit: 1, note: Some(format!("the virtual shell did not start: {error}")) },
     };
-    let mut bash = build(mount, cwd, &exec);
-    let told = bash.cancellation_token();
     let into = Arc::clone(&printed);
     let options =
         ExecOptions::new().stdin(exec.stdin.to_vec()).streaming(Box::new(move |out, err| lock(&into).push(out, err)));
@@ -149,7 +147,6 @@ fn shell(mount: Mount, cwd: &str, exec: Exec, printed: Arc<Mutex<Printed>>, stop
             () = stop.cancelled() => None,
         }
     });
-    told.store(true, Ordering::Relaxed);
     runtime.shutdown_background();
     match ran {
         None => Verdict { exit: 143, note: None },
@@ -205,6 +202,27 @@ impl Builtin for NoGit {
         let message = "git: command not found: the virtual shell has no repository, only the files of one; \
                        compare with `diff`, and use the tools for the thread and its diff\n";
         Ok(ExecResult::err(message, 127))
+    }
+}
+
+/// Tells a shell to stop, at the latest when the call that waits for it is dropped.
+struct Stop {
+    /// For one that waits.
+    waiting: CancellationToken,
+    /// For one that works, and looks at this between its steps.
+    working: Arc<AtomicBool>,
+}
+
+impl Stop {
+    fn now(&self) {
+        self.waiting.cancel();
+        self.working.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.now();
     }
 }
 

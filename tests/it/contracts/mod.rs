@@ -1,3 +1,3 @@
-//! What each seam promises, asked of every implementation behind it.
+//! One suite per seam, run over every implementation.
 
 mod sandbox;

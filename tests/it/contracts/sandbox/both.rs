@@ -165,7 +165,7 @@ async fn paths_do_not_leave_the_workspace() {
     let host = Host::new();
     let secret = host.path("secret").display().to_string();
     for sandbox in host.all() {
-        printed(&*sandbox, "mkdir -p a; ln -s ../../secret a/up; ln -s / root; ln -s ../src a/src; ln -s loop loop")
+        printed(&*sandbox, "rm -rf a root loop; mkdir -p a; ln -s ../../secret a/up; ln -s / root; ln -s ../src a/src; ln -s loop loop")
             .await;
         for path in
             ["../secret", "/secret", "a/up", "/proc/self/environ", "/etc/passwd", "loop", "a/../../secret", &secret]
@@ -197,7 +197,7 @@ async fn paths_do_not_leave_the_workspace() {
 async fn git_is_not_written() {
     let host = Host::new();
     for sandbox in host.all() {
-        printed(&*sandbox, "ln -s .git x").await;
+        printed(&*sandbox, "rm -f x; ln -s .git x").await;
         for path in [".git/config", ".git", "src/../.git/hooks/post-checkout", "x/config", "x/hooks/new", "src/.git"] {
             assert!(sandbox.write(path, b"evil").await.is_err(), "`{path}` was written");
         }

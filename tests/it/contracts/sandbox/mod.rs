@@ -1,5 +1,7 @@
 //! The promises of a sandbox, asked of every kind. What only one kind can be asked is in its file.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod both;
 mod local;
 #[cfg(feature = "virtual")]
