@@ -12,6 +12,12 @@
 //!   do not escape it. No path reaches hob's store.
 //! - A command sees only the environment it was given.
 
+mod beneath;
+mod capture;
+pub mod local;
+#[cfg(feature = "virtual")]
+pub mod virtual_;
+
 use std::time::Duration;
 
 use bytes::Bytes;
