@@ -55,8 +55,8 @@ impl Tail {
 pub(super) enum Fault {
     /// As the rest of "line 3 …".
     Damage(String),
-    /// A major version that is not known here.
-    Newer(u32),
+    /// Whole, but not known here; as the rest of "a newer hob: line 3 …".
+    Newer(String),
 }
 
 /// Reads a file from its start, one line in memory at a time, and verifies all of it against
@@ -97,7 +97,9 @@ pub(super) fn scan<T>(
         }
         items.push(read(&record).map_err(|fault| match fault {
             Fault::Damage(what) => damaged(what),
-            Fault::Newer(version) => Error::Newer { path: path.to_owned(), found: format!("version {version}") },
+            Fault::Newer(what) => {
+                Error::Newer { path: path.to_owned(), found: format!("line {} {what}", record.seq.0 + 1) }
+            }
         })?);
         last = Tail {
             next: Seq(record.seq.0 + 1),

@@ -130,8 +130,9 @@ pub(super) fn entry(line: &Record<'_>, instance: &InstanceId) -> Result<Entry, F
         (seq, Some(parent), kind) if parent < seq && kind != "header" => {}
         _ => return Err(Fault::Damage("does not follow an entry before it".to_owned())),
     }
+    // The checksum is right, so this is what was written.
     let body = Body::read(&line.kind, line.body)
-        .map_err(|error| Fault::Damage(format!("is not a `{}` entry: {error}", line.kind.escape_debug())))?;
+        .map_err(|error| Fault::Newer(format!("is another `{}` entry: {error}", line.kind.escape_debug())))?;
     let Record { seq, epoch, at, parent, .. } = *line;
     Ok(Entry { seq, epoch, at, session: line.session.clone(), parent, body })
 }
@@ -145,7 +146,7 @@ fn header(line: &Record<'_>, instance: &InstanceId) -> Result<(), Fault> {
     // The version first: a newer header may have another shape.
     let Version { version } = serde_json::from_str(line.body.get()).map_err(wrong)?;
     if version > VERSION {
-        return Err(Fault::Newer(version));
+        return Err(Fault::Newer(format!("begins a log of version {version}")));
     }
     let header: Header = serde_json::from_str(line.body.get()).map_err(wrong)?;
     if header.instance == *instance {
@@ -161,7 +162,7 @@ pub(super) fn row(line: &Record<'_>, instance: &InstanceId) -> Result<Option<Run
         return Ok(None);
     }
     let run: Run = serde_json::from_str(line.body.get())
-        .map_err(|error| Fault::Damage(format!("is not an admitted run: {error}")))?;
+        .map_err(|error| Fault::Newer(format!("is another `{ADMITTED}` row: {error}")))?;
     if run.instance == *instance {
         Ok(Some(run))
     } else {

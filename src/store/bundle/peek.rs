@@ -45,6 +45,14 @@ impl Peek {
 /// # Errors
 /// When it is not there, is damaged, or a newer hob wrote it.
 pub fn peek(dir: &Path) -> Result<Peek, Error> {
+    // A writer that opens it at this moment cuts a torn end off, and what looked like damage is gone.
+    match look(dir) {
+        Err(Error::Damaged { .. }) => look(dir),
+        looked => looked,
+    }
+}
+
+fn look(dir: &Path) -> Result<Peek, Error> {
     // Manifest, log, inbox: each may only run ahead of the one read before it.
     let manifest = Manifest::read(dir)?;
     let instance = &manifest.instance;

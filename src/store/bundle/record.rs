@@ -159,6 +159,8 @@ pub(super) fn read(line: &[u8], expected: Expected) -> Result<(Record<'_>, Sum),
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn line() -> (String, Sum) {
@@ -223,6 +225,33 @@ mod tests {
                 flipped[at] ^= 1 << bit;
                 assert!(read(&flipped, expected).is_err(), "byte {at}, bit {bit}");
             }
+        }
+    }
+
+    #[test]
+    fn a_line_nested_without_end_is_survived() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let body = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+            let draft = Draft { session: None, parent: None, kind: "note", body: &body };
+            let mut line = String::new();
+            let at = "2026-03-01T09:00:00Z".parse().unwrap();
+            write(&mut line, Place { seq: Seq(3), epoch: Epoch(1), prev: Sum::ZERO, at, more: false }, &draft);
+            let (record, _) = read(line.trim_end().as_bytes(), HERE).unwrap();
+            assert!(crate::domain::entry::Body::read(&record.kind, record.body).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_sealed_text_makes_a_reader_panic(text in prop_oneof![".{0,60}", "\\{\"(seq|kind|body|at)\":[-{}\\[\\]\"0-9a-z,:]{0,60}"]) {
+            let mut line = text;
+            seal(&mut line, 0);
+            prop_assert!(read(line.trim_end().as_bytes(), HERE).is_err());
+        }
+
+        #[test]
+        fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert!(read(&bytes, HERE).is_err());
         }
     }
 

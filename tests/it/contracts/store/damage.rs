@@ -137,22 +137,40 @@ fn lines_swapped_doubled_dropped_or_filled_with_zeros_are_noticed() {
 }
 
 #[test]
-fn a_log_of_a_newer_major_version_is_refused_whatever_follows() {
-    let root = tempfile::tempdir().unwrap();
-    drop(open(root.path()).unwrap());
-    let log = dir(root.path()).join("log.jsonl");
-    let newer = fs::read_to_string(&log).unwrap().replace(r#""version":1"#, r#""version":2"#);
-    let content = newer.split(",\"sum\"").next().unwrap();
-    let sum = sha256(content.as_bytes());
-    fs::write(&log, format!("{content},\"sum\":\"{sum}\"}}\n")).unwrap();
-    let manifest = dir(root.path()).join("manifest.json");
-    let cover: serde_json::Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
-    let cover = fs::read_to_string(&manifest).unwrap().replace(cover["log"]["head"].as_str().unwrap(), &sum);
+fn what_a_newer_version_wrote_is_refused_and_never_called_damage() {
+    let said = |old: &str, new: &str| {
+        let root = tempfile::tempdir().unwrap();
+        let (mut bundle, _) = open(root.path()).unwrap();
+        let fence = bundle.claim(at(2)).unwrap();
+        append(&mut bundle, fence, [note("a")]).unwrap();
+        drop(bundle);
+        rewrite(&dir(root.path()), old, new);
+        let error = open(root.path()).unwrap_err().to_string();
+        error.replace(&dir(root.path()).display().to_string(), "…")
+    };
+    insta::assert_snapshot!(said(r#""version":1"#, r#""version":2"#), @"`…/log.jsonl` was written by a newer hob (line 1 begins a log of version 2); use that version or a later one");
+    insta::assert_snapshot!(said(r#"{"text":"a"}"#, r#"{"texts":["a"]}"#), @"`…/log.jsonl` was written by a newer hob (line 2 is another `note` entry: missing field `text` at line 1 column 15); use that version or a later one");
+}
+
+/// Changes the log as a writer would have: every checksum is right again, in the manifest too.
+fn rewrite(dir: &Path, old: &str, new: &str) {
+    let (log, manifest) = (dir.join("log.jsonl"), dir.join("manifest.json"));
+    let (mut lines, mut cover) = (String::new(), fs::read_to_string(&manifest).unwrap());
+    let mut changed: Option<(String, String)> = None;
+    for line in fs::read_to_string(&log).unwrap().lines() {
+        let (content, sum) = line.rsplit_once(",\"sum\":\"").unwrap();
+        let mut content = content.replace(old, new);
+        if let Some((was, is)) = &changed {
+            content = content.replace(was, is);
+        }
+        let (was, is) = (sum.trim_end_matches("\"}").to_owned(), sha256(content.as_bytes()));
+        cover = cover.replace(&was, &is);
+        lines.push_str(&format!("{content},\"sum\":\"{is}\"}}\n"));
+        changed = Some((was, is));
+    }
+    fs::write(log, lines).unwrap();
     let cover = cover.split(",\"sum\"").next().unwrap();
-    fs::write(&manifest, format!("{cover},\"sum\":\"{}\"}}\n", sha256(cover.as_bytes()))).unwrap();
-    let error = open(root.path()).unwrap_err().to_string();
-    let error = error.replace(&dir(root.path()).display().to_string(), "…");
-    insta::assert_snapshot!(error, @"`…/log.jsonl` was written by a newer hob (version 2); use that version or a later one");
+    fs::write(manifest, format!("{cover},\"sum\":\"{}\"}}\n", sha256(cover.as_bytes()))).unwrap();
 }
 
 fn sha256(bytes: &[u8]) -> String {
