@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use hob::sandbox::{Error, SPILL_MAX, TAIL_MAX, local};
+use hob::sandbox::{Error, SPILL_MAX, TAIL_MAX};
 
 use super::*;
 
@@ -31,7 +31,7 @@ async fn nothing_outlives_a_call() {
     ] {
         let _ = sandbox.remove("pid").await;
         let started = Instant::now();
-        run(&sandbox, command).await;
+        run(&*sandbox, command).await;
         assert!(started.elapsed() < Duration::from_secs(3), "`{command}` hung");
         let pid = std::fs::read_to_string(host.path("work/pid")).unwrap();
         tokio::time::timeout(LONG, ends(&pid)).await.unwrap_or_else(|_| panic!("`{command}` left {pid}"));
@@ -91,9 +91,9 @@ fn a_gibibyte_of_output_costs_little_memory_and_does_not_block() {
 async fn print_a_gibibyte() {
     let host = Host::new();
     let sandbox = host.local();
-    printed(&sandbox, "true").await;
+    printed(&*sandbox, "true").await;
     let before = peak();
-    let output = run(&sandbox, "head -c 1073741824 /dev/zero; printf end").await;
+    let output = run(&*sandbox, "head -c 1073741824 /dev/zero; printf end").await;
     println!("\ngrown by {}", peak() - before);
     assert_eq!((output.exit, output.bytes, output.tail.len()), (0, (1 << 30) + 3, TAIL_MAX));
     assert!(output.tail.ends_with(b"\0end"));
@@ -114,7 +114,7 @@ fn peak() -> u64 {
 async fn special_files_are_refused_without_waiting() {
     let host = Host::new();
     let sandbox = host.local();
-    printed(&sandbox, "mkfifo pipe; ln -s pipe to-pipe").await;
+    printed(&*sandbox, "mkfifo pipe; ln -s pipe to-pipe").await;
     let _socket = std::os::unix::net::UnixListener::bind(host.path("work/socket")).unwrap();
     for path in ["pipe", "to-pipe", "socket"] {
         for refused in [sandbox.read(path).await.map(drop), sandbox.write(path, b"x").await] {
@@ -128,24 +128,20 @@ async fn special_files_are_refused_without_waiting() {
 async fn a_write_through_a_link_replaces_what_it_points_to() {
     let host = Host::new();
     let sandbox = host.local();
-    printed(&sandbox, "ln -s src/main.rs link; ln -s nowhere dangling").await;
+    printed(&*sandbox, "ln -s src/main.rs link; ln -s nowhere dangling").await;
     sandbox.write("link", b"new").await.unwrap();
     assert_eq!(sandbox.stat("link").await.unwrap().kind, hob::sandbox::FileKind::Link);
     assert_eq!(sandbox.read("src/main.rs").await.unwrap(), "new");
     assert!(matches!(sandbox.write("dangling", b"x").await, Err(Error::Denied { .. })));
-    assert_eq!(printed(&sandbox, "ls -A src").await, "main.rs\n", "no temporary file is left");
+    assert_eq!(printed(&*sandbox, "ls -A src").await, "main.rs\n", "no temporary file is left");
 }
 
 #[tokio::test]
 async fn the_store_and_the_workspace_are_apart() {
     let host = Host::new();
     let open = |workspace: &str, forbidden: &str| {
-        local::Local::new(local::Options {
-            workspace: host.path(workspace),
-            env: Vec::new(),
-            temporary: host.path("tmp"),
-            forbidden: vec![host.path(forbidden)],
-        })
+        let options = local_on(host.path(workspace), host.path("tmp"), host.path(forbidden));
+        hob::sandbox::open(Options::Local(options))
     };
     assert!(open("work", "store").is_ok());
     for (workspace, store) in [("work", "work/.hob"), ("work", "work"), ("work/src", "work"), ("work", "tmp")] {
@@ -158,8 +154,8 @@ async fn the_store_and_the_workspace_are_apart() {
 async fn home_is_fresh_and_goes_with_the_sandbox() {
     let host = Host::new();
     let sandbox = host.local();
-    let home = printed(&sandbox, "echo kept > ~/file; echo $HOME").await;
-    assert_eq!(printed(&sandbox, "cat ~/file; echo $EXPOSED $GIT_TERMINAL_PROMPT; mktemp").await.lines().count(), 3);
+    let home = printed(&*sandbox, "echo kept > ~/file; echo $HOME").await;
+    assert_eq!(printed(&*sandbox, "cat ~/file; echo $EXPOSED $GIT_TERMINAL_PROMPT; mktemp").await.lines().count(), 3);
     assert_eq!(sandbox.read(&format!("{}/file", home.trim())).await.unwrap(), "kept\n");
     drop(sandbox);
     assert!(!std::path::Path::new(home.trim()).exists());

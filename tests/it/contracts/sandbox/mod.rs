@@ -8,10 +8,12 @@ mod local;
 mod virtual_;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "virtual")]
 use hob::domain::clock::Clock;
-use hob::sandbox::{End, Exec, Output, Sandbox};
+use hob::sandbox::{End, Exec, Options, Output, Sandbox};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -44,35 +46,36 @@ impl Host {
         self.dir.path().join(below)
     }
 
-    fn local(&self) -> hob::sandbox::local::Local {
-        hob::sandbox::local::Local::new(hob::sandbox::local::Options {
-            workspace: self.path("work"),
-            env: vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into()), ("EXPOSED".into(), "yes".into())],
-            temporary: self.path("tmp"),
-            forbidden: vec![self.path("store")],
-        })
-        .unwrap()
+    fn local(&self) -> Arc<dyn Sandbox> {
+        let options = local_on(self.path("work"), self.path("tmp"), self.path("store"));
+        hob::sandbox::open(Options::Local(options)).unwrap()
     }
 
     #[cfg(feature = "virtual")]
-    fn virtual_(&self) -> hob::sandbox::virtual_::Virtual {
+    fn virtual_(&self) -> Arc<dyn Sandbox> {
         virtual_on(Some(self.path("work")))
     }
 
     /// One of each kind.
-    fn all(&self) -> Vec<Box<dyn Sandbox>> {
+    fn all(&self) -> Vec<Arc<dyn Sandbox>> {
         vec![
-            Box::new(self.local()),
+            self.local(),
             #[cfg(feature = "virtual")]
-            Box::new(self.virtual_()),
+            self.virtual_(),
         ]
     }
 }
 
+fn local_on(workspace: PathBuf, temporary: PathBuf, store: PathBuf) -> hob::sandbox::local::Options {
+    let given = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("EXPOSED", "yes")];
+    let env = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    hob::sandbox::local::Options { workspace, env, temporary, forbidden: vec![store] }
+}
+
 #[cfg(feature = "virtual")]
-fn virtual_on(seed: Option<PathBuf>) -> hob::sandbox::virtual_::Virtual {
+fn virtual_on(seed: Option<PathBuf>) -> Arc<dyn Sandbox> {
     let clock = Clock::new(|| "2026-01-02T03:04:05Z".parse().unwrap());
-    hob::sandbox::virtual_::Virtual::new(hob::sandbox::virtual_::Options { seed, clock }).unwrap()
+    hob::sandbox::open(Options::Virtual(hob::sandbox::virtual_::Options { seed, clock })).unwrap()
 }
 
 fn exec(command: &str) -> Exec {
