@@ -25,8 +25,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-/// Bytes of a command's output kept in memory: the tail of it.
-pub const TAIL_MAX: usize = 256 << 10;
+/// Bytes of a command's output kept in memory: the tail of it, as much as a model is shown. What is
+/// cut away from a model is thus always in the spill file.
+pub const TAIL_MAX: usize = 50 << 10;
 
 /// Bytes of a command's output kept in its spill file.
 pub const SPILL_MAX: u64 = 64 << 20;
