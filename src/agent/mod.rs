@@ -1,5 +1,7 @@
 //! One `agents/<name>.md`: what an agent is, when it starts, what it may use and write.
 
+pub mod trigger;
+
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
