@@ -1,1 +1,6 @@
 //! The door: arguments, environment, files in; text and exit codes out.
+
+pub mod env;
+pub mod live;
+pub mod output;
+pub mod plan;

@@ -5,3 +5,5 @@ mod floors;
 mod scene;
 
 mod contracts;
+mod environment;
+mod terminal;
