@@ -7,9 +7,16 @@ use std::path::{Path, PathBuf};
 
 use super::super::Error;
 
-/// A directory, with those above it; sessions are nobody else's to read.
+/// A directory, with those above it that were missing, durable with their names; sessions are
+/// nobody else's to read.
 pub(super) fn create_dir(path: &Path) -> Result<(), Error> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| failed(path, "create", source))
+    let missing: Vec<&Path> = path.ancestors().take_while(|above| !above.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| failed(path, "create", source))?;
+    for above in missing.into_iter().filter_map(Path::parent) {
+        // The parent of a bare name is the working directory.
+        sync_dir(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+    }
+    Ok(())
 }
 
 /// Makes names in a directory durable.
