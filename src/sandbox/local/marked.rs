@@ -34,7 +34,8 @@ fn find(shell: Pid, mark: &str) -> Vec<Pid> {
     let wanted = format!("{NAME}={mark}");
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    // Numbers are given upwards, so what the shell started has a higher one.
+    // Numbers are given upwards, so what the shell started has a higher one (until they start again
+    // from below, once in four million processes).
     let younger = pids.filter(|pid| *pid > shell.as_raw_nonzero().get());
     younger.filter(|pid| carries(*pid, wanted.as_bytes())).filter_map(Pid::from_raw).collect()
 }

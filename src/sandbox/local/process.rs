@@ -50,11 +50,11 @@ pub(super) fn find_shell(env: &[(String, String)]) -> PathBuf {
 pub(super) async fn run(job: Job<'_>, exec: Exec) -> Result<Output, Error> {
     let spill = job.spill.clone();
     let (mut group, mut output, input) = start(job, &exec)?;
-    let deadline = Instant::now() + exec.timeout;
     let mut capture = Capture::new(|| File::create_new(&spill));
     let mut piece = vec![0; PIECE];
     let feed = feed(input, &exec.stdin);
-    tokio::pin!(feed);
+    let deadline = sleep(exec.timeout);
+    tokio::pin!(feed, deadline);
 
     // Until the shell ends, or has to.
     let mut exited = group.exited();
@@ -62,7 +62,7 @@ pub(super) async fn run(job: Job<'_>, exec: Exec) -> Result<Output, Error> {
     let end = loop {
         tokio::select! {
             _ = &mut exited => break End::Exited,
-            () = sleep(deadline.saturating_duration_since(Instant::now())) => break End::TimedOut,
+            () = &mut deadline => break End::TimedOut,
             () = exec.cancel.cancelled() => break End::Cancelled,
             () = &mut feed, if !fed => fed = true,
             read = output.read(&mut piece), if open => open = take(&mut capture, &piece, read),

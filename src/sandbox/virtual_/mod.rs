@@ -28,7 +28,7 @@ use futures::future::{BoxFuture, FutureExt as _};
 use self::mount::Mount;
 use self::path::{follow, plain};
 use self::seed::Seed;
-use self::tree::{File, Node, Tree, WORKSPACE};
+use self::tree::{File, Node, Refused, Tree, WORKSPACE};
 use super::{Capabilities, Change, DirEntry, Error, Exec, FileKind, Output, READ_MAX, Sandbox, Stat};
 use crate::domain::clock::Clock;
 
@@ -259,13 +259,13 @@ fn stat(node: &Node) -> Stat {
 
 fn error(path: &str, source: io::Error) -> Error {
     let path = path.to_owned();
+    if let Some(Refused(reason)) = source.get_ref().and_then(|refused| refused.downcast_ref()) {
+        return Error::Denied { path, reason };
+    }
     match source.kind() {
         ErrorKind::NotFound => Error::NotFound(path),
         ErrorKind::IsADirectory => Error::IsDirectory(path),
         ErrorKind::NotADirectory => Error::NotDirectory(path),
-        ErrorKind::PermissionDenied => {
-            Error::Denied { path, reason: "only files beneath /workspace and /tmp can be written, and no .git" }
-        }
         _ => Error::Io { path, source },
     }
 }

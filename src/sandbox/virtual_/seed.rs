@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 
-use super::tree::{Content, Directory, File, Link, Node};
+use super::tree::{Content, Directory, File, Link, Node, Refused};
 use crate::sandbox::beneath::Root;
 
 /// Names taken from the host in all; those beyond are left out, and said.
@@ -89,7 +89,7 @@ impl Seed {
         let fd = self.root.open_at(path, OFlags::RDONLY | OFlags::NOFOLLOW)?;
         let stat = rustix::fs::fstat(&fd)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a regular file"));
+            return Err(Refused("it is not a regular file").into());
         }
         let mut content = Vec::with_capacity(usize::try_from(size(&stat).min(most)).unwrap_or(0));
         std::fs::File::from(fd).take(most + 1).read_to_end(&mut content)?;

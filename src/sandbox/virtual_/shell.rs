@@ -167,7 +167,7 @@ fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, stop: Cancell
 fn build(mount: Mount, cwd: &str, exec: &Exec) -> Bash {
     let limits = ExecutionLimits::new()
         // The call's own deadline comes first; this one stops what does not yield.
-        .timeout(exec.timeout + GRACE / 2)
+        .timeout(exec.timeout.saturating_add(GRACE / 2))
         .max_commands(100_000)
         .max_loop_iterations(1_000_000)
         .max_work_units(1_000_000_000)

@@ -168,7 +168,7 @@ impl Tree {
     }
 
     fn parent_mut<'a, 'b>(&'a mut self, path: &'b str) -> io::Result<(&'a mut Directory, &'b str)> {
-        let (parent, name) = split(path).ok_or(ErrorKind::PermissionDenied)?;
+        let (parent, name) = split(path).ok_or(Refused("it is the top directory"))?;
         let Node::Directory(directory) = self.get(parent)? else { return Err(ErrorKind::NotADirectory.into()) };
         // Looked into before it is copied, so that both copies share what it holds.
         let _ = directory.children();
@@ -304,10 +304,10 @@ pub(super) fn split(path: &str) -> Option<(&str, &str)> {
 pub(super) fn writable(path: &str) -> io::Result<()> {
     let beneath = |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
     if !beneath(WORKSPACE) && !beneath(TEMPORARY) {
-        return Err(denied("only /workspace and /tmp can be written"));
+        return Err(Refused("only /workspace and /tmp can be written").into());
     }
     if beneath(WORKSPACE) && names(path).any(|name| name == ".git") {
-        return Err(denied(".git cannot be written"));
+        return Err(Refused(".git cannot be written").into());
     }
     if names(path).count() > DEPTH_MAX || names(path).any(|name| name.len() > NAME_MAX) {
         return Err(io::Error::new(ErrorKind::InvalidFilename, "file name too long"));
@@ -323,8 +323,15 @@ fn fits(size: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn denied(message: &'static str) -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, message)
+/// Why the sandbox itself, and not the host, says no; inside an [`io::Error`].
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Refused(pub(super) &'static str);
+
+impl From<Refused> for io::Error {
+    fn from(refused: Refused) -> Self {
+        Self::new(ErrorKind::PermissionDenied, refused)
+    }
 }
 
 fn full(message: String) -> io::Error {

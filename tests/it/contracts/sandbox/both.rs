@@ -144,6 +144,15 @@ async fn a_deadline_ends_a_command_and_keeps_what_it_printed() {
 }
 
 #[tokio::test]
+async fn a_deadline_may_be_as_far_as_it_can_be() {
+    let host = Host::new();
+    for sandbox in host.all() {
+        let output = sandbox.exec(Exec { timeout: Duration::MAX, ..exec("echo done") }).await.unwrap();
+        assert_eq!(output.tail, "done\n");
+    }
+}
+
+#[tokio::test]
 async fn a_cancelled_command_ends_at_once() {
     let host = Host::new();
     for sandbox in host.all() {
@@ -201,6 +210,8 @@ async fn git_is_not_written() {
         for path in [".git/config", ".git", "src/../.git/hooks/post-checkout", "x/config", "x/hooks/new", "src/.git"] {
             assert!(sandbox.write(path, b"evil").await.is_err(), "`{path}` was written");
         }
+        let refused = sandbox.write("src/.git", b"evil").await.unwrap_err();
+        assert!(refused.to_string().starts_with("`src/.git` cannot be reached: .git "), "{refused}");
         assert!(sandbox.remove(".git").await.is_err());
         assert!(sandbox.remove("x/config").await.is_err());
         sandbox.remove("x").await.unwrap();

@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use hob::sandbox::{Error, SPILL_MAX, TAIL_MAX};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -122,6 +123,39 @@ async fn special_files_are_refused_without_waiting() {
         }
     }
     assert_eq!(sandbox.stat("pipe").await.unwrap().kind, hob::sandbox::FileKind::Other);
+}
+
+#[tokio::test]
+async fn a_directory_swapped_for_a_link_leads_nowhere() {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    let host = Host::new();
+    let sandbox = host.local();
+    std::fs::create_dir(host.path("outside")).unwrap();
+    std::fs::write(host.path("outside/file"), "s3cret").unwrap();
+    printed(&*sandbox, "mkdir real; echo inside > real/file; ln -s ../outside swapped").await;
+    let (real, swapped, done) = (host.path("work/real"), host.path("work/swapped"), CancellationToken::new());
+    let stop = done.clone();
+    let swapper = std::thread::spawn(move || {
+        while !stop.is_cancelled() {
+            renameat_with(CWD, &real, CWD, &swapped, RenameFlags::EXCHANGE).unwrap();
+        }
+    });
+    let mut inside = 0;
+    for _ in 0..2_000 {
+        match sandbox.read("real/file").await {
+            Ok(content) => {
+                assert_ne!(content, "s3cret");
+                inside += 1;
+            }
+            Err(refused) => assert!(!refused.to_string().is_empty()),
+        }
+        let _ = sandbox.write("real/file", b"inside").await;
+    }
+    done.cancel();
+    swapper.join().unwrap();
+    assert!(inside > 0, "it never worked at all");
+    assert_eq!(std::fs::read_to_string(host.path("outside/file")).unwrap(), "s3cret");
+    assert_eq!(std::fs::read_dir(host.path("outside")).unwrap().count(), 1);
 }
 
 #[tokio::test]
