@@ -1,1 +1,4 @@
 //! One suite per seam, run over every implementation.
+
+mod sandbox;
+mod store;
