@@ -74,9 +74,9 @@ fn until_the_tools(blob: &str) -> Vec<Vec<(&'static str, String)>> {
                 "workspace_delta",
                 format!(
                     concat!(
-                        r#"{{"changes":[{{"path":"/work/a.rs","now":{{"file":{{"blob":"{blob}","mode":420}}}}}},"#,
-                        r#"{{"path":"/work/b","now":"directory"}},{{"path":"/work/c","now":{{"link":{{"target":"a.rs"}}}}}},"#,
-                        r#"{{"path":"/work/d","now":"gone"}}]}}"#
+                        r#"{{"changes":[{{"path":"/workspace/a.rs","now":{{"file":{{"blob":"{blob}","mode":420}}}}}},"#,
+                        r#"{{"path":"/workspace/b","now":"directory"}},{{"path":"/workspace/c","now":{{"link":{{"target":"a.rs"}}}}}},"#,
+                        r#"{{"path":"/workspace/d","now":"gone"}}]}}"#
                     ),
                     blob = blob
                 ),
