@@ -1,5 +1,6 @@
 //! Everything that is tested from outside, in one binary.
 
+mod agent_files;
 mod scene;
 
 mod contracts;
