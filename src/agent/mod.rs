@@ -1,13 +1,23 @@
 //! One `agents/<name>.md`: what an agent is, when it starts, what it may use and write.
 
+mod check;
+pub mod fields;
+pub mod library;
+mod planned;
+mod result;
+pub mod schema;
+mod starts;
+pub mod template;
 pub mod trigger;
 
 use std::sync::Arc;
 
+pub use check::{Checked, DESCRIPTION_MAX, Known, check};
 use serde_json::value::RawValue;
 
 use crate::domain::budget::Limits;
 use crate::domain::name::{EffectKind, Name, Role, SandboxKind, Thinking, ToolKind};
+use template::Template;
 
 /// A parsed and checked agent file.
 #[derive(Clone, Debug)]
@@ -36,8 +46,8 @@ pub struct Agent {
     pub limits: Limits,
     /// JSON Schema of the value a run must finish with.
     pub result: Option<Arc<RawValue>>,
-    /// The body: a template with `{{ event.… }}` paths.
-    pub instructions: String,
+    /// The body, with `{{ event.… }}` paths to fill in.
+    pub instructions: Template,
     /// SHA-256 of the file, lower-case hex.
     pub digest: String,
 }
@@ -49,6 +59,22 @@ pub enum Who {
     Anyone,
     /// People with at least this role.
     AtLeast(Role),
+}
+
+/// Writers: they could change the agent file itself.
+impl Default for Who {
+    fn default() -> Self {
+        Self::AtLeast(Role::Write)
+    }
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("anyone"),
+            Self::AtLeast(role) => role.fmt(f),
+        }
+    }
 }
 
 /// One event that starts an agent. All conditions hold together.
@@ -83,6 +109,13 @@ pub struct SandboxSpec {
     pub kind: SandboxKind,
     /// Exposed variables it asks for, by name.
     pub env: Vec<String>,
+}
+
+/// The kind that touches nothing.
+impl Default for SandboxSpec {
+    fn default() -> Self {
+        Self { kind: SandboxKind::Virtual, env: Vec::new() }
+    }
 }
 
 /// One kind of write an agent may propose.

@@ -4,3 +4,5 @@ pub mod env;
 pub mod live;
 pub mod output;
 pub mod plan;
+pub mod check;
+pub mod problem;

@@ -1,0 +1,154 @@
+//! Finds agents by name: first the working directory's `agents/`, then those shipped with hob.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{Agent, Known, check};
+use crate::domain::front_matter::FILE_MAX;
+use crate::domain::name::Name;
+use crate::domain::problem::{Problem, Report, nearest};
+
+/// The agents that come with hob: name, file.
+pub const SHIPPED: &[(&str, &str)] =
+    &[("assist", include_str!("../../agents/assist.md")), ("triage", include_str!("../../agents/triage.md"))];
+
+/// A search path for agents.
+#[derive(Clone, Debug)]
+pub struct Library {
+    roots: Vec<PathBuf>,
+}
+
+/// Where an agent's file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// On disk.
+    File(PathBuf),
+    /// Inside the binary.
+    Shipped,
+}
+
+/// A checked agent, and what is worth knowing about its file.
+#[derive(Debug)]
+pub struct Found {
+    /// The agent.
+    pub agent: Agent,
+    /// Where it was.
+    pub origin: Origin,
+    /// Warnings only.
+    pub report: Report,
+}
+
+/// Why there is no agent.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No file of this name anywhere on the path.
+    #[error("there is no agent `{name}`: {hint}")]
+    NotFound {
+        /// As asked for.
+        name: String,
+        /// The next move.
+        hint: String,
+    },
+    /// The file is there and cannot be used.
+    #[error("the agent in `{}` has errors; `hob check` lists them", .0.path)]
+    Faulty(Report),
+    /// The file is there and cannot be read.
+    #[error("`{path}` cannot be read: {reason}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why, with the next move.
+        reason: String,
+    },
+}
+
+impl Library {
+    /// Looks into `agents/` of each of these directories, in order, then at the shipped ones.
+    pub fn new(roots: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { roots: roots.into_iter().collect() }
+    }
+
+    /// Every name on the path with its place; of two of one name, the first on the path.
+    pub fn list(&self) -> BTreeMap<Name, Origin> {
+        let mut found = BTreeMap::new();
+        for root in &self.roots {
+            let Ok(entries) = fs::read_dir(root.join("agents")) else { continue };
+            for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+                let name = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".md")?.parse::<Name>().ok());
+                if let Some(name) = name {
+                    found.entry(name).or_insert(Origin::File(path));
+                }
+            }
+        }
+        for name in SHIPPED.iter().filter_map(|(name, _)| name.parse::<Name>().ok()) {
+            found.entry(name).or_insert(Origin::Shipped);
+        }
+        found
+    }
+
+    /// Finds and checks one agent.
+    pub fn find(&self, name: &str, known: &Known<'_>) -> Result<Found, Error> {
+        let listed = self.list();
+        let Some((name, origin)) = name.parse::<Name>().ok().and_then(|name| listed.get_key_value(&name)) else {
+            let near = nearest(name, listed.keys().map(Name::as_str));
+            let hint = near.map_or_else(
+                || format!("known are {}", listed.keys().map(Name::as_str).collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return Err(Error::NotFound { name: name.chars().take(80).collect(), hint });
+        };
+        let (path, source) = match origin {
+            Origin::File(path) => (path.display().to_string(), self.source(path)?),
+            Origin::Shipped => (format!("agents/{name}.md (shipped)"), shipped(name).to_owned()),
+        };
+        let checked = check(name.as_str(), &source, known);
+        let report = Report { path, source, problems: checked.problems };
+        match checked.agent {
+            Some(agent) => Ok(Found { agent, origin: origin.clone(), report }),
+            None => Err(Error::Faulty(report)),
+        }
+    }
+
+    fn source(&self, path: &Path) -> Result<String, Error> {
+        let unreadable = |reason: String| Error::Unreadable { path: path.display().to_string(), reason };
+        let real = path.canonicalize().map_err(|error| unreadable(error.to_string()))?;
+        if !self.roots.iter().any(|root| root.canonicalize().is_ok_and(|root| real.starts_with(root))) {
+            return Err(unreadable(
+                "it is a link that leads out of the directory; put the file itself there".to_owned(),
+            ));
+        }
+        match read(path) {
+            Ok(Ok(source)) => Ok(source),
+            Ok(Err(problem)) => Err(Error::Faulty(Report {
+                path: path.display().to_string(),
+                source: String::new(),
+                problems: vec![problem],
+            })),
+            Err(error) => Err(unreadable(error.to_string())),
+        }
+    }
+}
+
+fn shipped(name: &Name) -> &'static str {
+    SHIPPED.iter().find(|(shipped, _)| *shipped == name.as_str()).map_or("", |(_, source)| source)
+}
+
+/// Reads a file that a person wrote: regular, bounded, UTF-8.
+pub fn read(path: &Path) -> std::io::Result<Result<String, Problem>> {
+    // Asked before opening: opening a pipe would wait for its other end.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(Err(Problem::error("not-a-file", "this is not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > FILE_MAX {
+        return Ok(Err(Problem::error("too-large", format!("the file is larger than {FILE_MAX} bytes"))));
+    }
+    Ok(String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Problem::error("not-utf8", format!("the file is not UTF-8: byte {at} is no character"))
+            .help("save it as UTF-8 in your editor")
+    }))
+}

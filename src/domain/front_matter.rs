@@ -1,1 +1,0 @@
-//! Splits a Markdown file into its YAML head and its body.
