@@ -112,12 +112,11 @@ fn by_text(text: &str) -> Option<ErrorKind> {
 /// Whether `pattern` occurs in `text`, at the first place where its first part does.
 fn occurs(pattern: &str, text: &str) -> bool {
     let mut rest = text;
-    for (nth, part) in pattern.split_inclusive(['*', '#']).enumerate() {
+    for part in pattern.split_inclusive(['*', '#']) {
         let (literal, number) = match part.strip_suffix('#') {
             Some(literal) => (literal, true),
             None => (part.trim_end_matches('*'), false),
         };
-        let _ = nth;
         let Some(at) = rest.find(literal) else { return false };
         rest = rest.get(at + literal.len()..).unwrap_or_default();
         if number {

@@ -1,0 +1,336 @@
+//! A scripted model behind a socket: both wire formats from one description of an answer.
+//!
+//! ```ignore
+//! let server = ModelServer::start([
+//!     answer().text("I look.").call("c1", "read", json!({"path": "README.md"})).end_tools(),
+//!     Reply::status(429).header("retry-after", "1"),
+//!     answer().text("Done.").end(),
+//! ]);
+//! ```
+//!
+//! It listens on loopback in a thread of its own, so that async tests, sync tests and started
+//! binaries use it alike. Each request takes the next reply. What a request must have (path, key,
+//! version, length, a JSON body) is checked here; a fault answers 400 and fails the test when the
+//! server is dropped. Nothing sleeps: a stall lasts until the client hangs up.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod wire;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hob::provider::{Access, Site};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use wire::{Answer, Wire, answer};
+
+/// The key that requests must carry.
+pub(crate) const KEY: &str = "sk-test-0123456789";
+
+/// How long a test waits for something that should happen at once.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running server; stops when dropped.
+pub(crate) struct ModelServer {
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) url: String,
+    stage: Arc<Stage>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    /// As sent.
+    pub(crate) body: Vec<u8>,
+}
+
+/// What one request gets.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Body,
+    cut_at: Option<usize>,
+    stall_at: Option<usize>,
+    piece: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Answer(Answer),
+    Bytes(Vec<u8>),
+}
+
+struct Stage {
+    replies: Mutex<VecDeque<Reply>>,
+    requests: Mutex<Vec<Request>>,
+    faults: Mutex<Vec<String>>,
+    hung_up: Notify,
+    connections: AtomicUsize,
+}
+
+impl ModelServer {
+    /// Listens, with these replies in store.
+    pub(crate) fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let stage = Arc::new(Stage {
+            replies: Mutex::new(replies.into_iter().collect()),
+            requests: Mutex::default(),
+            faults: Mutex::default(),
+            hung_up: Notify::new(),
+            connections: AtomicUsize::new(0),
+        });
+        let stop = CancellationToken::new();
+        let (address, port) = mpsc::channel();
+        let thread = std::thread::spawn({
+            let (stage, stop) = (Arc::clone(&stage), stop.clone());
+            move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async move {
+                    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                    address.send(listener.local_addr().unwrap().port()).unwrap();
+                    let accept = async {
+                        loop {
+                            let (socket, _) = listener.accept().await.unwrap();
+                            stage.connections.fetch_add(1, Ordering::Relaxed);
+                            tokio::spawn(talk(socket, Arc::clone(&stage)));
+                        }
+                    };
+                    stop.run_until_cancelled(accept).await;
+                });
+            }
+        });
+        let url = format!("http://127.0.0.1:{}", port.recv_timeout(PATIENCE).unwrap());
+        Self { url, stage, stop, thread: Some(thread) }
+    }
+
+    /// What a provider needs to reach this server, in both protocols.
+    pub(crate) fn access(&self) -> Access {
+        let site =
+            Site { base_url: Some(self.url.clone()), key: Some(hob::domain::secret::Secret::new(KEY.to_owned())) };
+        Access { anthropic: site.clone(), openai: site, ..Access::default() }
+    }
+
+    /// Every request so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        lock(&self.stage.requests).clone()
+    }
+
+    /// Every request's body so far.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        self.requests().iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
+    }
+
+    /// Replies that nobody asked for yet.
+    pub(crate) fn left(&self) -> usize {
+        lock(&self.stage.replies).len()
+    }
+
+    /// Connections that were opened so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.stage.connections.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a client has hung up on a stalled reply.
+    pub(crate) async fn wait_for_hang_up(&self) {
+        let hung_up = tokio::time::timeout(PATIENCE, self.stage.hung_up.notified()).await;
+        hung_up.expect("the client still holds the connection");
+    }
+}
+
+impl Drop for ModelServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !std::thread::panicking() {
+            assert!(ended.is_none_or(|ended| ended.is_ok()), "the model server panicked");
+            let faults = lock(&self.stage.faults);
+            assert!(faults.is_empty(), "bad requests to the model server: {faults:#?}");
+        }
+    }
+}
+
+impl Request {
+    /// The value of a header, given in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Which protocol it speaks, or what is wrong with it.
+    fn check(&self) -> Result<Wire, String> {
+        let (wire, key) = match self.path.as_str() {
+            "/v1/messages" => (Wire::Anthropic, ("x-api-key", KEY.to_owned())),
+            "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {KEY}"))),
+            other => return Err(format!("no such path: {other}")),
+        };
+        let wants = |name: &str, value: &str| match self.header(name) {
+            Some(given) if given == value => Ok(()),
+            given => Err(format!("header {name} is {given:?}, not {value:?}")),
+        };
+        wants(key.0, &key.1)?;
+        wants("content-type", "application/json")?;
+        if wire == Wire::Anthropic {
+            wants("anthropic-version", "2023-06-01")?;
+        }
+        let body: Value =
+            serde_json::from_slice(&self.body).map_err(|error| format!("the body is no JSON: {error}"))?;
+        if body["stream"] != true {
+            return Err("the body asks for no stream".to_owned());
+        }
+        Ok(wire)
+    }
+}
+
+impl Reply {
+    /// An empty answer with this status.
+    pub(crate) fn status(status: u16) -> Self {
+        let body = Body::Bytes(Vec::new());
+        Self { status, headers: Vec::new(), body, cut_at: None, stall_at: None, piece: usize::MAX }
+    }
+
+    /// A page of a proxy, with status 200.
+    pub(crate) fn html() -> Self {
+        Self::status(200).header("content-type", "text/html").body("<!doctype html><title>Sign in</title>")
+    }
+
+    /// These bytes as an event stream.
+    pub(crate) fn stream(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::status(200).header("content-type", "text/event-stream").body(bytes)
+    }
+
+    /// With this header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this body.
+    pub(crate) fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.body = Body::Bytes(bytes.into());
+        self
+    }
+
+    /// The socket is closed after this many bytes of the body.
+    pub(crate) fn cut_at(mut self, bytes: usize) -> Self {
+        self.cut_at = Some(bytes);
+        self
+    }
+
+    /// Nothing more comes after this many bytes of the body, and the socket stays open.
+    pub(crate) fn stall_at(mut self, bytes: usize) -> Self {
+        self.stall_at = Some(bytes);
+        self
+    }
+
+    /// In pieces of this many bytes.
+    pub(crate) fn in_pieces_of(mut self, bytes: usize) -> Self {
+        self.piece = bytes;
+        self
+    }
+
+    fn bytes(&self, wire: Wire) -> Vec<u8> {
+        match &self.body {
+            Body::Answer(answer) => answer.encode(wire).into_bytes(),
+            Body::Bytes(bytes) => bytes.clone(),
+        }
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self { body: Body::Answer(answer), ..Self::status(200).header("content-type", "text/event-stream") }
+    }
+}
+
+/// Serves one connection until either side ends it.
+async fn talk(mut socket: TcpStream, stage: Arc<Stage>) {
+    while let Some(request) = receive(&mut socket).await {
+        let checked = request.check();
+        lock(&stage.requests).push(request);
+        let next = lock(&stage.replies).pop_front();
+        let (wire, reply) = match (checked, next) {
+            (Ok(wire), Some(reply)) => (wire, reply),
+            (Ok(wire), None) => {
+                lock(&stage.faults).push("a request more than there are replies".to_owned());
+                (wire, Reply::status(400).body("the script has ended"))
+            }
+            (Err(fault), _) => {
+                let reply = Reply::status(400).body(fault.clone());
+                lock(&stage.faults).push(fault);
+                (Wire::Anthropic, reply)
+            }
+        };
+        if send(&mut socket, &reply, &reply.bytes(wire), &stage).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Writes a reply; nothing when the connection is over.
+async fn send(socket: &mut TcpStream, reply: &Reply, body: &[u8], stage: &Stage) -> Option<()> {
+    let mut head = format!("HTTP/1.1 {} Scripted\r\ntransfer-encoding: chunked\r\n", reply.status);
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    socket.write_all(head.as_bytes()).await.ok()?;
+    let end = [reply.cut_at, reply.stall_at].into_iter().flatten().min().unwrap_or(body.len()).min(body.len());
+    for piece in body[..end].chunks(reply.piece) {
+        let chunk = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
+        socket.write_all(&chunk).await.ok()?;
+    }
+    if reply.stall_at.is_some() {
+        while !matches!(socket.read(&mut [0; 64]).await, Ok(0) | Err(_)) {}
+        stage.hung_up.notify_one();
+        return None;
+    }
+    if reply.cut_at.is_some() {
+        return None;
+    }
+    socket.write_all(b"0\r\n\r\n").await.ok()
+}
+
+/// Reads one request; nothing when the client is gone.
+async fn receive(socket: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end;
+        }
+        if socket.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
+    let mut lines = text.split("\r\n");
+    let path = lines.next()?.split(' ').nth(1)?.to_owned();
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let mut request = Request { path, headers, body: bytes.split_off(head + 4) };
+    let length: usize = request.header("content-length")?.parse().ok()?;
+    while request.body.len() < length {
+        if socket.read_buf(&mut request.body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(request)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
