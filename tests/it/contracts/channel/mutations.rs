@@ -38,6 +38,18 @@ fn places(value: &Value) -> Vec<String> {
     children.into_iter().flat_map(below).collect()
 }
 
+/// Three of four bytes of a GitHub payload are addresses. Only a repository's own is read.
+fn forget_addresses(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|key, _| matches!(key.as_str(), "html_url" | "web_url") || !key.ends_with("url"));
+            members.values_mut().for_each(forget_addresses);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget_addresses),
+        _ => {}
+    }
+}
+
 fn other_values() -> Vec<Value> {
     vec![
         Value::Null,
@@ -59,9 +71,10 @@ fn any_value_of_any_kind_of_event_may_be_another() {
     let mut outcomes = [0_usize; 3];
     for fixture in EVENTS.iter() {
         let mut payload: Value = serde_json::from_slice(&fixture.body).unwrap();
+        forget_addresses(&mut payload);
         for place in places(&payload) {
-            // Addresses and what lies deeper are never read, and so all alike: one value is enough.
-            let is_read = !place.ends_with("_url") && place.matches('/').count() <= 3;
+            // What lies deeper is never read, and so all alike: one value is enough.
+            let is_read = place.matches('/').count() <= 3;
             let others = if is_read { other_values() } else { vec![json!(3)] };
             let was = payload.pointer(&place).unwrap().clone();
             for other in others.into_iter().chain([was]) {
