@@ -27,8 +27,8 @@ pub enum Heard {
     Event(Box<Event>),
     /// An authentic event that no agent starts on.
     Ignored {
-        /// What the forge calls it.
-        shape: String,
+        /// What the forge calls it, where the payload or a name tells.
+        shape: Option<String>,
         /// A sentence for people.
         reason: String,
     },
@@ -157,11 +157,11 @@ pub fn parse(delivery: &Verified) -> Result<Heard, Error> {
     }
 }
 
-/// Why an event that is neither issue, pull request nor comment starts nothing.
-fn no_thread(shape: &str) -> Heard {
-    let shape = field::clipped(shape);
-    let reason = format!(
-        "`{shape}` events start no agent: agents start on issues, pull requests and their comments and reviews"
-    );
+/// Why an event that is neither issue, pull request nor comment starts nothing. GitHub's payloads do
+/// not always tell their name.
+fn no_thread(shape: Option<&str>) -> Heard {
+    let shape = shape.map(field::clipped);
+    let what = shape.as_ref().map_or("such events".to_owned(), |shape| format!("`{shape}` events"));
+    let reason = format!("{what} start no agent: agents start on issues, pull requests and their comments and reviews");
     Heard::Ignored { shape, reason }
 }

@@ -18,13 +18,14 @@ const SHAPES: &[(&str, &[&str])] = &[
     ("pull_request", &["pull_request"]),
     ("issues", &["issue"]),
     ("push", &["ref", "commits"]),
-    ("check_run", &["check_run"]),
-    ("check_suite", &["check_suite"]),
-    ("commit_comment", &["comment", "repository"]),
+    ("workflow_job", &["workflow_job"]),
     ("deployment_status", &["deployment_status"]),
     ("deployment", &["deployment"]),
+    ("check_run", &["check_run"]),
+    ("check_suite", &["check_suite"]),
     ("discussion_comment", &["discussion", "comment"]),
     ("discussion", &["discussion"]),
+    ("commit_comment", &["comment", "repository"]),
     ("fork", &["forkee"]),
     ("merge_group", &["merge_group"]),
     ("ping", &["zen", "hook"]),
@@ -32,8 +33,7 @@ const SHAPES: &[(&str, &[&str])] = &[
     ("repository_dispatch", &["client_payload"]),
     ("status", &["sha", "context"]),
     ("workflow_dispatch", &["workflow", "inputs"]),
-    ("workflow_job", &["workflow_job"]),
-    ("workflow_run", &["workflow_run"]),
+    ("workflow_run", &["workflow_run", "workflow"]),
 ];
 
 /// Whether the payload looks like one of GitHub's.
@@ -46,12 +46,12 @@ pub(super) fn recognises(payload: &Json<'_>) -> bool {
 /// Reads a payload of the event called `name`, or of the event its shape tells.
 pub(super) fn hear(payload: &Json<'_>, name: Option<&str>, host: Option<String>) -> Result<Heard, Error> {
     let shape = shape(payload);
-    let Some(name) = name.or(shape) else { return Ok(no_thread("other GitHub")) };
+    let Some(name) = name.or(shape) else { return Ok(no_thread(None)) };
     let Some(kind) = kind(name) else {
         let is_known = SHAPES.iter().any(|(known, _)| *known == name);
         return match nearest(name, EventKind::ALL.map(|kind| kind.name_on(Forge::Github))) {
             Some(near) if !is_known => Err(Error::UnknownName { given: clipped(name), near }),
-            _ => Ok(no_thread(name)),
+            _ => Ok(no_thread(Some(name))),
         };
     };
     if let Some(shape) = shape.filter(|shape| *shape != kind.name_on(Forge::Github)) {

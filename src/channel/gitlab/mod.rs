@@ -37,14 +37,14 @@ pub(super) fn hear(payload: &Json<'_>, name: Option<&str>, host: Option<String>)
     {
         return Err(Error::Misnamed { given: clipped(name.unwrap_or_default()), shape: clipped(shape) });
     }
-    let Some(ours) = ours else { return Ok(no_thread(shape)) };
+    let Some(ours) = ours else { return Ok(no_thread(Some(shape))) };
     let payload = Field::top(payload, ours);
     let kind = match ours {
         "issue" => EventKind::Issue,
         "merge_request" => EventKind::Pull,
         _ => match note(&payload)? {
             Note::For(kind) => kind,
-            Note::NotForUs(reason) => return Ok(Heard::Ignored { shape: shape.to_owned(), reason }),
+            Note::NotForUs(reason) => return Ok(Heard::Ignored { shape: Some(shape.to_owned()), reason }),
         },
     };
     event::read(kind, &payload, host).map(|event| Heard::Event(Box::new(event)))

@@ -8,7 +8,7 @@ use super::{hear, read};
 fn said(body: &[u8], event_name: Option<&str>) -> String {
     match hear(body, event_name) {
         Ok(Heard::Event(event)) => format!("event {}", event.key),
-        Ok(Heard::Ignored { shape, reason }) => format!("ignored ({shape}): {reason}"),
+        Ok(Heard::Ignored { shape, reason }) => format!("ignored ({}): {reason}", shape.unwrap_or_default()),
         Err(error) => error.to_string(),
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be read stops the test")]
 
 mod bad_input;
+mod facts;
 mod mutations;
 mod table;
 

@@ -38,22 +38,30 @@ fn places(value: &Value) -> Vec<String> {
     children.into_iter().flat_map(below).collect()
 }
 
+/// Three of four bytes of a GitHub payload are addresses. Only a repository's own is read.
+fn forget_addresses(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|key, _| matches!(key.as_str(), "html_url" | "web_url") || !key.ends_with("url"));
+            members.values_mut().for_each(forget_addresses);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget_addresses),
+        _ => {}
+    }
+}
+
 fn other_values() -> Vec<Value> {
     vec![
         Value::Null,
         json!(true),
         json!(0),
-        json!(-1),
-        json!(1.5),
         json!(u64::MAX),
         json!(""),
         json!("\u{0}\u{1b}[2J\u{202e}"),
         json!("x".repeat(5000)),
         json!("2019-99-99T99:99:99Z"),
         json!("https://[::1"),
-        json!([]),
         json!([null]),
-        json!({}),
         json!({"id": 1}),
     ]
 }
@@ -62,15 +70,16 @@ fn other_values() -> Vec<Value> {
 fn any_value_of_any_kind_of_event_may_be_another() {
     let mut outcomes = [0_usize; 3];
     for fixture in EVENTS.iter() {
-        let payload: Value = serde_json::from_slice(&fixture.body).unwrap();
+        let mut payload: Value = serde_json::from_slice(&fixture.body).unwrap();
+        forget_addresses(&mut payload);
         for place in places(&payload) {
-            // Addresses and what lies deeper are never read, and so all alike: one value is enough.
-            let is_read = !place.ends_with("_url") && place.matches('/').count() <= 3;
+            // What lies deeper is never read, and so all alike: one value is enough.
+            let is_read = place.matches('/').count() <= 3;
             let others = if is_read { other_values() } else { vec![json!(3)] };
-            for other in others {
-                let mut changed = payload.clone();
-                *changed.pointer_mut(&place).unwrap() = other;
-                let outcome = hear(&serde_json::to_vec(&changed).unwrap(), fixture.event_name.as_deref());
+            let was = payload.pointer(&place).unwrap().clone();
+            for other in others.into_iter().chain([was]) {
+                *payload.pointer_mut(&place).unwrap() = other;
+                let outcome = hear(&serde_json::to_vec(&payload).unwrap(), fixture.event_name.as_deref());
                 outcomes[count(outcome)] += 1;
             }
         }
@@ -97,7 +106,7 @@ fn count(outcome: Result<Heard, Error>) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cut_payload_is_not_json(which in any::<Index>(), at in any::<Index>()) {
