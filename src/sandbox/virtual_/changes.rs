@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::fault::Fault;
 use super::path::plain;
 use super::tree::{Content, Directory, File, Link, Node, Tree, split, writable};
 use crate::sandbox::{Change, Now};
@@ -47,7 +48,7 @@ pub(super) fn make_way(tree: &mut Tree, path: &str, now: SystemTime) -> io::Resu
     let Some((above, _)) = split(path) else { return Ok(()) };
     match tree.get(above) {
         Ok(Node::Directory(_)) => Ok(()),
-        Ok(Node::File(_) | Node::Link(_)) => Err(io::ErrorKind::NotADirectory.into()),
+        Ok(Node::File(_) | Node::Link(_)) => Err(Fault::NotADirectory.into()),
         Err(_) => {
             writable(above)?;
             make_way(tree, above, now)?;

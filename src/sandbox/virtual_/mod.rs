@@ -10,6 +10,7 @@
 //!   it had to be left behind. When two run at once, the later one wins, file by file.
 
 mod changes;
+mod fault;
 mod mount;
 mod path;
 mod seed;
@@ -25,10 +26,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt as _};
 
+use self::fault::{Fault, Refused};
 use self::mount::Mount;
 use self::path::{follow, plain};
 use self::seed::Seed;
-use self::tree::{File, Node, Refused, Tree, WORKSPACE};
+use self::tree::{File, Node, Tree, WORKSPACE};
 use super::{Capabilities, Change, DirEntry, Error, Exec, FileKind, Output, READ_MAX, Sandbox, Stat};
 use crate::domain::clock::Clock;
 
@@ -140,8 +142,8 @@ impl Virtual {
         let tree = self.tree();
         match tree.get(&follow(&tree, &plain(WORKSPACE, path), true)?)? {
             Node::File(file) => file.read(),
-            Node::Directory(_) => Err(ErrorKind::IsADirectory.into()),
-            Node::Link(_) => Err(ErrorKind::NotFound.into()),
+            Node::Directory(_) => Err(Fault::IsADirectory.into()),
+            Node::Link(_) => Err(Fault::NotFound.into()),
         }
     }
 
@@ -150,7 +152,7 @@ impl Virtual {
         let mut files = self.files();
         let path = follow(&files.now, &plain(WORKSPACE, path), true)?;
         let mode = match files.now.get(&path) {
-            Ok(Node::Directory(_)) => return Err(ErrorKind::IsADirectory.into()),
+            Ok(Node::Directory(_)) => return Err(Fault::IsADirectory.into()),
             Ok(Node::File(old)) => old.mode,
             _ => 0o644,
         };
@@ -164,7 +166,7 @@ impl Virtual {
     fn members(&self, path: &str) -> io::Result<Vec<DirEntry>> {
         let tree = self.tree();
         let Node::Directory(directory) = tree.get(&follow(&tree, &plain(WORKSPACE, path), true)?)? else {
-            return Err(ErrorKind::NotADirectory.into());
+            return Err(Fault::NotADirectory.into());
         };
         let entry = |(name, node): (&String, &Node)| DirEntry { name: name.clone(), stat: stat(node) };
         Ok(directory.children().iter().map(entry).collect())

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use bashkit::{DirEntry, FileType, FsBackend, Metadata, Result, async_trait};
 
+use super::fault::Fault;
 use super::tree::{Directory, File, Link, Node, Tree, names, split};
 use crate::domain::clock::Clock;
 
@@ -52,8 +53,8 @@ impl FsBackend for Mount {
         let node = self.with(|tree| tree.get(path))?;
         match node {
             Node::File(file) => Ok(file.read()?.into()),
-            Node::Directory(_) => Err(io::Error::from(ErrorKind::IsADirectory).into()),
-            Node::Link(_) => Err(io::Error::from(ErrorKind::NotFound).into()),
+            Node::Directory(_) => Err(io::Error::from(Fault::IsADirectory).into()),
+            Node::Link(_) => Err(io::Error::from(Fault::NotFound).into()),
         }
     }
 
@@ -117,7 +118,7 @@ impl FsBackend for Mount {
                 && !recursive
                 && !directory.children().is_empty()
             {
-                return Err(ErrorKind::DirectoryNotEmpty.into());
+                return Err(Fault::DirectoryNotEmpty.into());
             }
             tree.take(path)
         })?;
@@ -145,7 +146,7 @@ impl FsBackend for Mount {
                 .collect());
         }
         let Node::Directory(directory) = self.with(|tree| tree.get(path))? else {
-            return Err(io::Error::from(ErrorKind::NotADirectory).into());
+            return Err(io::Error::from(Fault::NotADirectory).into());
         };
         let entry = |(name, node): (&String, &Node)| DirEntry { name: name.clone(), metadata: metadata(node) };
         Ok(directory.children().iter().map(entry).collect())
@@ -173,10 +174,10 @@ impl FsBackend for Mount {
                     return Err(io::Error::new(ErrorKind::InvalidInput, "cannot move a directory into itself"));
                 }
                 (Node::Directory(_), Ok(Node::Directory(old))) if !old.children().is_empty() => {
-                    return Err(ErrorKind::DirectoryNotEmpty.into());
+                    return Err(Fault::DirectoryNotEmpty.into());
                 }
-                (Node::Directory(_), Ok(Node::File(_) | Node::Link(_))) => return Err(ErrorKind::NotADirectory.into()),
-                (Node::File(_) | Node::Link(_), Ok(Node::Directory(_))) => return Err(ErrorKind::IsADirectory.into()),
+                (Node::Directory(_), Ok(Node::File(_) | Node::Link(_))) => return Err(Fault::NotADirectory.into()),
+                (Node::File(_) | Node::Link(_), Ok(Node::Directory(_))) => return Err(Fault::IsADirectory.into()),
                 _ => {}
             }
             // On a copy, so that a refused half leaves nothing behind.
@@ -204,7 +205,7 @@ impl FsBackend for Mount {
     async fn symlink(&self, target: &Path, link: &Path) -> Result<()> {
         let (target, link, modified) = (text(target)?.to_owned(), text(link)?, self.now());
         self.with(|tree| match tree.get(link) {
-            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Ok(_) => Err(Fault::AlreadyExists.into()),
             Err(_) => tree.put(link, Node::Link(Arc::new(Link { target, modified }))),
         })?;
         Ok(())

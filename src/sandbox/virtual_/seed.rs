@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::{AtFlags, Dir, FileType, OFlags, Stat};
 
-use super::tree::{Content, Directory, File, Link, Node, Refused};
+use super::fault::Refused;
+use super::tree::{Content, Directory, File, Link, Node};
 use crate::sandbox::beneath::Root;
 
 /// Names taken from the host in all; those beyond are left out, and said.

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use super::fault::{Fault, Refused};
 use super::seed::{Original, Place};
 use crate::sandbox::READ_MAX;
 
@@ -110,8 +111,8 @@ impl Tree {
     pub(super) fn get(&self, path: &str) -> io::Result<Node> {
         let mut node = Node::Directory(Arc::clone(&self.root));
         for name in names(path) {
-            let Node::Directory(directory) = &node else { return Err(ErrorKind::NotADirectory.into()) };
-            let child = directory.children().get(name).ok_or(ErrorKind::NotFound)?.clone();
+            let Node::Directory(directory) = &node else { return Err(Fault::NotADirectory.into()) };
+            let child = directory.children().get(name).ok_or(Fault::NotFound)?.clone();
             node = child;
         }
         Ok(node)
@@ -169,14 +170,14 @@ impl Tree {
 
     fn parent_mut<'a, 'b>(&'a mut self, path: &'b str) -> io::Result<(&'a mut Directory, &'b str)> {
         let (parent, name) = split(path).ok_or(Refused("it is the top directory"))?;
-        let Node::Directory(directory) = self.get(parent)? else { return Err(ErrorKind::NotADirectory.into()) };
+        let Node::Directory(directory) = self.get(parent)? else { return Err(Fault::NotADirectory.into()) };
         // Looked into before it is copied, so that both copies share what it holds.
         let _ = directory.children();
         drop(directory);
         let mut here = Arc::make_mut(&mut self.root);
         for name in names(parent) {
             let Some(Node::Directory(next)) = here.children_mut().get_mut(name) else {
-                return Err(ErrorKind::NotFound.into());
+                return Err(Fault::NotFound.into());
             };
             here = Arc::make_mut(next);
         }
@@ -321,17 +322,6 @@ fn fits(size: u64) -> io::Result<()> {
         return Err(io::Error::new(ErrorKind::FileTooLarge, message));
     }
     Ok(())
-}
-
-/// Why the sandbox itself, and not the host, says no; inside an [`io::Error`].
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Refused(pub(super) &'static str);
-
-impl From<Refused> for io::Error {
-    fn from(refused: Refused) -> Self {
-        Self::new(ErrorKind::PermissionDenied, refused)
-    }
 }
 
 fn full(message: String) -> io::Error {

@@ -93,6 +93,12 @@ async fn exit_codes_and_both_streams_come_back_in_order() {
             assert_eq!((output.bytes, output.spill), (tail.len() as u64, None));
             assert!(output.notes.is_empty());
         }
+        let output =
+            run(&*sandbox, "cat nothing; rmdir src 2>&1 | grep -o 'not empty'; mkdir src || ls README.md/x").await;
+        let said = output.tail.escape_ascii().to_string();
+        for words in ["nothing: No such file or directory", "not empty", "File exists", "Not a directory"] {
+            assert!(said.contains(words), "{said}");
+        }
         let output = run(&*sandbox, "no-such-command").await;
         assert_eq!(output.exit, 127);
         assert!(output.tail.escape_ascii().to_string().contains("command not found"));
