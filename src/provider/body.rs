@@ -9,30 +9,49 @@ use sha2::{Digest, Sha256};
 #[derive(Default)]
 pub(super) struct Body {
     pieces: Vec<Bytes>,
+    settled: usize,
+}
+
+/// SHA-256 over the beginning of a conversation's bodies that no later request changes, so that a
+/// turn hashes what is new.
+#[derive(Default)]
+pub(super) struct Hashed {
+    hash: Sha256,
+    pieces: usize,
+}
+
+impl Hashed {
+    /// SHA-256 of all of `body`, lower-case hex. Every body given must begin with the settled
+    /// pieces of the ones before.
+    pub(super) fn digest(&mut self, body: &Body) -> String {
+        for piece in body.pieces.iter().take(body.settled).skip(self.pieces) {
+            self.hash.update(piece);
+            self.pieces += 1;
+        }
+        let mut hash = self.hash.clone();
+        for piece in body.pieces.iter().skip(self.pieces) {
+            hash.update(piece);
+        }
+        hex::encode(hash.finalize())
+    }
 }
 
 impl Body {
     pub(super) fn with_capacity(pieces: usize) -> Self {
-        Self { pieces: Vec::with_capacity(pieces) }
+        Self { pieces: Vec::with_capacity(pieces), settled: 0 }
     }
 
     pub(super) fn push(&mut self, piece: Bytes) {
-        if !piece.is_empty() {
-            self.pieces.push(piece);
-        }
+        self.pieces.push(piece);
+    }
+
+    /// Everything pushed so far stands like this in every later body of the conversation.
+    pub(super) fn settle(&mut self) {
+        self.settled = self.pieces.len();
     }
 
     pub(super) fn len(&self) -> usize {
         self.pieces.iter().map(Bytes::len).sum()
-    }
-
-    /// SHA-256 of all of it, lower-case hex.
-    pub(super) fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        for piece in &self.pieces {
-            hash.update(piece);
-        }
-        hex::encode(hash.finalize())
     }
 
     pub(super) fn into_stream(self) -> reqwest::Body {
@@ -56,11 +75,23 @@ mod tests {
 
     #[test]
     fn length_and_digest_are_those_of_the_whole() {
-        let mut body = Body::with_capacity(2);
-        for piece in ["he", "", "llo"] {
-            body.push(Bytes::from_static(piece.as_bytes()));
+        let body = |settled: &[&'static str], rest: &[&'static str]| {
+            let mut body = Body::default();
+            settled.iter().for_each(|piece| body.push(Bytes::from_static(piece.as_bytes())));
+            body.settle();
+            rest.iter().for_each(|piece| body.push(Bytes::from_static(piece.as_bytes())));
+            body
+        };
+        let mut hashed = Hashed::default();
+        for (body, whole) in [
+            (body(&[], &["he", "", "llo"]), "hello"),
+            (body(&["he"], &["ll"]), "hell"),
+            (body(&["he"], &["ll"]), "hell"),
+            (body(&["he", "llo", " wor"], &["ld"]), "hello world"),
+            (body(&["he", "llo", " wor"], &[]), "hello wor"),
+        ] {
+            assert_eq!((body.len(), body.concat().as_str()), (whole.len(), whole));
+            assert_eq!(hashed.digest(&body), hex::encode(Sha256::digest(whole)));
         }
-        assert_eq!((body.len(), body.concat().as_str()), (5, "hello"));
-        assert_eq!(body.digest(), "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
     }
 }

@@ -94,12 +94,14 @@ const fn row(model: &'static str, window: u64, output: u32, price: Price, source
 }
 
 const CLAUDE: &str = "https://platform.claude.com/docs/en/about-claude/pricing";
-const HAIKU_5_5: &str = "https://platform.claude.com/docs/en/about-claude/models/overview";
+/// Prices of the 5.5 generation with their cache rates, checked there against the vendor's page on
+/// 2026-10-10; windows and outputs are those of the vendor's model pages.
+const CLAUDE_5_5: &str = "https://docs.rs/synaps/0.10.2/synaps_cli/pricing/index.html";
 
 const ROWS: &[Row] = &[
-    row("anthropic/claude-opus-5-5", 1_000_000, 128_000, price(4000, 20_000, 200, 5000), CLAUDE),
-    row("anthropic/claude-sonnet-5-5", 1_000_000, 128_000, price(2000, 10_000, 100, 2500), CLAUDE),
-    row("anthropic/claude-haiku-5-5", 1_000_000, 128_000, long(price(100, 500, 10, 125), 100_000, 10, 10), HAIKU_5_5),
+    row("anthropic/claude-opus-5-5", 1_000_000, 128_000, price(4000, 20_000, 200, 5000), CLAUDE_5_5),
+    row("anthropic/claude-sonnet-5-5", 1_000_000, 128_000, price(2000, 10_000, 100, 2500), CLAUDE_5_5),
+    row("anthropic/claude-haiku-5-5", 1_000_000, 128_000, long(price(100, 500, 10, 125), 100_000, 10, 10), CLAUDE_5_5),
     row("anthropic/claude-fable-5-1", 1_000_000, 128_000, price(10_000, 50_000, 250, 12_500), CLAUDE),
     row("anthropic/claude-opus-5", 1_000_000, 128_000, price(5000, 25_000, 500, 6250), CLAUDE),
     row("anthropic/claude-sonnet-5", 1_000_000, 128_000, price(2000, 10_000, 200, 2500), CLAUDE),

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::thinking::{self, Effort};
 use crate::domain::message::{Answer, Block, Call, ToolResult};
-use crate::provider::body::{Body, json};
+use crate::provider::body::{Body, Hashed, json};
 use crate::provider::{Opening, Said, catalog};
 
 /// Value of the `anthropic-version` header.
@@ -34,6 +34,7 @@ pub(super) struct Request {
     /// Everything up to `"messages":[`.
     head: Bytes,
     messages: Vec<Message>,
+    hashed: Hashed,
 }
 
 /// A message as it is sent, with the comma before it.
@@ -152,11 +153,12 @@ impl Request {
         };
         let mut head = json(&head);
         head.truncate(head.len().saturating_sub(END.len()));
-        Self { full: full.to_owned(), head: head.into(), messages: Vec::new() }
+        Self { full: full.to_owned(), head: head.into(), messages: Vec::new(), hashed: Hashed::default() }
     }
 
     /// Appends a message. What the API would refuse for ever after (an empty text, a message
-    /// without content) is left out. Two user messages may follow each other: the API joins them.
+    /// without content) is left out. Two user messages may follow each other: the API joins them,
+    /// so that a note after results changes no byte that was sent.
     pub(super) fn push(&mut self, said: Said<'_>) {
         let (user, content) = match said {
             Said::User(text) => (true, vec![Part::Text { text, cache_control: None }]),
@@ -175,8 +177,15 @@ impl Request {
         self.messages.push(Message { bytes: bytes.into(), user });
     }
 
+    /// What is sent now, and its digest.
+    pub(super) fn send(&mut self) -> (Body, String) {
+        let body = self.body();
+        let digest = self.hashed.digest(&body);
+        (body, digest)
+    }
+
     /// Everything pushed so far, with the marks where they belong now.
-    pub(super) fn body(&self) -> Body {
+    fn body(&self) -> Body {
         let marked_from = self
             .messages
             .iter()
@@ -188,6 +197,10 @@ impl Request {
         let mut body = Body::with_capacity(self.messages.len() + 2 * MARKED + 2);
         body.push(self.head.clone());
         for (at, message) in self.messages.iter().enumerate() {
+            // Marks only move on: what stands before them is as it will be.
+            if at == marked_from {
+                body.settle();
+            }
             let bytes = if at == 0 { message.bytes.slice(1..) } else { message.bytes.clone() };
             if message.user && at >= marked_from && bytes.ends_with(CLOSE) {
                 body.push(bytes.slice(..bytes.len() - CLOSE.len()));

@@ -63,8 +63,7 @@ impl Conversation for Talk {
         on: &'a mut (dyn FnMut(Delta<'_>) + Send),
     ) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
-            let body = self.request.body();
-            let request = body.digest();
+            let (body, request) = self.request.send();
             let mut reader = stream::Stream::new(&request);
             let Whole { blocks, stop, usage } = self.line.exchange(body, &mut reader, on).await?;
             Ok(Answer { blocks, stop, model: self.full.clone(), usage, request })

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::message::{Answer, Block, Call, ToolResult};
 use crate::domain::name::Thinking;
-use crate::provider::body::{Body, json};
+use crate::provider::body::{Body, Hashed, json};
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens. Sent only for models of the catalogue: others
@@ -21,6 +21,7 @@ pub(super) struct Request {
     head: Bytes,
     /// Each with the comma before it.
     messages: Vec<Bytes>,
+    hashed: Hashed,
 }
 
 #[derive(Serialize)]
@@ -114,7 +115,7 @@ impl Request {
         };
         let mut head = json(&head);
         head.truncate(head.len().saturating_sub(END.len()));
-        Self { head: head.into(), messages: Vec::new() }
+        Self { head: head.into(), messages: Vec::new(), hashed: Hashed::default() }
     }
 
     /// Appends a turn: one message, or one for each result.
@@ -126,13 +127,15 @@ impl Request {
         }
     }
 
-    /// Everything pushed so far.
-    pub(super) fn body(&self) -> Body {
+    /// Everything pushed so far, and its digest.
+    pub(super) fn send(&mut self) -> (Body, String) {
         let mut body = Body::with_capacity(self.messages.len() + 2);
         body.push(self.head.clone());
         self.messages.iter().for_each(|message| body.push(message.clone()));
+        body.settle();
         body.push(Bytes::from_static(END));
-        body
+        let digest = self.hashed.digest(&body);
+        (body, digest)
     }
 
     fn append(&mut self, message: &Message<'_>) {

@@ -4,6 +4,7 @@ use hob::domain::message::Answer;
 use hob::domain::name::Thinking;
 use hob::provider::{Opening, Place, Said};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::{FIRST, MODELS, begun, connected, opening, result, rich, tools};
 use crate::scene::model_server::{ModelServer, Reply, answer};
@@ -75,6 +76,8 @@ async fn each_request_begins_with_the_bytes_of_the_one_before() {
         let mut conversation = begun(&*connected(model, &server));
         for turn in 0..turns {
             let answer: Answer = conversation.ask(Place { run: 0, turn }, &mut |_| {}).await.unwrap();
+            let sent = server.requests().remove(turn as usize).body;
+            assert_eq!(answer.request, hex::encode(Sha256::digest(sent)));
             conversation.push(Said::Answer(&answer));
             let results =
                 [result(&format!("a{turn}"), "\"quoted\" text }]}", false), result(&format!("b{turn}"), "no", true)];
