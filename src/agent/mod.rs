@@ -8,6 +8,7 @@ mod result;
 pub mod schema;
 mod starts;
 pub mod template;
+pub mod trigger;
 
 use std::sync::Arc;
 

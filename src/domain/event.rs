@@ -2,6 +2,8 @@
 //!
 //! Parsers in `channel/` make it from a forge's payload; nothing below them sees a payload again.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,15 @@ pub enum Forge {
     Github,
     /// gitlab.com and self-managed GitLab.
     Gitlab,
+}
+
+impl fmt::Display for Forge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Github => "GitHub",
+            Self::Gitlab => "GitLab",
+        })
+    }
 }
 
 /// What an event is about.
@@ -34,12 +45,33 @@ pub enum EventKind {
     ReviewComment,
 }
 
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Issue, Self::Comment, Self::Pull, Self::Review, Self::ReviewComment];
+
+    /// The forge's own word: an event's name on GitHub, an `object_kind` on GitLab, where one word
+    /// can stand for two kinds.
+    pub const fn name_on(self, forge: Forge) -> &'static str {
+        match (forge, self) {
+            (Forge::Github, Self::Issue) => "issues",
+            (Forge::Github, Self::Comment) => "issue_comment",
+            (Forge::Github, Self::Pull) => "pull_request",
+            (Forge::Github, Self::Review) => "pull_request_review",
+            (Forge::Github, Self::ReviewComment) => "pull_request_review_comment",
+            (Forge::Gitlab, Self::Issue) => "issue",
+            (Forge::Gitlab, Self::Comment | Self::ReviewComment) => "note",
+            (Forge::Gitlab, Self::Pull | Self::Review) => "merge_request",
+        }
+    }
+}
+
 /// What happened to whom, by whom, where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The dialect.
     pub forge: Forge,
-    /// Host of the forge, from configuration or the job, never from a URL in the payload alone.
+    /// Host of the forge, with its port when it is not the usual one. From configuration or the
+    /// job; only the operator's own `hob run` falls back to the address in the payload.
     pub host: String,
     /// Where it happened.
     pub repository: Repository,
@@ -57,7 +89,7 @@ pub struct Event {
     /// Present for pull requests when the payload names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
-    /// The label an action such as `labeled` is about.
+    /// The label an action such as `labeled` is about, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// When the object changed, by the forge's clock.
@@ -95,7 +127,7 @@ pub enum Visibility {
 pub struct Actor {
     /// The forge's numeric id; 0 when the payload does not tell (a deleted account).
     pub id: u64,
-    /// For people.
+    /// For people; empty when the payload has only the id (GitLab's authors).
     pub login: String,
     /// What the forge says it is. A hint: trust is decided by id alone.
     pub kind: ActorKind,
@@ -109,7 +141,7 @@ pub enum ActorKind {
     User,
     /// An App or a bot account.
     Bot,
-    /// An organisation, or not said.
+    /// An organisation, or not said: GitLab never says.
     Other,
 }
 
@@ -130,8 +162,11 @@ pub struct Thread {
     /// Names of the labels it has now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// `open`, `closed`, `merged` … in the forge's words.
+    /// `open`, `closed`, `merged` … in the forge's words; empty when the payload does not say.
     pub state: String,
+    /// Narrower than its repository (a confidential issue): nothing of it may be told in public.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidential: bool,
 }
 
 /// What a thread is.
@@ -210,5 +245,90 @@ impl Event {
             _ => '#',
         };
         format!("{}{mark}{}", self.repository.path, self.thread.number)
+    }
+}
+
+/// What tells one event from every other, however often and by whatever way it is heard. Made only
+/// of what every copy of a delivery has in common: no delivery id, no time of arrival.
+///
+/// | shape | object | time | twins: what tells two of one object and one second apart |
+/// |---|---|---|---|
+/// | GitHub `issues` | the issue's id | `updated_at` | id of the label, assignee or milestone the action is about |
+/// | GitHub `issue_comment` | the comment's id | the comment's `updated_at` | |
+/// | GitHub `pull_request` | the pull request's id | `updated_at` | head sha; id of the label, assignee, milestone, reviewer or team the action is about |
+/// | GitHub `pull_request_review` | the review's id | `submitted_at` | `edited`, which leaves that time as it was: the pull request's `updated_at` |
+/// | GitHub `pull_request_review_comment` | the comment's id | the comment's `updated_at` | |
+/// | GitLab `issue` | the issue's id | `updated_at` | digest of `changes` |
+/// | GitLab `merge_request` | the merge request's id | `updated_at` | head sha; digest of `changes` |
+/// | GitLab `note` | the note's id | the note's `updated_at` | |
+///
+/// Host, repository and action stand in every key. `pull_request_target` counts as `pull_request`:
+/// they are two ways to hear of one thing.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
+    /// [`Event::host`].
+    pub host: &'a str,
+    /// [`Repository::id`].
+    pub repository: u64,
+    /// [`EventKind::name_on`] the forge.
+    pub shape: &'static str,
+    /// The forge's id (not the number) of the thread, comment or review.
+    pub object: u64,
+    /// [`Event::action`].
+    pub action: &'a str,
+    /// [`Event::at`].
+    pub at: Timestamp,
+    /// The last column of the table.
+    pub twins: &'a [String],
+}
+
+impl Identity<'_> {
+    /// The key: `host/repository/shape/object/action/time`, then the twins.
+    pub fn key(&self) -> EventKey {
+        let repository = self.repository.to_string();
+        let object = self.object.to_string();
+        // One spelling for one instant, whatever the forge's spelling was, and nothing to encode.
+        let at = self.at.strftime("%Y%m%dT%H%M%S%.fZ").to_string();
+        let parts = [self.host, &repository, self.shape, &object, self.action, &at];
+        EventKey::from_parts(parts.into_iter().chain(self.twins.iter().map(String::as_str)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_changes_with_each_of_its_parts() {
+        let at = "2019-05-15T15:20:18Z".parse().unwrap();
+        let identity = Identity {
+            host: "github.com",
+            repository: 1,
+            shape: "issues",
+            object: 2,
+            action: "labeled",
+            at,
+            twins: &[],
+        };
+        assert_eq!(identity.key().as_str(), "github.com/1/issues/2/labeled/20190515T152018Z");
+        let later = "2019-05-15T15:20:18.5Z".parse().unwrap();
+        let (bug, docs) = (["label.3".to_owned()], ["label.4".to_owned()]);
+        let mut keys: Vec<_> = [
+            identity,
+            Identity { host: "git.example:8443", ..identity },
+            Identity { repository: 9, ..identity },
+            Identity { shape: "pull_request", ..identity },
+            Identity { object: 9, ..identity },
+            Identity { action: "unlabeled", ..identity },
+            Identity { at: later, ..identity },
+            Identity { twins: &bug, ..identity },
+            Identity { twins: &docs, ..identity },
+        ]
+        .iter()
+        .map(Identity::key)
+        .collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(keys.len(), 9);
     }
 }

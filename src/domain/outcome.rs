@@ -34,7 +34,8 @@ pub enum Outcome {
     },
     /// Its event was answered by a run that was under way.
     Joined {
-        /// Which.
+        /// Which. Not stored as `run`: an outcome stands beside the run that it is of.
+        #[serde(rename = "into")]
         run: RunId,
     },
 }

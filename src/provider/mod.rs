@@ -3,15 +3,34 @@
 //! Promises that every implementation keeps, and `tests/it/contracts/provider` checks:
 //!
 //! - An [`Answer`] is returned only when the stream reached the protocol's end mark; everything
-//!   else is an [`Error`] and nothing of it may run.
+//!   else is an [`Error`] and nothing of it may run. Calls in an answer that did not stop with
+//!   [`Stop::Tools`](crate::domain::message::Stop) are not to be run either; that is the caller's part.
 //! - Blocks come back in the order they came, reasoning with its signature, and are sent again as
-//!   they were.
-//! - All results of one turn travel in one message, in the order of the calls, errors marked.
+//!   they were, as far as the protocol has a place for them (`openai_chat` says what it lacks).
+//!   Reasoning goes to the model that signed it only.
+//! - All results of one turn travel in one message where the protocol allows it, in the order of
+//!   the calls, errors marked.
 //! - What was pushed is serialised once: a turn costs what is new. Request n's system, tools and
 //!   messages are the head of request n + 1's, cache marks aside.
 //! - Arguments that are not a JSON object are sent back as `{}`.
 //! - Memory stays bounded whatever the other side sends.
 //! - Dropping the future of [`Conversation::ask`] closes the connection.
+
+mod anthropic;
+mod base_url;
+mod blocks;
+mod body;
+pub mod catalog;
+mod classify;
+mod connect;
+mod digest;
+mod http;
+mod model;
+mod openai_chat;
+mod record;
+mod replay;
+pub mod retry;
+mod tape;
 
 use std::time::Duration;
 
@@ -19,6 +38,12 @@ use futures::future::BoxFuture;
 
 use crate::domain::message::{Answer, ToolResult, ToolSpec};
 use crate::domain::name::Thinking;
+
+pub use base_url::InvalidBaseUrl;
+pub use connect::{Access, ConnectError, Site, connect};
+pub use model::{InvalidModel, ModelName, Vendor};
+pub use record::{RecordError, record};
+pub use tape::InvalidTape;
 
 /// A connection to one model.
 pub trait Provider: Send + Sync {

@@ -1,1 +1,89 @@
-//! The verbs of a run's life: admit, claim, settle; and why there are no more.
+//! The verbs of a run's life, and why there are no more.
+//!
+//! ```text
+//!  admit            claim                     settle
+//! ───────▶ queued ─────────▶ running ──────────────────────▶ settled(outcome)
+//!                               ▲ │
+//!                               └─┘ the process died: claim again, resume from the log
+//! ```
+//!
+//! A run is admitted durably before anybody is told, and reaches exactly one outcome. Runs of one
+//! instance are worked on one at a time, in the order of their admission: the head of the line is
+//! the oldest one without an outcome, so a run that was left by a process that died comes before
+//! everything admitted after it. There is no "give back": whoever stops drops the claim, and the
+//! log says how far it got.
+
+use jiff::Timestamp;
+
+use crate::domain::entry::Entry;
+use crate::domain::id::Epoch;
+use crate::domain::run::{Run, State};
+use crate::store::{Admission, Admitted, Bundle, Draft, Error};
+use crate::telemetry::redact::Redactor;
+
+/// The right to work on one run, until it is settled or somebody else claims.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The run, as it was admitted.
+    pub run: Run,
+    /// Goes with every entry that is written for it.
+    pub fence: Epoch,
+    /// Somebody worked on it before and did not finish.
+    pub resumed: bool,
+}
+
+/// Accepts a run, once for its id: when it returns, the run will reach an outcome.
+///
+/// # Errors
+/// When the store cannot keep it.
+pub fn admit(bundle: &mut Bundle, run: &Run, redactor: &Redactor) -> Result<Admitted, Error> {
+    bundle.admit(Admission::new(run, redactor)?, run.admitted_at)
+}
+
+/// Claims the head of the line; `None` when every run has its outcome.
+///
+/// # Errors
+/// When the store cannot give out an epoch.
+pub fn claim(bundle: &mut Bundle, at: Timestamp) -> Result<Option<Claim>, Error> {
+    let Some((run, state)) = head(bundle.runs().iter().filter_map(|run| Some((run, bundle.state(&run.id)?)))) else {
+        return Ok(None);
+    };
+    let (run, resumed) = (run.clone(), state == State::Running);
+    let fence = bundle.claim(at)?;
+    Ok(Some(Claim { run, fence, resumed }))
+}
+
+/// Ends a claim with the last entries of its run; the outcome is one of them.
+///
+/// # Errors
+/// When the claim is over already, the run has an outcome, or the store cannot keep it.
+pub fn settle(bundle: &mut Bundle, fence: Epoch, last: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
+    bundle.settle(fence, last, at)
+}
+
+/// The oldest run without an outcome.
+fn head<R>(runs: impl IntoIterator<Item = (R, State)>) -> Option<(R, State)> {
+    runs.into_iter().find(|(_, state)| !matches!(state, State::Settled(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::outcome::Outcome;
+
+    #[test]
+    fn the_oldest_unsettled_run_is_the_head_of_the_line() {
+        let (queued, running) = (State::Queued, State::Running);
+        let settled = State::Settled(Outcome::Completed { limited: None });
+        for (states, expected) in [
+            (vec![], None),
+            (vec![&settled], None),
+            (vec![&queued, &queued], Some(0)),
+            (vec![&settled, &running, &queued], Some(1)),
+            (vec![&settled, &queued, &running], Some(1)),
+        ] {
+            let line = states.iter().enumerate().map(|(n, state)| (n, (*state).clone()));
+            assert_eq!(head(line).map(|(n, _)| n), expected, "{states:?}");
+        }
+    }
+}

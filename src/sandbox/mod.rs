@@ -12,20 +12,47 @@
 //!   do not escape it. No path reaches hob's store.
 //! - A command sees only the environment it was given.
 
+mod beneath;
+mod capture;
+pub mod local;
+#[cfg(feature = "virtual")]
+pub mod virtual_;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-/// Bytes of a command's output kept in memory: the tail of it.
-pub const TAIL_MAX: usize = 256 << 10;
+/// Bytes of a command's output kept in memory: the tail of it, as much as a model is shown. What is
+/// cut away from a model is thus always in the spill file.
+pub const TAIL_MAX: usize = 50 << 10;
 
 /// Bytes of a command's output kept in its spill file.
 pub const SPILL_MAX: u64 = 64 << 20;
 
 /// Largest file that [`Sandbox::read`] returns.
 pub const READ_MAX: u64 = 64 << 20;
+
+/// What a sandbox is made from: one variant for each kind.
+#[derive(Clone, Debug)]
+pub enum Options {
+    /// In memory.
+    #[cfg(feature = "virtual")]
+    Virtual(virtual_::Options),
+    /// This machine.
+    Local(local::Options),
+}
+
+/// Opens a sandbox: the one place where a choice becomes one.
+pub fn open(options: Options) -> Result<Arc<dyn Sandbox>, Error> {
+    Ok(match options {
+        #[cfg(feature = "virtual")]
+        Options::Virtual(options) => Arc::new(virtual_::Virtual::new(options)?),
+        Options::Local(options) => Arc::new(local::Local::new(options)?),
+    })
+}
 
 /// Files and commands of one instance.
 pub trait Sandbox: Send + Sync {

@@ -1,1 +1,3 @@
 //! One conversation of an instance: opened, prompted, journalled, resumed.
+
+pub mod journal;

@@ -1,1 +1,146 @@
 //! Where the log and the rows of an instance live.
+//!
+//! There is one store so far, the [`Bundle`]: a directory that can travel. Its verbs are the ones
+//! every store will have, each one transaction, durable when it returns:
+//!
+//! | verb | does |
+//! |---|---|
+//! | `admit` | a run stands in the inbox, once for its id |
+//! | `claim` | the right to write: a new epoch, never given twice |
+//! | `append` | entries, under the fence of a claim |
+//! | `settle` | the last entries and the outcome of a run; ends the claim |
+//!
+//! Promises, kept by every store and checked by `tests/it/contracts/store`:
+//!
+//! - What a verb acknowledged is there after a crash; of what it did not acknowledge all is there,
+//!   or nothing.
+//! - A holder whose claim is over can neither append nor settle.
+//! - A run has one outcome; the first one wins, for ever.
+//! - Damage is noticed, never repaired by guessing, and never a panic.
+//! - After a failed write every further verb refuses: the next opening reads what is really there.
+//! - No secret that was known is stored: see [`Draft`].
+
+pub mod bundle;
+mod draft;
+pub mod location;
+
+use std::path::PathBuf;
+
+pub use bundle::{Admitted, Bundle, Opening};
+pub use draft::{Admission, Blob, Draft};
+
+use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
+use crate::domain::outcome::Outcome;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process writes to the instance.
+    #[error("this instance is worked on by {by}; wait until it is done, or stop it")]
+    Held {
+        /// Who, for people.
+        by: String,
+    },
+    /// What is stored is not what was written. Nothing was changed.
+    #[error(
+        "`{}` is damaged: line {line} (byte {offset}) {what}; it was left as it is: \
+         put back a copy of its directory, or move that away to begin anew",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// Where that line begins.
+        offset: u64,
+        /// The rest of the sentence.
+        what: String,
+    },
+    /// A later version wrote it in a way that cannot be known here.
+    #[error("`{}` was written by a newer hob ({found}); use that version or a later one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What says so.
+        found: String,
+    },
+    /// The directory holds another instance than its name says.
+    #[error("`{}` holds {found}, not {asked}; move it away", path.display())]
+    Foreign {
+        /// The directory or file.
+        path: PathBuf,
+        /// Whose it is.
+        found: Box<InstanceId>,
+        /// Whose it should be.
+        asked: Box<InstanceId>,
+    },
+    /// The operating system said no.
+    #[error("cannot {doing} `{}`: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// A verb.
+        doing: &'static str,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// An earlier write failed, so nobody knows what is on the disk.
+    #[error("an earlier write to `{}` failed; run the same command again, it goes on from what is stored", path.display())]
+    Broken {
+        /// The bundle.
+        path: PathBuf,
+    },
+    /// The claim is over: settled, or another one followed.
+    #[error("epoch {given} may not write: its claim is over")]
+    Fenced {
+        /// The epoch of the claim.
+        given: Epoch,
+    },
+    /// A run has an outcome already.
+    #[error("{run} is settled: {outcome}")]
+    Settled {
+        /// Which.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// A run that stands in no inbox.
+    #[error("{run} was never admitted")]
+    NotAdmitted {
+        /// Which.
+        run: RunId,
+    },
+    /// An entry names a parent that is not before it.
+    #[error("entry {seq} cannot follow entry {parent}")]
+    Parent {
+        /// Where the entry would stand.
+        seq: Seq,
+        /// What it names.
+        parent: Seq,
+    },
+    /// Above a bound of the format.
+    #[error("{what} is larger than {most} bytes, the most that is stored")]
+    TooLarge {
+        /// Names it.
+        what: String,
+        /// The bound.
+        most: u64,
+    },
+    /// It would not read back as it was written.
+    #[error("a `{kind}` entry cannot be stored: {source} (JSON nested too deeply, or a secret that is a common word)")]
+    Unstorable {
+        /// Kind of the entry.
+        kind: String,
+        /// What the reader says.
+        source: serde_json::Error,
+    },
+    /// An entry names content that is not there.
+    #[error("blob `{digest}` {what}; put back a copy of the bundle that has it")]
+    NoBlob {
+        /// As named.
+        digest: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}

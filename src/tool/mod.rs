@@ -3,7 +3,21 @@
 //! A tool never fails towards its caller: a wrong call, a missing file or a refused write is a
 //! [`Reply`] that the model can read.
 
-use std::sync::Arc;
+mod edit;
+mod files;
+mod glob;
+mod grep;
+#[cfg(test)]
+mod scene;
+mod schema;
+mod shell;
+mod walk;
+
+pub mod dispatch;
+pub mod output;
+pub mod propose;
+
+use std::sync::{Arc, OnceLock};
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -11,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::entry::Body;
 use crate::domain::message::ToolSpec;
+use crate::domain::name::ToolKind;
+use crate::sandbox::Sandbox;
 
 /// One thing a model can ask for.
 pub trait Tool: Send + Sync {
@@ -43,6 +59,8 @@ pub struct Scope {
     pub cancel: CancellationToken,
     /// The provider's id of the call.
     pub call: String,
+    /// When the run's time is over.
+    pub deadline: tokio::time::Instant,
 }
 
 /// What a tool answers.
@@ -82,7 +100,14 @@ impl Reply {
 /// The tools of one session, in the order they are shown to the model.
 #[derive(Clone, Default)]
 pub struct Toolbox {
-    tools: Vec<Arc<dyn Tool>>,
+    slots: Vec<Slot>,
+}
+
+/// A tool and its schema, compiled when the first call needs it.
+#[derive(Clone)]
+struct Slot {
+    tool: Arc<dyn Tool>,
+    schema: Arc<OnceLock<Result<jsonschema::Validator, String>>>,
 }
 
 impl Toolbox {
@@ -91,7 +116,7 @@ impl Toolbox {
         let mut toolbox = Self::default();
         for tool in tools {
             if toolbox.get(&tool.spec().name).is_none() {
-                toolbox.tools.push(tool);
+                toolbox.slots.push(Slot { tool, schema: Arc::default() });
             }
         }
         toolbox
@@ -99,16 +124,241 @@ impl Toolbox {
 
     /// The tool of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.tools.iter().find(|tool| tool.spec().name == name)
+        self.slot(name).map(|slot| &slot.tool)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Tool>> {
-        self.tools.iter()
+        self.slots.iter().map(|slot| &slot.tool)
     }
 
     /// How the model is told about them.
     pub fn specs(&self) -> Vec<ToolSpec> {
-        self.tools.iter().map(|tool| tool.spec().clone()).collect()
+        self.iter().map(|tool| tool.spec().clone()).collect()
+    }
+
+    fn slot(&self, name: &str) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.tool.spec().name == name)
+    }
+}
+
+/// The file and shell tools of these kinds, over one sandbox, in the order of `kinds`.
+pub fn files_and_shell(sandbox: &Arc<dyn Sandbox>, kinds: &[ToolKind]) -> Vec<Arc<dyn Tool>> {
+    let place = files::Place::new(sandbox);
+    kinds
+        .iter()
+        .map(|kind| -> Arc<dyn Tool> {
+            match kind {
+                ToolKind::Read => Arc::new(files::Read::new(&place)),
+                ToolKind::Write => Arc::new(files::Write::new(&place)),
+                ToolKind::Edit => Arc::new(edit::Edit::new(&place)),
+                ToolKind::Bash => Arc::new(shell::Bash::new(&place)),
+                ToolKind::Grep => Arc::new(grep::Grep::new(&place)),
+                ToolKind::Glob => Arc::new(glob::Glob::new(&place)),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::scene::Scene;
+
+    /// Whole, because the model pays for every byte of it on every turn.
+    #[test]
+    fn the_model_is_told_this_about_the_tools() {
+        let scene = Scene::new(&[]);
+        let told: Vec<String> = scene
+            .toolbox()
+            .specs()
+            .iter()
+            .map(|spec| {
+                let parameters: Value = serde_json::from_str(spec.parameters.get()).unwrap();
+                format!("{}: {}\n{parameters:#}", spec.name, spec.description)
+            })
+            .collect();
+        insta::assert_snapshot!(told.join("\n\n"), @r#"
+        read: Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names the offset to go on with.
+        {
+          "additionalProperties": false,
+          "properties": {
+            "limit": {
+              "description": "How many lines to show.",
+              "minimum": 1,
+              "type": [
+                "integer",
+                "null"
+              ]
+            },
+            "offset": {
+              "description": "First line to show, counted from 1.",
+              "minimum": 1,
+              "type": [
+                "integer",
+                "null"
+              ]
+            },
+            "path": {
+              "description": "The file, relative to the workspace or absolute.",
+              "type": "string"
+            }
+          },
+          "required": [
+            "path"
+          ],
+          "type": "object"
+        }
+
+        write: Creates a file, or replaces all of it; directories above it are created. Use `edit` to change a part.
+        {
+          "additionalProperties": false,
+          "properties": {
+            "content": {
+              "description": "All of the file.",
+              "type": "string"
+            },
+            "path": {
+              "description": "The file, relative to the workspace or absolute.",
+              "type": "string"
+            }
+          },
+          "required": [
+            "path",
+            "content"
+          ],
+          "type": "object"
+        }
+
+        edit: Replaces exact text in a file. Read the file first; give enough of the lines around the place to make old_text unique.
+        {
+          "additionalProperties": false,
+          "properties": {
+            "new_text": {
+              "description": "What shall stand there.",
+              "type": "string"
+            },
+            "old_text": {
+              "description": "What stands there now, to the letter: no pattern. Must be found exactly once, unless replace_all is set.",
+              "minLength": 1,
+              "type": "string"
+            },
+            "path": {
+              "description": "The file, relative to the workspace or absolute.",
+              "type": "string"
+            },
+            "replace_all": {
+              "description": "Replace every match.",
+              "type": [
+                "boolean",
+                "null"
+              ]
+            }
+          },
+          "required": [
+            "path",
+            "old_text",
+            "new_text"
+          ],
+          "type": "object"
+        }
+
+        bash: Runs a command line in the workspace and shows what it printed: the last 2000 lines or 50 KiB. Longer output is also in a file that the reply names. Each call starts a new shell in the workspace; nothing keeps running after it.
+        {
+          "additionalProperties": false,
+          "properties": {
+            "command": {
+              "description": "The command line.",
+              "minLength": 1,
+              "type": "string"
+            },
+            "timeout": {
+              "description": "Seconds after which it is killed; 120 when absent.",
+              "maximum": 600,
+              "minimum": 1,
+              "type": [
+                "integer",
+                "null"
+              ]
+            }
+          },
+          "required": [
+            "command"
+          ],
+          "type": "object"
+        }
+
+        grep: Searches files for lines that match and shows them as path:line:text, at most 100. Leaves out binary files and what .gitignore names.
+        {
+          "additionalProperties": false,
+          "properties": {
+            "ignore_case": {
+              "description": "Take upper and lower case as the same.",
+              "type": [
+                "boolean",
+                "null"
+              ]
+            },
+            "include": {
+              "description": "Only files that match this glob: `*.rs` in every directory, `src/**/*.rs` below `path`.",
+              "maxLength": 1000,
+              "minLength": 1,
+              "type": [
+                "string",
+                "null"
+              ]
+            },
+            "literal": {
+              "description": "Take the pattern as plain text.",
+              "type": [
+                "boolean",
+                "null"
+              ]
+            },
+            "path": {
+              "description": "The file or directory to search; the workspace when absent.",
+              "type": [
+                "string",
+                "null"
+              ]
+            },
+            "pattern": {
+              "description": "A regular expression in Rust's syntax, matched line by line.",
+              "maxLength": 2000,
+              "minLength": 1,
+              "type": "string"
+            }
+          },
+          "required": [
+            "pattern"
+          ],
+          "type": "object"
+        }
+
+        glob: Lists the files whose path matches a glob, sorted, at most 1000. Leaves out what .gitignore names.
+        {
+          "additionalProperties": false,
+          "properties": {
+            "path": {
+              "description": "The directory to look in; the workspace when absent.",
+              "type": [
+                "string",
+                "null"
+              ]
+            },
+            "pattern": {
+              "description": "Matched against the whole path below `path`: `*` stays within a directory, `**` crosses directories, as in `src/**/*.rs`. Also `?`, `[a-z]` and `{a,b}`.",
+              "maxLength": 1000,
+              "minLength": 1,
+              "type": "string"
+            }
+          },
+          "required": [
+            "pattern"
+          ],
+          "type": "object"
+        }
+        "#);
     }
 }

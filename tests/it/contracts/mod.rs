@@ -1,1 +1,5 @@
 //! One suite per seam, run over every implementation.
+
+mod channel;
+mod sandbox;
+mod store;

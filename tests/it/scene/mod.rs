@@ -1,1 +1,3 @@
 //! The stage every test speaks through.
+
+pub(crate) mod terminal;

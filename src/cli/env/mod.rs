@@ -1,0 +1,243 @@
+//! The environment: every variable hob reads, read once, before any thread is started.
+//!
+//! Secrets do not stay in it. What a process was started with can be read in `/proc/<pid>/environ`
+//! for as long as it lives, and removing a variable does not change that; so a process that was
+//! handed a secret replaces itself with one that was not (see [`Environment::take`]).
+
+mod handover;
+mod variables;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::domain::secret::Secret;
+
+pub use variables::{Use, VARIABLES, Variable, reference};
+
+/// Longest secret, in bytes: room for a private key.
+const SECRET_MAX: u64 = 64 << 10;
+
+/// What the environment says, by its use. Empty variables count as unset, because a CI system
+/// passes an absent secret as an empty one.
+#[derive(Debug, Default)]
+pub struct Environment {
+    /// `ANTHROPIC_…`.
+    pub anthropic: Vendor,
+    /// `OPENAI_…`.
+    pub openai: Vendor,
+    /// `HOB_MODEL`: the operator's default, `provider/model`.
+    pub model: Option<String>,
+    /// `HOB_STATE`: where sessions are kept.
+    pub state: Option<PathBuf>,
+    /// The user's state directory, by the XDG rules; `None` on a machine without a home.
+    pub user_state: Option<PathBuf>,
+    /// `SSL_CERT_FILE`: certificates trusted instead of the built-in ones.
+    pub certificates: Option<PathBuf>,
+    /// `HOB_FAILPOINT`; always `None` in a release build.
+    pub failpoint: Option<String>,
+    /// What commands of the local sandbox find in their environment, sorted by name.
+    pub passed: BTreeMap<String, String>,
+    /// What an agent's `env:` may name: `HOB_EXPOSE`, as far as it is set.
+    pub exposed: BTreeMap<String, String>,
+}
+
+/// How to reach a model vendor.
+#[derive(Debug, Default)]
+pub struct Vendor {
+    /// From the variable or from its file.
+    pub key: Option<Secret>,
+    /// As written; the provider checks it before any request.
+    pub base_url: Option<String>,
+}
+
+/// An environment hob cannot work with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two answers to one question.
+    #[error("`{name}` and `{name}_FILE` are both set; unset one of them")]
+    Twice {
+        /// The secret.
+        name: &'static str,
+    },
+    /// The file of a secret.
+    #[error("cannot read the file that `{name}_FILE` names, `{}`: {reason}", .path.display())]
+    File {
+        /// The secret.
+        name: &'static str,
+        /// As the variable has it.
+        path: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+    /// A value no header or argument can carry.
+    #[error("`{name}` is not valid UTF-8; set it to plain text")]
+    NotText {
+        /// The variable.
+        name: String,
+    },
+    /// A list with something else in it.
+    #[error("`HOB_EXPOSE` holds `{given}`, which is no variable's name; write names with commas between them")]
+    NotAName {
+        /// As written, cut.
+        given: String,
+    },
+    /// A name that would hand a secret to an agent.
+    #[error(
+        "`HOB_EXPOSE` names `{name}`, which holds a secret of hob's own; no agent may see it, take it off the list"
+    )]
+    OwnSecret {
+        /// As written.
+        name: String,
+    },
+    /// Hiding the secrets failed; going on would leave them where tools can read them.
+    #[error("cannot take the secrets out of the environment: {0}")]
+    Handover(#[from] handover::Error),
+}
+
+impl Environment {
+    /// Takes the secrets out of the environment and reads the rest. To be called first of all by a
+    /// command that starts tools, while the process has one thread.
+    ///
+    /// A process that was started with a secret does not return from here: it replaces itself by the
+    /// same program with the same arguments and the secrets in an anonymous file in memory, which
+    /// the new image reads and empties. Also makes the process unreadable to others of the
+    /// same user (no core dump, no `/proc/<pid>/mem`), and keeps the descriptors it inherited
+    /// from what it starts.
+    ///
+    /// # Errors
+    /// See [`Error`]; exit code 2.
+    pub fn take() -> Result<Self, Error> {
+        Self::read(&handover::hide(process_variables())?)
+    }
+
+    /// Reads all but the secrets, for a command that neither asks a model nor starts a tool.
+    ///
+    /// # Errors
+    /// See [`Error`]; exit code 2.
+    pub fn look() -> Result<Self, Error> {
+        let mut variables = process_variables();
+        variables.retain(|name, _| !name.to_str().is_some_and(leads_to_secret));
+        Self::read(&variables)
+    }
+
+    /// Every secret hob holds, for the redactor.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref())
+    }
+
+    fn read(variables: &BTreeMap<OsString, OsString>) -> Result<Self, Error> {
+        let given = Given(variables);
+        let vendor =
+            |key, base_url| Ok::<_, Error>(Vendor { key: given.secret(key)?, base_url: given.text(base_url)? });
+        let mut environment = Self {
+            anthropic: vendor("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")?,
+            openai: vendor("OPENAI_API_KEY", "OPENAI_BASE_URL")?,
+            model: given.text("HOB_MODEL")?,
+            state: given.path("HOB_STATE"),
+            user_state: given
+                .path("XDG_STATE_HOME")
+                .filter(|path| path.is_absolute())
+                .or_else(|| Some(given.path("HOME")?.join(".local/state"))),
+            certificates: given.path("SSL_CERT_FILE"),
+            failpoint: if cfg!(debug_assertions) { given.text("HOB_FAILPOINT")? } else { None },
+            passed: given.passed(),
+            exposed: BTreeMap::new(),
+        };
+        environment.exposed = given.exposed(environment.secrets())?;
+        Ok(environment)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where hob reads its environment")]
+fn process_variables() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+/// Whether the variable, or the file it names, holds a secret of hob's own.
+fn leads_to_secret(name: &str) -> bool {
+    is_secret(name.strip_suffix("_FILE").unwrap_or(name))
+}
+
+fn is_secret(name: &str) -> bool {
+    VARIABLES.iter().any(|variable| variable.purpose == Use::Secret && variable.name == name)
+}
+
+/// The variables, asked by name.
+struct Given<'a>(&'a BTreeMap<OsString, OsString>);
+
+impl Given<'_> {
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.0.get(&OsString::from(name)).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, Error> {
+        let value = self.path(name).map(|value| value.into_os_string().into_string());
+        value.transpose().map_err(|_| Error::NotText { name: name.to_owned() })
+    }
+
+    fn secret(&self, name: &'static str) -> Result<Option<Secret>, Error> {
+        match (self.text(name)?, self.path(&format!("{name}_FILE"))) {
+            (Some(_), Some(_)) => Err(Error::Twice { name }),
+            (Some(value), None) => Ok(Some(Secret::new(value))),
+            (None, Some(path)) => match secret_file(&path) {
+                Ok(secret) => Ok(Some(secret)),
+                Err(reason) => Err(Error::File { name, path, reason }),
+            },
+            (None, None) => Ok(None),
+        }
+    }
+
+    fn passed(&self) -> BTreeMap<String, String> {
+        let names = VARIABLES.iter().filter(|variable| variable.purpose == Use::Passed).map(|variable| variable.name);
+        let passed = |name: &str| {
+            names.clone().any(|pattern| match pattern.strip_suffix('*') {
+                Some(start) => name.starts_with(start),
+                None => name == pattern,
+            })
+        };
+        // A value that is no text is left out: no command line tool of today sets one.
+        let text =
+            |(name, value): (&OsString, &OsString)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()));
+        self.0.iter().filter_map(text).filter(|(name, _)| passed(name)).collect()
+    }
+
+    fn exposed<'s>(&self, secrets: impl Iterator<Item = &'s Secret>) -> Result<BTreeMap<String, String>, Error> {
+        let list = self.text("HOB_EXPOSE")?.unwrap_or_default();
+        let secrets: Vec<&Secret> = secrets.collect();
+        let mut exposed = BTreeMap::new();
+        for name in list.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if !is_name(name) {
+                return Err(Error::NotAName { given: name.chars().take(80).collect() });
+            }
+            let Some(value) = self.text(name)? else { continue };
+            // Also under another name: `LLM_KEY` with the same value is the same secret.
+            if leads_to_secret(name) || secrets.iter().any(|secret| value.contains(secret.expose())) {
+                return Err(Error::OwnSecret { name: name.to_owned() });
+            }
+            exposed.insert(name.to_owned(), value);
+        }
+        Ok(exposed)
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let word = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn secret_file(path: &PathBuf) -> Result<Secret, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(SECRET_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    match text.trim_end_matches(['\n', '\r']) {
+        "" => Err("it is empty".to_owned()),
+        _ if text.len() as u64 > SECRET_MAX => Err(format!("it is longer than {SECRET_MAX} bytes")),
+        secret => Ok(Secret::new(secret.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! From a model's name to a provider that can be asked. Nothing is sent yet.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+
+use super::Provider;
+use super::anthropic::{self, Anthropic};
+use super::base_url::{self, InvalidBaseUrl};
+use super::http::{self, Line};
+use super::model::{InvalidModel, ModelName, Vendor};
+use super::openai_chat::OpenaiChat;
+use super::replay::Replay;
+use super::tape::{InvalidTape, Tape};
+use crate::domain::secret::Secret;
+use crate::telemetry::progress::Observer;
+
+const ANTHROPIC: base_url::Endpoint =
+    base_url::Endpoint { variable: "ANTHROPIC_BASE_URL", default: "https://api.anthropic.com", path: "messages" };
+const OPENAI: base_url::Endpoint =
+    base_url::Endpoint { variable: "OPENAI_BASE_URL", default: "https://api.openai.com/v1", path: "chat/completions" };
+
+/// What the operator gives to reach models.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// For `anthropic/…`.
+    pub anthropic: Site,
+    /// For `openai-chat/…`.
+    pub openai: Site,
+    /// PEM certificates that are trusted beside the built-in roots.
+    pub extra_ca: Option<Vec<u8>>,
+    /// Longest silence of a vendor, before and within an answer.
+    pub idle: Duration,
+}
+
+/// One vendor's address and key.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// Instead of the vendor's own; with or without `/v1` and a slash at the end.
+    pub base_url: Option<String>,
+    /// Sent in the header that the protocol has for it, and nowhere else.
+    pub key: Option<Secret>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        let site = Site::default;
+        Self { anthropic: site(), openai: site(), extra_ca: None, idle: Duration::from_secs(120) }
+    }
+}
+
+/// Why there is no provider. Every message says what to change; none holds a key.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The name is none.
+    #[error(transparent)]
+    Model(#[from] InvalidModel),
+    /// The base URL is none.
+    #[error(transparent)]
+    BaseUrl(#[from] InvalidBaseUrl),
+    /// There is no key.
+    #[error("`{model}` needs a key: set {variable}, or replay a recorded conversation with `--model replay/FILE`")]
+    NoKey {
+        /// `provider/model`.
+        model: String,
+        /// Where a key is looked for.
+        variable: &'static str,
+    },
+    /// The key cannot be sent.
+    #[error("the key in {variable} holds characters that no key has; set it again")]
+    Key {
+        /// Where it stands.
+        variable: &'static str,
+    },
+    /// The operator's certificates cannot be read.
+    #[error("the extra CA certificates cannot be used: {0}")]
+    ExtraCa(String),
+    /// The recorded conversation cannot be read.
+    #[error(transparent)]
+    Tape(#[from] InvalidTape),
+}
+
+/// The provider of `model` (`provider/model`). A replay tells `observer` when it is asked
+/// something else than what was recorded.
+///
+/// # Errors
+/// [`ConnectError`], before anything is sent.
+pub fn connect(model: &str, access: &Access, observer: Arc<dyn Observer>) -> Result<Arc<dyn Provider>, ConnectError> {
+    let ModelName { vendor, name } = ModelName::parse(model)?;
+    let full = model.to_owned();
+    Ok(match vendor {
+        Vendor::Anthropic => {
+            let variable = "ANTHROPIC_API_KEY";
+            let Some(key) = usable(access.anthropic.key.as_ref()) else {
+                return Err(ConnectError::NoKey { model: full, variable });
+            };
+            let headers = vec![
+                (HeaderName::from_static("x-api-key"), sensitive(key.expose(), variable)?),
+                (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(anthropic::VERSION)),
+            ];
+            let line = line("anthropic", &ANTHROPIC, &access.anthropic, access, headers, Some(key))?;
+            Arc::new(Anthropic::new(full, name, line))
+        }
+        Vendor::OpenaiChat => {
+            let variable = "OPENAI_API_KEY";
+            let key = usable(access.openai.key.as_ref());
+            let headers = match &key {
+                Some(key) => vec![(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose()), variable)?)],
+                // A server of one's own needs none.
+                None if access.openai.base_url.as_ref().is_some_and(|url| !url.trim().is_empty()) => Vec::new(),
+                None => return Err(ConnectError::NoKey { model: full, variable }),
+            };
+            let line = line("openai-chat", &OPENAI, &access.openai, access, headers, key)?;
+            Arc::new(OpenaiChat::new(full, name, line))
+        }
+        Vendor::Replay => {
+            let tape = Tape::read(Path::new(&name))?;
+            Arc::new(Replay::new(full, name, tape, observer))
+        }
+    })
+}
+
+fn line(
+    who: &'static str,
+    endpoint: &base_url::Endpoint,
+    site: &Site,
+    access: &Access,
+    mut headers: Vec<(HeaderName, HeaderValue)>,
+    key: Option<Secret>,
+) -> Result<Line, ConnectError> {
+    let url = endpoint.url(site.base_url.as_deref())?;
+    let extra_roots = match &access.extra_ca {
+        Some(pem) => http::roots(pem).map_err(ConnectError::ExtraCa)?,
+        None => Vec::new(),
+    };
+    headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    Ok(Line { who, url, headers, key, extra_roots, idle: access.idle, client: OnceLock::new() })
+}
+
+/// A key without the line end that files and clipboards leave on it; nothing if nothing is left.
+fn usable(key: Option<&Secret>) -> Option<Secret> {
+    let key = key?.expose().trim();
+    (!key.is_empty()).then(|| Secret::new(key.to_owned()))
+}
+
+fn sensitive(value: &str, variable: &'static str) -> Result<HeaderValue, ConnectError> {
+    let mut value = HeaderValue::from_str(value).map_err(|_| ConnectError::Key { variable })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site(base_url: Option<&str>, key: Option<&str>) -> Site {
+        Site { base_url: base_url.map(str::to_owned), key: key.map(|key| Secret::new(key.to_owned())) }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_and_no_key_is_repeated() {
+        let access = |site: Site| Access { anthropic: site.clone(), openai: site, ..Access::default() };
+        let cases = [
+            ("anthropic/m", access(site(None, None))),
+            ("anthropic/m", access(site(Some("http://127.0.0.1:1"), Some(" \n")))),
+            ("openai-chat/m", access(site(None, None))),
+            ("openai-chat/m", access(site(Some(""), None))),
+            ("openai-chat/m", access(site(None, Some("sk-\u{1}hunter2")))),
+            ("anthropic/m", access(site(Some("ftp://hunter2"), Some("k")))),
+            ("anthropic/m", Access { extra_ca: Some(b"x".to_vec()), ..access(site(None, Some("k"))) }),
+            ("replay/no-such-file.jsonl", Access::default()),
+            ("openai/gpt-5", Access::default()),
+        ];
+        let said: Vec<String> = cases
+            .iter()
+            .filter_map(|(model, access)| connect(model, access, Arc::new(())).err())
+            .map(|error| error.to_string())
+            .collect();
+        insta::assert_snapshot!(said.join("\n"), @r"
+        `anthropic/m` needs a key: set ANTHROPIC_API_KEY, or replay a recorded conversation with `--model replay/FILE`
+        `anthropic/m` needs a key: set ANTHROPIC_API_KEY, or replay a recorded conversation with `--model replay/FILE`
+        `openai-chat/m` needs a key: set OPENAI_API_KEY, or replay a recorded conversation with `--model replay/FILE`
+        `openai-chat/m` needs a key: set OPENAI_API_KEY, or replay a recorded conversation with `--model replay/FILE`
+        the key in OPENAI_API_KEY holds characters that no key has; set it again
+        ANTHROPIC_BASE_URL is not a usable base URL: its scheme is neither `https` nor `http`; it looks like `https://api.anthropic.com`
+        the extra CA certificates cannot be used: it holds no PEM certificate
+        replay file `no-such-file.jsonl` cannot be read: No such file or directory (os error 2)
+        `openai/gpt-5`: the `openai` provider (Responses) is not there yet; `openai-chat/gpt-5` speaks Chat Completions
+        ");
+        assert_eq!(said.len(), cases.len());
+        assert!(!said.join("\n").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_server_of_ones_own_needs_no_key() {
+        let access = Access { openai: site(Some("http://localhost:8080"), None), ..Access::default() };
+        assert_eq!(connect("openai-chat/m", &access, Arc::new(())).unwrap().model(), "openai-chat/m");
+    }
+
+    #[test]
+    fn a_key_may_have_been_copied_with_its_line_end() {
+        let access = Access { anthropic: site(None, Some("sk-1\n")), ..Access::default() };
+        assert!(connect("anthropic/m", &access, Arc::new(())).is_ok());
+    }
+}

@@ -1,0 +1,88 @@
+//! A recorded conversation in the place of a model: no key, no network, the same answers.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+
+use super::blocks::show;
+use super::digest::Conversed;
+use super::tape::Tape;
+use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
+use crate::domain::message::Answer;
+use crate::telemetry::progress::{Observer, Progress};
+
+/// Plays a file that [`super::record`] wrote.
+pub(super) struct Replay {
+    /// `replay/FILE`: who answers now. The answers name the model that gave them.
+    full: String,
+    /// As the user wrote it.
+    path: String,
+    tape: Arc<Tape>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Replay {
+    pub(super) fn new(full: String, path: String, tape: Tape, observer: Arc<dyn Observer>) -> Self {
+        Self { full, path, tape: Arc::new(tape), observer }
+    }
+}
+
+impl Provider for Replay {
+    fn model(&self) -> &str {
+        &self.full
+    }
+
+    fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {
+        Box::new(Talk {
+            path: self.path.clone(),
+            tape: Arc::clone(&self.tape),
+            observer: Arc::clone(&self.observer),
+            conversed: Conversed::open(opening),
+        })
+    }
+}
+
+struct Talk {
+    path: String,
+    tape: Arc<Tape>,
+    observer: Arc<dyn Observer>,
+    conversed: Conversed,
+}
+
+impl Conversation for Talk {
+    fn push(&mut self, said: Said<'_>) {
+        self.conversed.push(said);
+    }
+
+    fn ask<'a>(
+        &'a mut self,
+        place: Place,
+        on: &'a mut (dyn FnMut(Delta<'_>) + Send),
+    ) -> BoxFuture<'a, Result<Answer, Error>> {
+        Box::pin(async move {
+            let Self { path, tape, observer, conversed } = self;
+            let Place { run, turn } = place;
+            let Some(take) = tape.takes.get(&place) else {
+                let end = match tape.takes.last_key_value() {
+                    Some((last, _)) => format!("it ends with run {}, turn {}", last.run, last.turn),
+                    None => "it holds none at all".to_owned(),
+                };
+                let message = format!(
+                    "replay file `{path}` has no answer for run {run}, turn {turn} ({end}); record one with a real \
+                     model and `--record FILE`"
+                );
+                return Err(Error { kind: ErrorKind::Fatal, message });
+            };
+            let asked = conversed.digest();
+            if take.request.as_ref().is_some_and(|recorded| *recorded != asked) {
+                observer.see(Progress::Note(&format!(
+                    "replay: run {run}, turn {turn} is not asked what it was asked when `{path}` was recorded; its \
+                     answer is used all the same"
+                )));
+            }
+            let answer = take.answer.clone().answer(&tape.model, asked);
+            show(&answer.blocks, on);
+            Ok(answer)
+        })
+    }
+}

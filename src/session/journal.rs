@@ -1,0 +1,218 @@
+//! The only appender to the log: redacts, gives each entry its parent and its time, and writes
+//! under the fence of one claim.
+
+use bytes::Bytes;
+
+use crate::domain::clock::Clock;
+use crate::domain::entry::{Body, Entry, LeafMoved, Settled};
+use crate::domain::id::{Epoch, Seq, SessionId};
+use crate::queue;
+use crate::store::{Blob, Bundle, Draft, Error};
+use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::redact::Redactor;
+
+/// The pen of one session. Entries form a path: each follows the leaf, and becomes the leaf.
+#[derive(Debug)]
+pub struct Journal {
+    /// Where it writes.
+    pub bundle: Bundle,
+    /// The claim it writes under.
+    pub fence: Epoch,
+    /// The conversation.
+    pub session: SessionId,
+    /// The entry that the next one follows. A child session begins at the entry that names it.
+    pub leaf: Seq,
+    /// What must not be stored.
+    pub redactor: Redactor,
+    /// Stamps each entry, for people.
+    pub clock: Clock,
+    /// Where a test kills the process.
+    pub failpoints: Failpoints,
+}
+
+impl Journal {
+    /// Appends entries to the path, all or none, and returns them as they are stored.
+    ///
+    /// # Errors
+    /// When the claim is over, or they cannot be stored.
+    pub fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<Entry>, Error> {
+        let drafts = self.drafts(self.leaf, bodies)?;
+        let entries = self.bundle.append(self.fence, drafts, self.clock.now())?;
+        self.advance(&entries);
+        Ok(entries)
+    }
+
+    /// Appends the last entries of the run with its outcome, and ends the claim.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`]; the run is settled already when the outcome reached the log.
+    pub fn settle(&mut self, mut last: Vec<Body>, settled: Settled) -> Result<Vec<Entry>, Error> {
+        last.push(Body::Settled(settled));
+        let drafts = self.drafts(self.leaf, last)?;
+        let entries = queue::settle(&mut self.bundle, self.fence, drafts, self.clock.now())?;
+        self.advance(&entries);
+        Ok(entries)
+    }
+
+    /// Leaves the path behind `to`: what comes next follows `to`. History stays as it is. The
+    /// entry that says so follows `to` itself, so that the leaf is always the session's last entry.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    pub fn move_leaf(&mut self, to: Seq, reason: &str) -> Result<Vec<Entry>, Error> {
+        let moved = Body::LeafMoved(LeafMoved { to, reason: reason.to_owned() });
+        let drafts = self.drafts(to, vec![moved])?;
+        let entries = self.bundle.append(self.fence, drafts, self.clock.now())?;
+        self.advance(&entries);
+        Ok(entries)
+    }
+
+    /// Keeps content and returns its digest; to be named by the next entries.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
+        self.bundle.put_blob(&Blob::new(content, &self.redactor))
+    }
+
+    /// Content by its digest, verified.
+    ///
+    /// # Errors
+    /// When it is missing or not what its digest says.
+    pub fn blob(&self, digest: &str) -> Result<Bytes, Error> {
+        self.bundle.blob(digest)
+    }
+
+    fn drafts(&self, parent: Seq, bodies: Vec<Body>) -> Result<Vec<Draft>, Error> {
+        let places = (self.bundle.next().0..).map(Seq);
+        let parents = std::iter::once(parent).chain(places);
+        let draft = |(parent, body)| Draft::new(self.session.clone(), parent, body, &self.redactor);
+        parents.zip(bodies).map(draft).collect()
+    }
+
+    fn advance(&mut self, entries: &[Entry]) {
+        if let Some(last) = entries.last() {
+            self.leaf = last.seq;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::domain::entry::{AttemptStarted, Note};
+    use crate::domain::id::{EventKey, InstanceId, RunId};
+    use crate::domain::message::Usage;
+    use crate::domain::outcome::Outcome;
+    use crate::domain::run::{Run, State, Task};
+    use crate::domain::secret::Secret;
+    use crate::store::Opening;
+    use crate::store::bundle::Holder;
+
+    const NOW: &str = "2026-03-01T09:00:00Z";
+
+    fn instance() -> InstanceId {
+        "github.com/700100/issue/42/triage".parse().unwrap()
+    }
+
+    fn run() -> Run {
+        let event_key = EventKey::from_parts(["1"]);
+        Run {
+            id: RunId::derive(&instance(), &event_key, None),
+            instance: instance(),
+            event_key,
+            attempt_tag: None,
+            admitted_at: NOW.parse().unwrap(),
+            task: Task { message: Some("the password is hunter2hunter2".into()), ..Task::default() },
+        }
+    }
+
+    fn journal(root: &Path) -> Journal {
+        let instance = instance();
+        let opening = Opening {
+            root,
+            instance: &instance,
+            label: "acme/widgets#42 (triage)",
+            holder: Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into() },
+            hob: "0.1.0",
+            failpoints: Failpoints::default(),
+        };
+        let (mut bundle, _) = Bundle::open(opening).unwrap();
+        let redactor = Redactor::new(&[Secret::new("hunter2hunter2".to_owned())]);
+        queue::admit(&mut bundle, &run(), &redactor).unwrap();
+        let fence = queue::claim(&mut bundle, NOW.parse().unwrap()).unwrap().unwrap().fence;
+        Journal {
+            bundle,
+            fence,
+            session: SessionId::default(),
+            leaf: Seq(0),
+            redactor,
+            clock: Clock::new(|| NOW.parse().unwrap()),
+            failpoints: Failpoints::default(),
+        }
+    }
+
+    fn note(text: &str) -> Body {
+        Body::Note(Note { text: text.into() })
+    }
+
+    fn settled() -> Settled {
+        Settled {
+            run: run().id,
+            outcome: Outcome::Completed { limited: None },
+            message: "done".into(),
+            result: None,
+            usage: Usage::default(),
+            cost_nano_usd: None,
+        }
+    }
+
+    #[test]
+    fn entries_form_a_path_and_a_moved_leaf_begins_another() {
+        let root = tempfile::tempdir().unwrap();
+        let mut journal = journal(root.path());
+        let parents = |entries: Vec<Entry>| -> Vec<(u64, u64)> {
+            entries.iter().map(|entry| (entry.seq.0, entry.parent.unwrap().0)).collect()
+        };
+        assert_eq!(parents(journal.append(vec![note("a"), note("b")]).unwrap()), [(1, 0), (2, 1)]);
+        assert_eq!(parents(journal.append(vec![note("c")]).unwrap()), [(3, 2)]);
+        assert_eq!(parents(journal.move_leaf(Seq(1), "the context was too long").unwrap()), [(4, 1)]);
+        assert_eq!(parents(journal.append(vec![note("d")]).unwrap()), [(5, 4)]);
+        assert!(journal.append(vec![]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn no_secret_reaches_the_disk() {
+        let root = tempfile::tempdir().unwrap();
+        let mut journal = journal(root.path());
+        let digest = journal.put_blob(b"key=hunter2hunter2\xff").unwrap();
+        assert_eq!(&*journal.blob(&digest).unwrap(), b"key=***\xff");
+        let entries = journal.append(vec![note("I found hunter2hunter2")]).unwrap();
+        assert!(matches!(&entries[0].body, Body::Note(Note { text }) if text == "I found ***"));
+        journal.settle(vec![note("hunter2hunter2")], settled()).unwrap();
+        for file in ["log.jsonl", "inbox.jsonl", "manifest.json", &format!("blobs/{digest}")] {
+            let content = std::fs::read(root.path().join(instance().external()).join(file)).unwrap();
+            assert!(!content.windows(14).any(|window| window == b"hunter2hunter2"), "found in {file}");
+        }
+    }
+
+    #[test]
+    fn after_the_outcome_nothing_is_appended() {
+        let root = tempfile::tempdir().unwrap();
+        let mut journal = journal(root.path());
+        let started = AttemptStarted {
+            run: run().id,
+            attempt: 1,
+            hob: "0.1.0".into(),
+            model: "replay/x".into(),
+            sandbox: "virtual".into(),
+        };
+        journal.append(vec![Body::AttemptStarted(started)]).unwrap();
+        assert_eq!(journal.bundle.state(&run().id), Some(State::Running));
+        journal.settle(vec![], settled()).unwrap();
+        assert!(matches!(journal.append(vec![note("late")]), Err(Error::Fenced { .. })));
+        assert!(queue::claim(&mut journal.bundle, NOW.parse().unwrap()).unwrap().is_none());
+    }
+}

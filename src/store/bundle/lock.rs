@@ -1,0 +1,108 @@
+//! One writer for each instance: a lock held by an open file, so that it ends with its process.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::super::Error;
+use super::disk::failed;
+
+/// Who writes to an instance, for the second writer's message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id on `host`.
+    pub pid: u32,
+    /// Name of the machine.
+    pub host: String,
+    /// When it opened the instance.
+    pub since: Timestamp,
+    /// What it does, e.g. `hob run triage`.
+    pub what: String,
+}
+
+/// The right to write, until it is dropped or the process ends however it ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would do, but for a child that was just forked and still has the file open.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// Longest content that is believed to be a [`Holder`].
+const HOLDER_MAX: u64 = 4096;
+
+/// Takes the lock and says who holds it; a file without a lock on it is stale and just taken.
+pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(flags)
+        .open(path)
+        .map_err(|source| failed(path, "open", source))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => return Err(Error::Held { by: read(&mut file) }),
+        Err(errno) => return Err(failed(path, "lock", errno.into())),
+    }
+    let content = serde_json::to_string(holder).unwrap_or_default();
+    // For people only: the lock is the open file, so this need not be durable.
+    file.set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| file.write_all(content.as_bytes()))
+        .map_err(|source| failed(path, "write", source))?;
+    Ok(Lock { file })
+}
+
+/// Who holds it, as far as the file tells.
+fn read(file: &mut File) -> String {
+    let mut content = Vec::new();
+    let _ = file.take(HOLDER_MAX).read_to_end(&mut content);
+    match serde_json::from_slice::<Holder>(&content) {
+        Ok(Holder { pid, host, since, what }) => format!("process {pid} on {host} since {since} ({what})"),
+        Err(_) => "another process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holder(what: &str) -> Holder {
+        Holder { pid: 71, host: "desk".into(), since: "2026-03-01T09:00:00Z".parse().unwrap(), what: what.into() }
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        let first = take(&path, &holder("hob run triage")).unwrap();
+        let error = take(&path, &holder("hob run assist")).unwrap_err();
+        insta::assert_snapshot!(error, @"this instance is worked on by process 71 on desk since 2026-03-01T09:00:00Z (hob run triage); wait until it is done, or stop it");
+        drop(first);
+        take(&path, &holder("hob run assist")).unwrap();
+    }
+
+    #[test]
+    fn a_stale_lock_file_is_just_taken_whatever_it_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        std::fs::write(&path, [0xff; 9000]).unwrap();
+        take(&path, &holder("hob run triage")).unwrap();
+        assert_eq!(serde_json::from_slice::<Holder>(&std::fs::read(&path).unwrap()).unwrap(), holder("hob run triage"));
+    }
+}

@@ -1,0 +1,262 @@
+//! Whole files: read and write.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::{Nature, Reply, Scope, Tool, output, schema};
+use crate::domain::message::ToolSpec;
+use crate::sandbox::{Error, Sandbox};
+
+/// What the file and shell tools of one session share.
+pub(super) struct Place {
+    pub(super) sandbox: Arc<dyn Sandbox>,
+    /// One for all paths: two names may be one file.
+    writing: Mutex<()>,
+}
+
+impl Place {
+    pub(super) fn new(sandbox: &Arc<dyn Sandbox>) -> Arc<Self> {
+        Arc::new(Self { sandbox: Arc::clone(sandbox), writing: Mutex::new(()) })
+    }
+
+    /// Held from reading a file to writing it back.
+    pub(super) async fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().await
+    }
+
+    /// Of the tools that change files.
+    pub(super) fn nature(&self) -> Nature {
+        if self.sandbox.capabilities().contained { Nature::Contained } else { Nature::Outside }
+    }
+}
+
+/// A file, or a part of it.
+pub(super) struct Read {
+    spec: ToolSpec,
+    place: Arc<Place>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ReadArguments {
+    /// The file, relative to the workspace or absolute.
+    path: String,
+    /// First line to show, counted from 1.
+    #[schemars(range(min = 1))]
+    offset: Option<u64>,
+    /// How many lines to show.
+    #[schemars(range(min = 1))]
+    limit: Option<u64>,
+}
+
+impl Read {
+    pub(super) fn new(place: &Arc<Place>) -> Self {
+        let description = "Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of \
+                           the reply then names the offset to go on with.";
+        Self { spec: schema::spec::<ReadArguments>("read", description), place: Arc::clone(place) }
+    }
+}
+
+impl Tool for Read {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn nature(&self) -> Nature {
+        Nature::ReadOnly
+    }
+
+    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            let arguments: ReadArguments = match schema::parse(arguments) {
+                Ok(arguments) => arguments,
+                Err(reply) => return reply,
+            };
+            match self.place.sandbox.read(&arguments.path).await {
+                Ok(bytes) => show(&arguments, &bytes),
+                Err(Error::IsDirectory(path)) => {
+                    Reply::error(format!("`{path}` is a directory. Use `glob` to see the files in it."))
+                }
+                Err(error) => failed(&error),
+            }
+        })
+    }
+}
+
+/// What a sandbox said no to, as a sentence.
+pub(super) fn failed(error: &Error) -> Reply {
+    Reply::error(format!("{error}."))
+}
+
+fn show(asked: &ReadArguments, bytes: &[u8]) -> Reply {
+    let path = &asked.path;
+    if bytes.is_empty() {
+        return Reply::ok(format!("[`{path}` is empty]"));
+    }
+    if output::is_binary(bytes) {
+        return Reply::error(format!("`{path}` is a binary file of {} bytes and is not shown.", bytes.len()));
+    }
+    let first = usize::try_from(asked.offset.unwrap_or(1)).unwrap_or(usize::MAX).max(1);
+    let most = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let file = output::of_file(bytes);
+    let output::Window { text, lines, total } = output::window(&file.text, first, most);
+    if first > total {
+        let lines = if total == 1 { "1 line".to_owned() } else { format!("{total} lines") };
+        return Reply::error(format!("`{path}` has {lines}; offset {first} is past its end."));
+    }
+    let mut notes = Vec::new();
+    let last = first - 1 + lines;
+    if last < total {
+        notes.push(format!("[lines {first} to {last} of {total}; go on with offset {}]", last + 1));
+    }
+    if file.dropped > 0 {
+        notes.push(format!("[{} control characters are not shown]", file.dropped));
+    }
+    Reply::ok(with_notes(text, &notes))
+}
+
+/// The text, then the notes on lines of their own.
+pub(super) fn with_notes(mut text: String, notes: &[String]) -> String {
+    for note in notes {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(note);
+    }
+    text
+}
+
+/// A whole file.
+pub(super) struct Write {
+    spec: ToolSpec,
+    place: Arc<Place>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct WriteArguments {
+    /// The file, relative to the workspace or absolute.
+    path: String,
+    /// All of the file.
+    content: String,
+}
+
+impl Write {
+    pub(super) fn new(place: &Arc<Place>) -> Self {
+        let description =
+            "Creates a file, or replaces all of it; directories above it are created. Use `edit` to change a part.";
+        Self { spec: schema::spec::<WriteArguments>("write", description), place: Arc::clone(place) }
+    }
+}
+
+impl Tool for Write {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn nature(&self) -> Nature {
+        self.place.nature()
+    }
+
+    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            let WriteArguments { path, content } = match schema::parse(arguments) {
+                Ok(arguments) => arguments,
+                Err(reply) => return reply,
+            };
+            let _writing = self.place.writing().await;
+            match self.place.sandbox.write(&path, content.as_bytes()).await {
+                Ok(()) => Reply::ok(format!("Wrote {} bytes to `{path}`.", content.len())),
+                Err(error) => failed(&error),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scene::Scene;
+
+    #[tokio::test]
+    async fn what_the_model_reads_of_a_file() {
+        let scene = Scene::new(&[
+            ("poem.txt", b"one\ntwo\nthree\n"),
+            ("dos.txt", b"a\r\nb\r\n"),
+            ("empty", b""),
+            ("logo.png", b"\x89PNG\0\0"),
+            ("latin1", b"caf\xe9\n"),
+            ("colour", b"\x1b[1mbold\x1b[0m\n"),
+        ]);
+        let said = scene
+            .read_aloud(&[
+                ("read", json!({"path": "poem.txt"})),
+                ("read", json!({"path": "poem.txt", "offset": 2, "limit": 1})),
+                ("read", json!({"path": "poem.txt", "offset": 4})),
+                ("read", json!({"path": "empty"})),
+                ("read", json!({"path": "logo.png"})),
+                ("read", json!({"path": "latin1"})),
+                ("read", json!({"path": "colour"})),
+                ("read", json!({"path": "."})),
+                ("read", json!({"path": "gone"})),
+                ("read", json!({"path": "poem.txt", "offset": 0})),
+                ("write", json!({"path": "new/deep/file", "content": "hi"})),
+                ("read", json!({"path": "new/deep/file"})),
+            ])
+            .await;
+        insta::assert_snapshot!(said, @r#"
+        read {"path":"poem.txt"}
+        > one
+          two
+          three
+        read {"limit":1,"offset":2,"path":"poem.txt"}
+        > two
+          [lines 2 to 2 of 3; go on with offset 3]
+        read {"offset":4,"path":"poem.txt"}
+        ! `poem.txt` has 3 lines; offset 4 is past its end.
+        read {"path":"empty"}
+        > [`empty` is empty]
+        read {"path":"logo.png"}
+        ! `logo.png` is a binary file of 6 bytes and is not shown.
+        read {"path":"latin1"}
+        > caf�
+        read {"path":"colour"}
+        > bold
+          [8 control characters are not shown]
+        read {"path":"."}
+        ! `.` is a directory. Use `glob` to see the files in it.
+        read {"path":"gone"}
+        ! `gone` does not exist.
+        read {"offset":0,"path":"poem.txt"}
+        ! `read` did not run: `offset`: 0 is less than the minimum of 1.
+        write {"content":"hi","path":"new/deep/file"}
+        > Wrote 2 bytes to `new/deep/file`.
+        read {"path":"new/deep/file"}
+        > hi
+        "#);
+        assert_eq!(scene.call("read", json!({"path": "dos.txt"})).await.content, "a\r\nb\r\n");
+    }
+
+    #[tokio::test]
+    async fn a_long_file_is_read_in_parts_that_miss_nothing() {
+        let file: String = (1..=4321).map(|n| format!("line {n}\n")).collect();
+        let scene = Scene::new(&[("long", file.as_bytes())]);
+        let (mut read, mut offset) = (String::new(), 1);
+        loop {
+            let reply = scene.call("read", json!({"path": "long", "offset": offset})).await.content;
+            let Some((text, note)) = reply.split_once("[lines ") else {
+                read.push_str(&reply);
+                break;
+            };
+            read.push_str(text);
+            offset = note.trim_end_matches(']').rsplit(' ').next().unwrap().parse().unwrap();
+        }
+        assert_eq!((read == file, offset), (true, 4001));
+    }
+}

@@ -1,0 +1,1 @@
+//! One tool for each kind of write that the agent file declares.

@@ -1,0 +1,213 @@
+//! A command line.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::files::{Place, failed, with_notes};
+use super::{Nature, Reply, Scope, Tool, output, schema};
+use crate::domain::message::ToolSpec;
+use crate::sandbox::{End, Exec, Output};
+
+/// Seconds a command may take when the model does not say.
+const TIMEOUT_DEFAULT: u64 = 120;
+
+/// Seconds a command may take at most.
+const TIMEOUT_MAX: u64 = 600;
+
+/// A command line, run by the sandbox's shell.
+pub(super) struct Bash {
+    spec: ToolSpec,
+    place: Arc<Place>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    /// The command line.
+    #[schemars(length(min = 1))]
+    command: String,
+    /// Seconds after which it is killed; 120 when absent.
+    #[schemars(range(min = 1, max = TIMEOUT_MAX))]
+    timeout: Option<u64>,
+}
+
+impl Bash {
+    pub(super) fn new(place: &Arc<Place>) -> Self {
+        let description = "Runs a command line in the workspace and shows what it printed: the last 2000 lines or \
+                           50 KiB. Longer output is also in a file that the reply names. Each call starts a new shell \
+                           in the workspace; nothing keeps running after it.";
+        Self { spec: schema::spec::<Arguments>("bash", description), place: Arc::clone(place) }
+    }
+}
+
+impl Tool for Bash {
+    fn spec(&self) -> &ToolSpec {
+        &self.spec
+    }
+
+    fn nature(&self) -> Nature {
+        self.place.nature()
+    }
+
+    fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply> {
+        Box::pin(async move {
+            let Arguments { command, timeout } = match schema::parse(arguments) {
+                Ok(arguments) => arguments,
+                Err(reply) => return reply,
+            };
+            let asked = Duration::from_secs(timeout.unwrap_or(TIMEOUT_DEFAULT).min(TIMEOUT_MAX));
+            let timeout = asked.min(scope.deadline.saturating_duration_since(Instant::now()));
+            let exec = Exec {
+                command,
+                cwd: None,
+                env: Vec::new(),
+                timeout,
+                stdin: Bytes::new(),
+                cancel: scope.cancel.clone(),
+            };
+            match self.place.sandbox.exec(exec).await {
+                Ok(output) => show(&output, timeout),
+                Err(error) => failed(&error),
+            }
+        })
+    }
+}
+
+fn show(output: &Output, timeout: Duration) -> Reply {
+    let mut text = output::of_terminal(&output.tail);
+    let lost = output.bytes > output.tail.len() as u64;
+    // What is cut here is not in the spill file unless the sandbox cut as well.
+    let lines = if output.spill.is_some() { output::LINES_MAX } else { usize::MAX };
+    let end = output::tail(&text, lines);
+    let end = match end.split_once('\n') {
+        Some((_, whole)) if lost && end.len() == text.len() && !whole.is_empty() => whole,
+        _ => end,
+    };
+    let cut = lost || end.len() < text.len();
+    let left_out = output.bytes.saturating_sub(end.len() as u64);
+    text = end.trim_end_matches('\n').to_owned();
+    if cut {
+        let rest = match &output.spill {
+            Some(path) => format!("all of it is in `{path}`"),
+            None => "send the output to a file to see all of it".to_owned(),
+        };
+        text = format!("[the first {left_out} of {} bytes are left out; {rest}]\n{text}", output.bytes);
+    }
+    let mut notes = Vec::new();
+    if text.trim().is_empty() {
+        text = "(no output)".to_owned();
+    }
+    match output.end {
+        End::Exited if output.exit == 0 => {}
+        End::Exited => notes.push(format!("[exit code {}]", output.exit)),
+        End::TimedOut => {
+            notes.push(format!("[killed after {} seconds; exit code {}]", timeout.as_secs(), output.exit));
+        }
+        End::Cancelled => notes.push("[killed because the run was stopped]".to_owned()),
+    }
+    notes.extend(output.notes.iter().map(|note| format!("[{}]", output::one_line(note, 500))));
+    let content = with_notes(text, &notes);
+    Reply { content, is_error: output.end == End::Cancelled, ..Reply::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::scene::Scene;
+    use super::*;
+
+    fn output(tail: &str) -> Output {
+        Output {
+            exit: 0,
+            end: End::Exited,
+            tail: Bytes::copy_from_slice(tail.as_bytes()),
+            bytes: tail.len() as u64,
+            spill: None,
+            notes: Vec::new(),
+        }
+    }
+
+    fn shown(output: &Output) -> String {
+        show(output, Duration::from_secs(7)).content
+    }
+
+    #[test]
+    fn what_the_model_reads_of_a_command() {
+        let outputs = [
+            output(""),
+            output("fine\n"),
+            Output { exit: 2, ..output("\u{1b}[31mno such thing\u{1b}[0m\n") },
+            Output { exit: 1, ..output("\n") },
+            Output { exit: 124, end: End::TimedOut, ..output("half") },
+            Output { exit: 143, end: End::Cancelled, ..output("half") },
+            Output { notes: vec!["the loop limit of the shell was reached".into()], ..output("1\n2\n") },
+            Output { bytes: 90_000, spill: Some("/tmp/out-1".into()), ..output("artial\nlast\nlines\n") },
+        ];
+        insta::assert_snapshot!(outputs.iter().map(shown).collect::<Vec<_>>().join("\n---\n"), @"
+        (no output)
+        ---
+        fine
+        ---
+        no such thing
+        [exit code 2]
+        ---
+        (no output)
+        [exit code 1]
+        ---
+        half
+        [killed after 7 seconds; exit code 124]
+        ---
+        half
+        [killed because the run was stopped]
+        ---
+        1
+        2
+        [the loop limit of the shell was reached]
+        ---
+        [the first 89989 of 90000 bytes are left out; all of it is in `/tmp/out-1`]
+        last
+        lines
+        ");
+    }
+
+    #[test]
+    fn only_the_last_lines_are_shown_and_the_rest_is_named() {
+        let printed: String = (1..=2500).map(|n| format!("{n}\n")).collect();
+        let cut = shown(&Output { spill: Some("/tmp/out".into()), bytes: 1_000_000, ..output(&printed) });
+        let mut lines = cut.lines();
+        assert_eq!(lines.next(), Some("[the first 990499 of 1000000 bytes are left out; all of it is in `/tmp/out`]"));
+        assert_eq!((lines.next(), lines.next_back()), (Some("501"), Some("2500")));
+        assert_eq!(shown(&output(&printed)), printed.trim_end(), "what is nowhere else is shown whole");
+    }
+
+    #[tokio::test]
+    async fn a_timeout_is_120_seconds_at_most_600_and_never_more_than_is_left() {
+        let scene = Scene::new(&[]);
+        let said = scene
+            .read_aloud(&[
+                ("bash", json!({"command": "ls"})),
+                ("bash", json!({"command": "ls", "timeout": 600})),
+                ("bash", json!({"command": "ls", "timeout": 601})),
+                ("bash", json!({"command": ""})),
+            ])
+            .await;
+        insta::assert_snapshot!(said, @r#"
+        bash {"command":"ls"}
+        > ls for 120 s
+        bash {"command":"ls","timeout":600}
+        > ls for 600 s
+        bash {"command":"ls","timeout":601}
+        ! `bash` did not run: `timeout`: 601 is greater than the maximum of 600.
+        bash {"command":""}
+        ! `bash` did not run: `command`: "" is shorter than 1 character.
+        "#);
+    }
+}
