@@ -191,7 +191,7 @@ trigger! {
 trigger! {
     /// A pull request or merge request.
     Pull {
-        /// Whether drafts count: `false` leaves them out, `true` wants only them. Left out: both.
+        /// Whether drafts count. Left out: they do.
         draft: Option<bool>,
         /// Globs; at least one changed file matches one of them. Left out: any.
         paths: Option<Vec<String>>,
@@ -205,7 +205,7 @@ trigger! {
         command: Option<bool>,
         /// The text mentions this login. Excludes `command`.
         mention: Option<String>,
-        /// Whether drafts count: `false` leaves them out, `true` wants only them. Left out: both.
+        /// Whether drafts count. Left out: they do.
         draft: Option<bool>,
     }
 }

@@ -11,8 +11,7 @@ use crate::domain::problem::Problem;
 /// One key under `on.github` or `on.gitlab`.
 struct Start {
     key: &'static str,
-    /// GitLab sends one event for comments on threads and on diffs.
-    kinds: &'static [EventKind],
+    kind: EventKind,
     /// The forge's words for `types:`.
     actions: &'static [&'static str],
     conditions: &'static [Condition],
@@ -33,7 +32,7 @@ use Condition::{Addressed, Draft, Paths};
 const GITHUB: &[Start] = &[
     Start {
         key: "issues",
-        kinds: &[EventKind::Issue],
+        kind: EventKind::Issue,
         actions: &[
             "opened",
             "edited",
@@ -58,13 +57,13 @@ const GITHUB: &[Start] = &[
     },
     Start {
         key: "issue_comment",
-        kinds: &[EventKind::Comment],
+        kind: EventKind::Comment,
         actions: &["created", "edited", "deleted", "pinned", "unpinned"],
         conditions: &[Addressed],
     },
     Start {
         key: "pull_request",
-        kinds: &[EventKind::Pull],
+        kind: EventKind::Pull,
         actions: &[
             "opened",
             "synchronize",
@@ -92,34 +91,30 @@ const GITHUB: &[Start] = &[
     },
     Start {
         key: "pull_request_review",
-        kinds: &[EventKind::Review],
+        kind: EventKind::Review,
         actions: &["submitted", "edited", "dismissed"],
         conditions: &[Addressed, Draft],
     },
     Start {
         key: "pull_request_review_comment",
-        kinds: &[EventKind::ReviewComment],
+        kind: EventKind::ReviewComment,
         actions: &["created", "edited", "deleted"],
         conditions: &[Addressed, Draft],
     },
 ];
 
 const GITLAB: &[Start] = &[
-    Start {
-        key: "issue",
-        kinds: &[EventKind::Issue],
-        actions: &["open", "close", "reopen", "update"],
-        conditions: &[],
-    },
+    Start { key: "issue", kind: EventKind::Issue, actions: &["open", "close", "reopen", "update"], conditions: &[] },
     Start {
         key: "note",
-        kinds: &[EventKind::Comment, EventKind::ReviewComment],
+        // On a diff or not: GitLab has one event for both, and so has the trigger.
+        kind: EventKind::Comment,
         actions: &["create", "update"],
         conditions: &[Addressed],
     },
     Start {
         key: "merge_request",
-        kinds: &[EventKind::Pull],
+        kind: EventKind::Pull,
         actions: &["open", "close", "reopen", "update", "approved", "unapproved", "approval", "unapproval", "merge"],
         conditions: &[Draft, Paths],
     },
@@ -160,8 +155,8 @@ pub(super) fn who(node: &Node, problems: &mut Vec<Problem>) -> Option<Who> {
 }
 
 impl Start {
-    fn read(&self, forge: Forge, node: &Node, problems: &mut Vec<Problem>) -> Vec<Trigger> {
-        let Some(mut fields) = Fields::of(node, format!("`{}`", self.key), problems) else { return Vec::new() };
+    fn read(&self, forge: Forge, node: &Node, problems: &mut Vec<Problem>) -> Option<Trigger> {
+        let mut fields = Fields::of(node, format!("`{}`", self.key), problems)?;
         let has = |condition| self.conditions.contains(&condition);
         let labels = |key: &str, node: &Node, problems: &mut Vec<Problem>| {
             items(key, node, problems, |item, problems| text(key, item, problems))
@@ -190,19 +185,18 @@ impl Start {
             paths = fields.value("paths").map_or_else(Vec::new, |node| items("paths", node, problems, glob));
         }
         fields.finish(problems);
-        let trigger = |kind: &EventKind| Trigger {
+        Some(Trigger {
             forge,
-            kind: *kind,
-            types: types.iter().flatten().map(|word| (*word).to_owned()).collect(),
-            labels: wanted.clone().unwrap_or_default(),
+            kind: self.kind,
+            types: types.into_iter().flatten().map(str::to_owned).collect(),
+            labels: wanted.unwrap_or_default(),
             command,
-            mention: mention.clone().map(|login| login.trim_start_matches('@').to_owned()),
+            mention: mention.map(|login| login.trim_start_matches('@').to_owned()),
             draft,
-            paths: paths.clone(),
-            ignore_authors: ignored.clone().unwrap_or_default(),
+            paths,
+            ignore_authors: ignored.unwrap_or_default(),
             who: trigger_who,
-        };
-        self.kinds.iter().map(trigger).collect()
+        })
     }
 }
 

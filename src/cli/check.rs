@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::output::Paint;
 use super::problem;
 use crate::agent;
 use crate::domain::problem::{Problem, Report, Severity};
@@ -57,7 +58,7 @@ pub enum Error {
 
 /// Checks what is at the path, and writes problems and a summary to `out`. `providers` are what may
 /// stand before the `/` of a model.
-pub fn run(args: &Args, providers: &[&str], colour: bool, out: &mut dyn Write) -> Result<Counts, Error> {
+pub fn run(args: &Args, providers: &[&str], paint: Paint, out: &mut dyn Write) -> Result<Counts, Error> {
     let shown = args.path.display().to_string();
     let unreadable = |source| Error::Path { path: shown.clone(), source };
     let real = args.path.canonicalize().map_err(unreadable)?;
@@ -71,7 +72,7 @@ pub fn run(args: &Args, providers: &[&str], colour: bool, out: &mut dyn Write) -
     for file in files {
         let report = file.check(&known);
         counts.add(&file, &report);
-        out.write_all(problem::render(&report, colour).as_bytes())?;
+        out.write_all(problem::render(&report, paint).as_bytes())?;
     }
     writeln!(out, "{counts}")?;
     Ok(counts)

@@ -1,23 +1,35 @@
 //! Shows what is wrong with a file the way compilers do: the place, the line, the next move.
 
+use std::borrow::Cow;
+
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::output::{Paint, defuse, one_line};
 use crate::domain::problem::{Problem, Report, Severity};
 
 /// Columns that are used where there are enough; longer lines are cut around the marked bytes.
 const WIDTH: usize = 120;
 
+/// Columns of one text beside the source; what a file quotes into a message can be long.
+const TEXT: usize = 400;
+
 /// The problems of one file, each followed by an empty line. What a stranger may have written into
 /// the file is harmless in a terminal and in a job's log.
-pub fn render(report: &Report, colour: bool) -> String {
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+pub fn render(report: &Report, paint: Paint) -> String {
+    let renderer = match paint {
+        Paint::Colour => Renderer::styled(),
+        Paint::Plain => Renderer::plain(),
+    };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(WIDTH);
-    let path = one_line(&report.path);
-    let source = defuse(&report.source);
+    let path = one_line(&report.path, TEXT);
+    let source = mask(&report.source);
     report.problems.iter().fold(String::new(), |shown, problem| {
-        let (message, label, help) =
-            (one_line(&problem.message), problem.label.as_deref().map(one_line), problem.help.as_deref().map(one_line));
+        let (message, label, help) = (
+            one_line(&problem.message, TEXT),
+            problem.label.as_deref().map(|text| one_line(text, TEXT)),
+            problem.help.as_deref().map(|text| one_line(text, TEXT)),
+        );
         let shown_problem = Shown { problem, path: &path, source: &source, message, label, help };
         shown + &renderer.render(&[shown_problem.group()]) + "\n\n"
     })
@@ -54,34 +66,24 @@ impl Shown<'_> {
     }
 }
 
-/// Replaces characters that steer a terminal or turn text around, byte for byte, so that places
-/// stay where they are. The renderer draws the remaining ASCII ones as pictures.
-fn defuse(text: &str) -> String {
-    let mut harmless = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' | '\t' => harmless.push(character),
-            _ if character.is_control() || is_invisible(character) => {
-                harmless.push_str(match character.len_utf8() {
-                    1 => "?",
-                    2 => "\u{b7}",
-                    3 => "\u{fffd}",
-                    _ => "\u{b7}\u{b7}",
-                });
-            }
-            _ => harmless.push(character),
+/// What [`defuse`] would change is replaced byte for byte, so that places stay where they are.
+fn mask(source: &str) -> String {
+    let mut masked = String::with_capacity(source.len());
+    let mut characters = source.chars().peekable();
+    while let Some(character) = characters.next() {
+        let ends_line = character == '\r' && characters.peek() == Some(&'\n');
+        if ends_line || matches!(defuse(character.encode_utf8(&mut [0; 4])), Cow::Borrowed(_)) {
+            masked.push(character);
+        } else {
+            masked.push_str(match character.len_utf8() {
+                1 => "?",
+                2 => "\u{b7}",
+                3 => "\u{fffd}",
+                _ => "\u{b7}\u{b7}",
+            });
         }
     }
-    harmless
-}
-
-fn one_line(text: &str) -> String {
-    defuse(text).replace(['\n', '\r', '\t'], " ")
-}
-
-/// Marks that change the direction or hide text, and the tag letters nobody sees.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    masked
 }
 
 #[cfg(test)]
@@ -99,7 +101,7 @@ mod tests {
                 Problem::warning("empty-body", "nothing below").help("write something"),
             ],
         };
-        insta::assert_snapshot!(render(&report, false), @r"
+        insta::assert_snapshot!(render(&report, Paint::Plain), @r"
         error[unknown-key]: an agent has no key `tolls`
          --> agents/x.md:3:1
           |
@@ -127,9 +129,12 @@ mod tests {
                 Problem::error("x", "nowhere").at(5000..5001),
             ],
         };
-        let shown = render(&report, false);
-        assert!(!shown.chars().any(|c| (c.is_control() && c != '\n') || is_invisible(c)), "{shown:?}");
+        let shown = render(&report, Paint::Plain);
+        assert!(
+            !shown.chars().any(|c| c != '\n' && (c.is_control() || "\u{202e}\u{200b}\u{e0041}".contains(c))),
+            "{shown:?}"
+        );
         assert!(!shown.lines().any(|line| line.trim_start().starts_with("::")), "{shown}");
-        assert!(render(&report, true).contains("\u{1b}["));
+        assert!(render(&report, Paint::Colour).contains("\u{1b}["));
     }
 }

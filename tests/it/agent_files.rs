@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use hob::agent::{self, Known, fields, library};
 use hob::cli::check::{self, Args};
+use hob::cli::output::Paint;
 use hob::domain::name::Name;
 use hob::skill;
 use serde_json::Value;
@@ -15,7 +16,7 @@ const PROVIDERS: &[&str] = &["anthropic", "openai-chat", "replay"];
 
 fn check_path(path: &str) -> (String, check::Counts) {
     let mut out = Vec::new();
-    let counts = check::run(&Args { path: path.into() }, PROVIDERS, false, &mut out).unwrap();
+    let counts = check::run(&Args { path: path.into() }, PROVIDERS, Paint::Plain, &mut out).unwrap();
     (String::from_utf8(out).unwrap(), counts)
 }
 
@@ -45,7 +46,7 @@ fn a_single_file_a_skill_and_a_directory_can_be_checked() {
         assert_eq!(check_path(path).0.lines().last(), Some(last), "{path}");
     }
     for (path, message) in [("src", "there is nothing to check in `src`"), ("no/such", "`no/such` cannot be read")] {
-        let error = check::run(&Args { path: path.into() }, PROVIDERS, false, &mut Vec::new()).unwrap_err();
+        let error = check::run(&Args { path: path.into() }, PROVIDERS, Paint::Plain, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
     }
 }
