@@ -12,6 +12,13 @@
 //!   do not escape it. No path reaches hob's store.
 //! - A command sees only the environment it was given.
 
+mod beneath;
+mod capture;
+pub mod local;
+#[cfg(feature = "virtual")]
+pub mod virtual_;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +34,25 @@ pub const SPILL_MAX: u64 = 64 << 20;
 
 /// Largest file that [`Sandbox::read`] returns.
 pub const READ_MAX: u64 = 64 << 20;
+
+/// What a sandbox is made from: one variant for each kind.
+#[derive(Clone, Debug)]
+pub enum Options {
+    /// In memory.
+    #[cfg(feature = "virtual")]
+    Virtual(virtual_::Options),
+    /// This machine.
+    Local(local::Options),
+}
+
+/// Opens a sandbox: the one place where a choice becomes one.
+pub fn open(options: Options) -> Result<Arc<dyn Sandbox>, Error> {
+    Ok(match options {
+        #[cfg(feature = "virtual")]
+        Options::Virtual(options) => Arc::new(virtual_::Virtual::new(options)?),
+        Options::Local(options) => Arc::new(local::Local::new(options)?),
+    })
+}
 
 /// Files and commands of one instance.
 pub trait Sandbox: Send + Sync {

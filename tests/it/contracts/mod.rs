@@ -1,1 +1,3 @@
 //! One suite per seam, run over every implementation.
+
+mod sandbox;
