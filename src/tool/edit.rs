@@ -202,7 +202,7 @@ mod tests {
         edit {"new_text":"b","old_text":"a","path":"gone"}
         ! `gone` does not exist.
         "#);
-        assert_eq!(scene.file("a.txt"), b"0ne\r\n2\r\ntw0\r\n");
+        assert_eq!(scene.file("a.txt").await, b"0ne\r\n2\r\ntw0\r\n");
     }
 
     #[tokio::test]
@@ -213,7 +213,7 @@ mod tests {
             scene.call("edit", arguments)
         };
         futures::future::join_all(["a", "b", "c", "d"].map(edit)).await;
-        assert_eq!(scene.file("a.txt"), b"A B C D");
+        assert_eq!(scene.file("a.txt").await, b"A B C D");
     }
 
     fn edited(file: &str, old: &str, new: &str, all: bool) -> Result<String, String> {

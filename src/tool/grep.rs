@@ -280,16 +280,13 @@ mod tests {
             ("src/latin1.rs", b"// caf\xe9 needle\n"),
             ("target/debug/x", b"needle"),
         ]);
-        std::os::unix::fs::symlink("/etc", scene.directory.path().join("link")).unwrap();
         let said = scene
             .read_aloud(&[
                 ("grep", json!({"pattern": "needle"})),
                 ("grep", json!({"pattern": "NEEDLE.", "ignore_case": true, "include": "*.rs"})),
                 ("grep", json!({"pattern": "needle.*", "literal": true, "path": "src"})),
                 ("grep", json!({"pattern": "^needle", "include": "src/**"})),
-                ("grep", json!({"pattern": "needle", "path": "a.log"})),
                 ("grep", json!({"pattern": "needle", "path": "bin"})),
-                ("grep", json!({"pattern": "needle", "path": "target"})),
                 ("grep", json!({"pattern": "fn needle("})),
                 ("grep", json!({"pattern": "a\nb"})),
                 ("grep", json!({"pattern": "x", "include": "a[b"})),
@@ -310,13 +307,9 @@ mod tests {
         > src/lib.rs:4:// needle.*
         grep {"include":"src/**","pattern":"^needle"}
         > No line matches `^needle`.
-        grep {"path":"a.log","pattern":"needle"}
-        > a.log:1:needle
         grep {"path":"bin","pattern":"needle"}
         > No line matches `needle`.
           [the file is binary and was not searched]
-        grep {"path":"target","pattern":"needle"}
-        > target/debug/x:1:needle
         grep {"pattern":"fn needle("}
         ! The pattern cannot be used: regex parse error:
               (?:fn needle()
@@ -330,6 +323,30 @@ mod tests {
         ! `a[b` is not a glob: unclosed character class; missing ']'.
         grep {"path":"gone","pattern":"x"}
         ! `gone` does not exist.
+        "#);
+    }
+
+    #[tokio::test]
+    async fn an_ignored_file_that_is_named_is_searched() {
+        let scene =
+            Scene::local(&[(".gitignore", b"target/\n*.log\n"), ("a.log", b"needle\n"), ("target/x", b"needle")]);
+        let said = scene
+            .read_aloud(&[
+                ("grep", json!({"pattern": "needle"})),
+                ("grep", json!({"pattern": "needle", "path": "a.log"})),
+                ("grep", json!({"pattern": "needle", "path": "target"})),
+                ("glob", json!({"pattern": "**", "path": "target"})),
+            ])
+            .await;
+        insta::assert_snapshot!(said, @r#"
+        grep {"pattern":"needle"}
+        > No line matches `needle`.
+        grep {"path":"a.log","pattern":"needle"}
+        > a.log:1:needle
+        grep {"path":"target","pattern":"needle"}
+        > target/x:1:needle
+        glob {"path":"target","pattern":"**"}
+        > target/x
         "#);
     }
 

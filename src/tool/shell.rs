@@ -62,8 +62,7 @@ impl Tool for Bash {
                 Ok(arguments) => arguments,
                 Err(reply) => return reply,
             };
-            let asked = Duration::from_secs(timeout.unwrap_or(TIMEOUT_DEFAULT).min(TIMEOUT_MAX));
-            let timeout = asked.min(scope.deadline.saturating_duration_since(Instant::now()));
+            let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
             let exec = Exec {
                 command,
                 cwd: None,
@@ -78,6 +77,10 @@ impl Tool for Bash {
             }
         })
     }
+}
+
+fn granted(seconds: Option<u64>, left: Duration) -> Duration {
+    Duration::from_secs(seconds.unwrap_or(TIMEOUT_DEFAULT).min(TIMEOUT_MAX)).min(left)
 }
 
 fn show(output: &Output, timeout: Duration) -> Reply {
@@ -188,26 +191,64 @@ mod tests {
         assert_eq!(shown(&output(&printed)), printed.trim_end(), "what is nowhere else is shown whole");
     }
 
+    #[test]
+    fn a_timeout_is_120_seconds_at_most_600_and_never_more_than_is_left() {
+        for (asked, left, expected) in
+            [(None, 1000, 120), (Some(7), 1000, 7), (Some(601), 1000, 600), (Some(600), 90, 90), (None, 0, 0)]
+        {
+            assert_eq!(granted(asked, Duration::from_secs(left)), Duration::from_secs(expected), "{asked:?} of {left}");
+        }
+    }
+
     #[tokio::test]
-    async fn a_timeout_is_120_seconds_at_most_600_and_never_more_than_is_left() {
-        let scene = Scene::new(&[]);
+    async fn what_the_model_reads_of_a_real_shell() {
+        let scene = Scene::new(&[("a.txt", b"one\ntwo\n")]);
         let said = scene
             .read_aloud(&[
-                ("bash", json!({"command": "ls"})),
-                ("bash", json!({"command": "ls", "timeout": 600})),
-                ("bash", json!({"command": "ls", "timeout": 601})),
+                ("bash", json!({"command": "cat a.txt; echo three > b.txt"})),
+                ("read", json!({"path": "b.txt"})),
+                ("bash", json!({"command": "echo oops >&2; exit 3"})),
+                ("bash", json!({"command": "echo begun; sleep 60", "timeout": 1})),
+                ("bash", json!({"command": "true", "timeout": 601})),
                 ("bash", json!({"command": ""})),
             ])
             .await;
         insta::assert_snapshot!(said, @r#"
-        bash {"command":"ls"}
-        > ls for 120 s
-        bash {"command":"ls","timeout":600}
-        > ls for 600 s
-        bash {"command":"ls","timeout":601}
+        bash {"command":"cat a.txt; echo three > b.txt"}
+        > one
+          two
+        read {"path":"b.txt"}
+        > three
+        bash {"command":"echo oops >&2; exit 3"}
+        > oops
+          [exit code 3]
+        bash {"command":"echo begun; sleep 60","timeout":1}
+        > begun
+          [killed after 1 seconds; exit code 124]
+        bash {"command":"true","timeout":601}
         ! `bash` did not run: `timeout`: 601 is greater than the maximum of 600.
         bash {"command":""}
         ! `bash` did not run: `command`: "" is shorter than 1 character.
         "#);
+    }
+
+    #[tokio::test]
+    async fn long_output_can_be_read_in_the_file_that_is_named() {
+        let scene = Scene::new(&[]);
+        let (sandbox, toolbox) = scene.first();
+        let call = |name: &str, arguments: serde_json::Value| crate::domain::message::Call {
+            id: "1".into(),
+            name: name.into(),
+            arguments: arguments.to_string(),
+        };
+        let deadline = Instant::now() + Duration::from_secs(99);
+        let cancel = tokio_util::sync::CancellationToken::new();
+        let bash = call("bash", json!({"command": "seq 1 30000"}));
+        let step = super::super::dispatch::Step { call: &bash, repeated: false };
+        let reply = super::super::dispatch::run(toolbox, step, &cancel, deadline).await.content;
+        assert_eq!(reply.lines().last(), Some("30000"));
+        let path = reply.split('`').nth(1).unwrap();
+        let whole: String = (1..=30_000).map(|n| format!("{n}\n")).collect();
+        assert_eq!(sandbox.read(path).await.unwrap(), whole.as_bytes());
     }
 }
