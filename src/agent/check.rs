@@ -3,12 +3,10 @@
 use sha2::{Digest, Sha256};
 
 use super::template::Template;
-use super::{Agent, EffectRule, SandboxSpec, Trigger, Who, planned, result, starts};
+use super::{Agent, SandboxSpec, Trigger, Who, planned, reach, result, starts};
 use crate::domain::budget::Limits;
-use crate::domain::front_matter::{
-    self, Fields, Member, Node, Scalar, Shape, items, name, number, seconds, text, word, words,
-};
-use crate::domain::name::{EffectKind, InvalidName, Name, SandboxKind, Thinking, ToolKind};
+use crate::domain::front_matter::{self, Fields, Node, Shape, items, name, number, seconds, text, word};
+use crate::domain::name::{InvalidName, Name, Thinking};
 use crate::domain::problem::{Problem, Severity, nearest};
 
 /// Longest description, in characters.
@@ -17,10 +15,6 @@ pub const DESCRIPTION_MAX: usize = 1024;
 const TURNS_MAX: u64 = 10_000;
 const TOKENS_MAX: u64 = 1_000_000_000;
 const SECONDS_MAX: u64 = 24 * 3600;
-/// Most that an effect's `max` can be: a run that writes more is a mailing list.
-const EFFECTS_MAX: u64 = 50;
-/// Longest label of any forge.
-const LABEL_MAX: usize = 255;
 
 /// The names that exist around an agent file, which its head may refer to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,10 +77,10 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
         instance(node, problems);
     }
     let sandbox_node = head.value("sandbox");
-    let sandbox = sandbox_node.map_or_else(|| Some(SandboxSpec::default()), |node| sandbox(node, problems));
-    let tools = head.take("tools").map(|member| tools(member, sandbox.as_ref(), problems));
+    let sandbox = sandbox_node.map_or_else(|| Some(SandboxSpec::default()), |node| reach::sandbox(node, problems));
+    let tools = head.take("tools").map(|member| reach::tools(member, sandbox.as_ref(), problems));
     let effects_node = head.value("effects");
-    let effects = effects_node.map_or_else(Vec::new, |node| effects(node, problems));
+    let effects = effects_node.map_or_else(Vec::new, |node| reach::effects(node, problems));
     let skills = head.value("skills").map_or_else(Vec::new, |node| skills(node, known, problems));
     let limits = head.value("limits").map_or_else(Limits::default, |node| limits(node, problems));
     let result = head.value("result").and_then(|node| result::schema(node, problems));
@@ -95,9 +89,9 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
 
     let sandbox = sandbox?;
     if who == Who::Anyone || triggers.iter().any(|trigger: &Trigger| trigger.who == Some(Who::Anyone)) {
-        narrow(sandbox_node.unwrap_or(&root), &sandbox, effects_node, &effects, problems);
+        reach::narrow(sandbox_node.unwrap_or(&root), &sandbox, effects_node, &effects, problems);
     }
-    let tools = tools.unwrap_or_else(|| offered(sandbox.kind).to_vec());
+    let tools = tools.unwrap_or_else(|| reach::offered(sandbox.kind).to_vec());
     Some(Agent {
         name: stem?,
         description: description?,
@@ -185,102 +179,6 @@ fn instance(node: &Node, problems: &mut Vec<Problem>) {
     word("instance", node, &["thread"], planned::INSTANCE, problems);
 }
 
-fn sandbox(node: &Node, problems: &mut Vec<Problem>) -> Option<SandboxSpec> {
-    let kind_of = |node: &Node, problems: &mut Vec<Problem>| {
-        word("sandbox", node, SandboxKind::ALL, planned::SANDBOX_KIND, problems)
-    };
-    if let Some(Scalar::Text(_)) = node.scalar() {
-        return kind_of(node, problems).map(|kind| SandboxSpec { kind, ..SandboxSpec::default() });
-    }
-    let mut fields = Fields::of(node, "`sandbox`", problems)?;
-    let kind = match fields.value("kind") {
-        Some(node) => kind_of(node, problems),
-        None => Some(SandboxKind::Virtual),
-    };
-    let env = fields.value("env").map_or_else(Vec::new, |node| items("env", node, problems, variable));
-    fields.not_yet(planned::SANDBOX, problems);
-    fields.finish(problems);
-    Some(SandboxSpec { kind: kind?, env })
-}
-
-/// Which of its variables an agent gets is the operator's choice; hob's own it can never even name.
-fn variable(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
-    const OWN: &[&str] = &["ANTHROPIC_API_KEY", "OPENAI_API_KEY"];
-    let given = text("env", node, problems)?;
-    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
-    if given.len() > 128 || !given.bytes().all(plain) || given.starts_with(|c: char| c.is_ascii_digit()) {
-        problems.push(
-            Problem::error("bad-name", format!("`{given}` is not the name of a variable"))
-                .at(node.span.clone())
-                .help("name it as the shell does, for example `CARGO_HOME`; its value is the operator's"),
-        );
-        return None;
-    }
-    if given.starts_with("HOB_") || OWN.contains(&given.as_str()) {
-        problems.push(
-            Problem::error("reserved-variable", format!("`{given}` belongs to hob and is shown to no agent"))
-                .at(node.span.clone())
-                .help("remove it"),
-        );
-        return None;
-    }
-    Some(given)
-}
-
-/// What a kind of sandbox has tools for.
-fn offered(kind: SandboxKind) -> &'static [ToolKind] {
-    match kind {
-        SandboxKind::Virtual | SandboxKind::Local => ToolKind::ALL,
-        SandboxKind::None => &[],
-    }
-}
-
-fn tools(member: &Member, sandbox: Option<&SandboxSpec>, problems: &mut Vec<Problem>) -> Vec<ToolKind> {
-    let tools = words("tools", &member.value, ToolKind::ALL, planned::TOOLS, problems);
-    let missing = sandbox.and_then(|sandbox| tools.iter().find(|tool| !offered(sandbox.kind).contains(tool)));
-    if let (Some(tool), Some(sandbox)) = (missing, sandbox) {
-        problems.push(
-            Problem::error(
-                "tool-without-sandbox",
-                format!("`{tool}` needs files, and sandbox `{}` has none", sandbox.kind),
-            )
-            .at(member.key_span.clone())
-            .help("remove `tools`, or use `sandbox: virtual`"),
-        );
-    }
-    tools
-}
-
-fn effects(node: &Node, problems: &mut Vec<Problem>) -> Vec<EffectRule> {
-    let mut rules = Vec::new();
-    let Some(mut kinds) = Fields::of(node, "`effects`", problems) else { return rules };
-    for kind in EffectKind::ALL {
-        let Some(node) = kinds.value(kind.as_str()) else { continue };
-        let Some(mut fields) = Fields::of(node, format!("`{kind}`"), problems) else { continue };
-        let max = fields.value("max").and_then(|node| number("max", node, EFFECTS_MAX, problems));
-        let allow = match kind {
-            EffectKind::Label => fields.value("allow"),
-            EffectKind::Status | EffectKind::Comment => None,
-        };
-        let allow = allow.map_or_else(Vec::new, |node| items("allow", node, problems, label));
-        fields.not_yet(planned::EFFECT_FIELDS, problems);
-        fields.finish(problems);
-        rules.push(EffectRule { kind: *kind, max: max.and_then(|n| u32::try_from(n).ok()).unwrap_or(1), allow });
-    }
-    kinds.not_yet(planned::EFFECTS, problems);
-    kinds.finish(problems);
-    rules
-}
-
-fn label(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
-    let given = text("allow", node, problems)?;
-    if given.chars().count() <= LABEL_MAX && !given.contains(char::is_control) {
-        return Some(given);
-    }
-    problems.push(Problem::error("bad-name", "this is not the name of a label").at(node.span.clone()));
-    None
-}
-
 fn skills(node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Name> {
     items("skills", node, problems, |item, problems| {
         let given = name("skills", item, problems)?;
@@ -313,39 +211,58 @@ fn limits(node: &Node, problems: &mut Vec<Problem>) -> Limits {
     limits
 }
 
-/// `who: anyone` lets strangers write what the model reads, so the run may reach nothing of worth.
-fn narrow(
-    sandbox_at: &Node,
-    sandbox: &SandboxSpec,
-    effects_at: Option<&Node>,
-    effects: &[EffectRule],
-    problems: &mut Vec<Problem>,
-) {
-    if sandbox.kind == SandboxKind::Local {
-        problems.push(
-            Problem::error("open-to-anyone", "an agent that anyone can start cannot run `local` commands")
-                .at(sandbox_at.span.clone())
-                .help("use `sandbox: virtual`, or `who: write`"),
-        );
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::name::{SandboxKind, ToolKind};
+
+    const PROVIDERS: &[&str] = &["anthropic"];
+    const FULL: &str = include_str!("../../tests/fixtures/agents/every-key.md");
+
+    #[test]
+    fn what_is_left_out_is_the_safe_choice() {
+        let checked = check("a", "---\ndescription: x\n---\nDo it.\n", &Known::default());
+        let agent = checked.agent.unwrap();
+        assert!(checked.problems.is_empty());
+        assert_eq!((agent.who, agent.sandbox.clone()), (Who::default(), SandboxSpec::default()));
+        assert_eq!((agent.who.to_string(), agent.sandbox.kind), ("write".to_owned(), SandboxKind::Virtual));
+        assert_eq!((agent.effects.len(), agent.skills.len(), agent.triggers.len()), (0, 0, 0));
+        assert_eq!((agent.tools.as_slice(), agent.limits), (ToolKind::ALL, Limits::default()));
+        assert_eq!((agent.thinking, agent.model, agent.result.is_none()), (Thinking::Medium, None, true));
     }
-    if !sandbox.env.is_empty() {
-        problems.push(
-            Problem::error("open-to-anyone", "an agent that anyone can start gets no variables of the operator")
-                .at(sandbox_at.span.clone())
-                .help("remove `env`, or use `who: write`"),
-        );
+
+    #[test]
+    fn a_sandbox_without_files_has_no_tools() {
+        let checked = check("a", "---\ndescription: x\nsandbox: none\n---\nDo it.\n", &Known::default());
+        assert!(checked.agent.unwrap().tools.is_empty());
     }
-    for rule in effects {
-        let open = match rule.kind {
-            EffectKind::Status | EffectKind::Comment => false,
-            EffectKind::Label => rule.allow.is_empty(),
-        };
-        if let Some(node) = effects_at.filter(|_| open) {
-            problems.push(
-                Problem::warning("open-to-anyone", "anyone can have this agent put on or take off any label")
-                    .at(node.span.clone())
-                    .help("list the labels it may touch: `label: { allow: [bug, docs] }`"),
+
+    #[test]
+    fn anyone_narrows_also_when_only_a_trigger_says_so() {
+        for (who, fine) in [("anyone", false), ("write", true)] {
+            let source = format!(
+                "---\ndescription: x\non: {{ gitlab: {{ issue: {{ who: {who} }} }} }}\nsandbox: local\n---\nDo it.\n"
             );
+            assert_eq!(check("a", &source, &Known::default()).agent.is_some(), fine, "{who}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_damage_to_a_file_makes_it_panic(
+            at in 0..FULL.len(), length in 0_usize..40, put in "(\\PC|[\\n\\[\\]{}:,&*!<'\"|> -]){0,20}"
+        ) {
+            let start = FULL.floor_char_boundary(at);
+            let end = FULL.floor_char_boundary((at + length).min(FULL.len())).max(start);
+            let damaged = format!("{}{put}{}", &FULL[..start], &FULL[end..]);
+            let skills = ["triage".parse().unwrap()];
+            let checked = check("every-key", &damaged, &Known { skills: &skills, providers: PROVIDERS });
+            for problem in &checked.problems {
+                prop_assert!(problem.span.clone().is_none_or(|span| damaged.get(span).is_some()), "{problem:?}");
+            }
+            prop_assert!(checked.agent.is_some() || !checked.problems.is_empty());
         }
     }
 }

@@ -4,6 +4,7 @@ mod check;
 pub mod fields;
 pub mod library;
 mod planned;
+mod reach;
 mod result;
 pub mod schema;
 mod starts;
@@ -50,6 +51,13 @@ pub struct Agent {
     pub instructions: Template,
     /// SHA-256 of the file, lower-case hex.
     pub digest: String,
+}
+
+impl Agent {
+    /// Whether the instructions differ from event to event.
+    pub fn has_template(&self) -> bool {
+        !self.instructions.is_plain()
+    }
 }
 
 /// Who may start an agent.
