@@ -24,17 +24,21 @@ pub(super) struct Scene {
 impl Scene {
     /// In every kind of sandbox.
     pub(super) fn new(files: &[(&str, &[u8])]) -> Self {
-        let mut scene = Self::local(files);
+        let scene = Self::local(files);
         #[cfg(feature = "virtual")]
-        {
-            use crate::sandbox::virtual_;
-            let directory = filled(files);
-            let clock = crate::domain::clock::Clock::new(|| jiff::Timestamp::UNIX_EPOCH);
-            let options = virtual_::Options { seed: Some(directory.path().to_owned()), clock };
-            scene.add(Arc::new(virtual_::Virtual::new(options).unwrap()));
-            scene._directories.push(directory);
-        }
+        let scene = scene.and_virtual(files);
         scene
+    }
+
+    #[cfg(feature = "virtual")]
+    fn and_virtual(mut self, files: &[(&str, &[u8])]) -> Self {
+        use crate::sandbox::virtual_;
+        let directory = filled(files);
+        let clock = crate::domain::clock::Clock::new(|| jiff::Timestamp::UNIX_EPOCH);
+        let options = virtual_::Options { seed: Some(directory.path().to_owned()), clock };
+        self.add(Arc::new(virtual_::Virtual::new(options).unwrap()));
+        self._directories.push(directory);
+        self
     }
 
     /// On this machine only, where ignored files exist.
