@@ -11,7 +11,7 @@ use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Sai
 use crate::domain::message::Answer;
 use crate::telemetry::progress::{Observer, Progress};
 
-/// Plays a file that [`super::record`] wrote.
+/// Plays a file that [`super::record()`] wrote.
 pub(super) struct Replay {
     /// `replay/FILE`: who answers now. The answers name the model that gave them.
     full: String,

@@ -1,6 +1,6 @@
 //! Text to people: what may be printed, where, and with which exit code hob ends.
 //!
-//! Foreign text (an issue, a model, a tool) reaches a terminal or a job log through [`defuse`] or
+//! Foreign text (an issue, a model, a tool) reaches a terminal or a job log through [`defuse()`] or
 //! [`one_line`] and in no other way. What hob itself styles with ANSI codes goes to [`print()`] and
 //! [`tell`], which take the styles off where nobody can see them: no terminal, `NO_COLOR`, `TERM=dumb`.
 
