@@ -1,3 +1,5 @@
+//! What an environment means, as tables.
+
 use std::io::Write;
 
 use super::*;
