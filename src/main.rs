@@ -1,3 +1,5 @@
 //! The binary: everything is in the library's `cli`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    hob::cli::main().into()
+}

@@ -16,7 +16,7 @@ use crate::skill::library::{Library, PLACES, SKILL_FILE};
 /// Reads them strictly and prints every problem with its place and the next move. Exits with 2 when
 /// there is an error; warnings do not count.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A project, a directory of agents or skills, or one file
     #[arg(value_name = "PATH", default_value = ".")]
     pub path: PathBuf,
@@ -24,7 +24,7 @@ pub struct Args {
 
 /// What was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(super) struct Counts {
     /// Agent files.
     pub agents: usize,
     /// Skills.
@@ -39,7 +39,7 @@ pub struct Counts {
 
 /// Why nothing was checked.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// The path leads nowhere.
     #[error("`{path}` cannot be read: {source}")]
     Path {
@@ -58,7 +58,7 @@ pub enum Error {
 
 /// Checks what is at the path, and writes problems and a summary to `out`. `providers` are what may
 /// stand before the `/` of a model.
-pub fn run(args: &Args, providers: &[&str], paint: Paint, out: &mut dyn Write) -> Result<Counts, Error> {
+pub(super) fn run(args: &Args, providers: &[&str], paint: Paint, out: &mut dyn Write) -> Result<Counts, Error> {
     let shown = args.path.display().to_string();
     let unreadable = |source| Error::Path { path: shown.clone(), source };
     let real = args.path.canonicalize().map_err(unreadable)?;
@@ -178,7 +178,7 @@ impl Counts {
     }
 
     /// Whether a run of one of these agents would be refused.
-    pub fn is_fatal(&self) -> bool {
+    pub(super) fn is_fatal(&self) -> bool {
         self.errors > 0
     }
 }

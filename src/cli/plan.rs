@@ -16,7 +16,7 @@ const COMPARED_MAX: usize = 4000;
 
 /// Everything the plan of one run is made of. Its texts are foreign; [`render`] defuses them.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan<'a> {
+pub(super) struct Plan<'a> {
     /// What the effects are for, as people name it: `acme/widgets#42`.
     pub thread: &'a str,
     /// Labels on the thread now.
@@ -30,7 +30,7 @@ pub struct Plan<'a> {
 }
 
 /// The whole plan, ending with a line end. Each effect is compared with what the ones before it leave.
-pub fn render(plan: &Plan<'_>, paint: Paint) -> String {
+pub(super) fn render(plan: &Plan<'_>, paint: Paint) -> String {
     let mut page = Page { text: String::new(), paint };
     page.line(BOLD, &headline(plan));
     let mut labels = plan.labels.to_vec();

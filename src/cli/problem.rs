@@ -16,7 +16,7 @@ const TEXT: usize = 400;
 
 /// The problems of one file, each followed by an empty line. What a stranger may have written into
 /// the file is harmless in a terminal and in a job's log.
-pub fn render(report: &Report, paint: Paint) -> String {
+pub(super) fn render(report: &Report, paint: Paint) -> String {
     let renderer = match paint {
         Paint::Colour => Renderer::styled(),
         Paint::Plain => Renderer::plain(),

@@ -1,1 +1,235 @@
-//! Puts agent, skills, tools, sandbox and store together and opens sessions.
+//! Puts agent, skills, tools, sandbox and log together and opens sessions.
+
+mod finish;
+mod prompt;
+mod skills;
+mod task;
+mod writes;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::{Agent, trigger};
+use crate::domain::entry::{AttemptStarted, Body, FileNow, Input, Prompt};
+use crate::domain::event::Event;
+use crate::domain::message::Message;
+use crate::domain::run::Run;
+use crate::provider::Provider;
+use crate::sandbox::{Change, Now, Sandbox};
+use crate::session::history::History;
+use crate::session::journal::Journal;
+use crate::session::{self, Parts, Session};
+use crate::skill::library::Library;
+use crate::store;
+use crate::telemetry::progress::{Observer, Progress};
+use crate::tool::{Tool, Toolbox};
+use crate::trust::frame::Marker;
+
+/// Everything an agent works with, whatever it works on.
+pub struct Harness {
+    /// What it is.
+    pub agent: Agent,
+    /// What it may look up.
+    pub skills: Arc<Library>,
+    /// Who answers.
+    pub provider: Arc<dyn Provider>,
+    /// Where its tools work; none for an agent without files and shell.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// The operator's secret under which effect keys are made; may be empty where nothing is sent.
+    pub effect_secret: Vec<u8>,
+}
+
+/// What is given to one attempt.
+pub struct Moment {
+    /// A fresh frame marker, used when the run's input is not recorded yet.
+    pub marker: Marker,
+    /// When the attempt began, for people.
+    pub now: Timestamp,
+    /// When the attempt began, for its deadline.
+    pub started: Instant,
+    /// Ends it early.
+    pub cancel: CancellationToken,
+    /// A fresh number from 0 up to 1 for each wait.
+    pub jitter: fn() -> f64,
+}
+
+/// Why a session could not be opened or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Log, sandbox or conversation.
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    /// A skill that the agent names cannot be read.
+    #[error("agent `{agent}`: {reason}")]
+    Skill {
+        /// Which agent.
+        agent: String,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The log's own marker is none.
+    #[error("the log holds a frame marker that hob does not write; move the session away to begin anew")]
+    Marker,
+    /// The result schema cannot be sent.
+    #[error("agent `{agent}`: the `result` schema cannot be written as JSON: {source}")]
+    Schema {
+        /// Which agent.
+        agent: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::Session(error.into())
+    }
+}
+
+impl Harness {
+    /// Opens the session of `run`: records what is not recorded yet, puts the sandbox's files back,
+    /// and serialises the conversation so far.
+    ///
+    /// # Errors
+    /// When a skill is missing, or log or sandbox fail.
+    pub fn open(
+        &self,
+        mut journal: Journal,
+        mut history: History,
+        run: &Run,
+        moment: Moment,
+    ) -> Result<Session, Error> {
+        let resumed = history.find(&run.id).is_some_and(|known| known.asked);
+        self.restore(&journal, &history)?;
+        let toolbox = self.toolbox(&history, run)?;
+        let begun = self.beginning(&history, run, &toolbox, &moment)?;
+        if let Body::AttemptStarted(started) = &begun[0] {
+            self.observer.see(Progress::Started {
+                run: &run.id,
+                attempt: started.attempt,
+                model: &started.model,
+                sandbox: &started.sandbox,
+                resumed,
+            });
+        }
+        for entry in journal.append(begun)? {
+            history.add(&entry);
+        }
+        let parts = Parts {
+            provider: self.provider.clone(),
+            toolbox,
+            sandbox: self.sandbox.clone(),
+            observer: self.observer.clone(),
+            limits: self.agent.limits,
+            needs_result: self.agent.result.is_some(),
+            cancel: moment.cancel,
+            started: moment.started,
+            jitter: moment.jitter,
+        };
+        Ok(Session::open(journal, history, &run.id, parts)?)
+    }
+
+    /// What must stand in the log before the model is asked, and does not yet.
+    fn beginning(&self, history: &History, run: &Run, toolbox: &Toolbox, moment: &Moment) -> Result<Vec<Body>, Error> {
+        let known = history.find(&run.id);
+        let sandbox = self.sandbox.as_ref().map(|sandbox| sandbox.capabilities());
+        let mut bodies = vec![Body::AttemptStarted(AttemptStarted {
+            run: run.id.clone(),
+            attempt: known.map_or(0, |known| known.attempts) + 1,
+            hob: env!("CARGO_PKG_VERSION").to_owned(),
+            model: self.provider.model().to_owned(),
+            sandbox: sandbox.map_or("none".to_owned(), |is| format!("{}: {}", is.kind, is.confinement)),
+        })];
+        // The marker that stands in recorded frames is the run's marker for good.
+        let recorded = known.and_then(|known| known.input.as_ref());
+        let recorded_marker = recorded.map(|input| input.marker.parse()).transpose().map_err(|_| Error::Marker)?;
+        let marker = recorded_marker.as_ref().unwrap_or(&moment.marker);
+        if recorded.is_none() {
+            bodies.push(Body::Input(Input {
+                run: run.id.clone(),
+                event_key: run.event_key.clone(),
+                task: run.task.clone(),
+                marker: marker.to_string(),
+            }));
+        }
+        let prompt = Prompt {
+            system: prompt::system(&self.agent, toolbox, &skills::roster(&self.agent, &self.skills)?),
+            environment: prompt::environment(self.sandbox.as_deref()),
+            tools: toolbox.specs(),
+            agent_digest: self.agent.digest.clone(),
+            thinking: self.agent.thinking,
+        };
+        if history.prompt.as_ref().is_none_or(|frozen| !same(frozen, &prompt)) {
+            bodies.push(Body::Prompt(prompt));
+        }
+        if !known.is_some_and(|known| known.asked) {
+            let instructions =
+                (!self.agent.instructions.is_plain()).then(|| task::instructions(&self.agent, &run.task, marker));
+            let setting = task::Setting {
+                marker,
+                now: moment.now,
+                knows_thread: history.runs.iter().any(|earlier| earlier.run != run.id && earlier.asked),
+                commanded: run.task.event.as_ref().is_some_and(|event| self.commanded(event)),
+                instructions: instructions.as_deref(),
+            };
+            bodies.push(Body::Message(Message::User { text: task::words(&run.task, setting) }));
+        }
+        Ok(bodies)
+    }
+
+    /// Whether the event starts the agent through a command in its text.
+    fn commanded(&self, event: &Event) -> bool {
+        trigger::fires(&self.agent.triggers, event).is_ok_and(|trigger| trigger.command)
+    }
+
+    fn toolbox(&self, history: &History, run: &Run) -> Result<Toolbox, Error> {
+        let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
+        if let Some(sandbox) = &self.sandbox {
+            tools.extend(crate::tool::files_and_shell(sandbox, &self.agent.tools));
+        }
+        tools.extend(skills::tools(&self.agent, &self.skills));
+        tools.extend(writes::tools(&self.agent, run, history, &self.effect_secret));
+        if let Some(schema) = &self.agent.result {
+            let schema_error = |source| Error::Schema { agent: self.agent.name.to_string(), source };
+            tools.extend(finish::tools(schema).map_err(schema_error)?);
+        }
+        Ok(Toolbox::new(tools))
+    }
+
+    /// Puts back the files that the log says a contained sandbox holds.
+    fn restore(&self, journal: &Journal, history: &History) -> Result<(), Error> {
+        let mut changes = Vec::with_capacity(history.files.len());
+        for (path, now) in &history.files {
+            let now = match now {
+                FileNow::File { blob, mode } => Now::File { content: journal.blob(blob)?, mode: *mode },
+                FileNow::Directory => Now::Directory,
+                FileNow::Link { target } => Now::Link { target: target.clone() },
+                FileNow::Gone => Now::Gone,
+            };
+            changes.push(Change { path: path.clone(), now });
+        }
+        match &self.sandbox {
+            Some(sandbox) if !changes.is_empty() => Ok(sandbox.restore(changes).map_err(session::Error::from)?),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether two prompts are the same bytes to a model.
+fn same(frozen: &Prompt, fresh: &Prompt) -> bool {
+    let tools = |prompt: &Prompt| -> Vec<(String, String, String)> {
+        let row = |tool: &crate::domain::message::ToolSpec| {
+            (tool.name.clone(), tool.description.clone(), tool.parameters.get().to_owned())
+        };
+        prompt.tools.iter().map(row).collect()
+    };
+    frozen.system == fresh.system
+        && frozen.environment == fresh.environment
+        && frozen.thinking == fresh.thinking
+        && tools(frozen) == tools(fresh)
+}

@@ -1,3 +1,141 @@
-//! One conversation of an instance: opened, prompted, journalled, resumed.
+//! One conversation of an instance: opened from its log, prompted, and journalled as it goes.
+//!
+//! The log is the truth. Everything here is either the fold of it ([`history`], [`resume`]) or
+//! appends to it before acting on it ([`turns`], [`tools`]).
 
+pub mod history;
 pub mod journal;
+pub mod resume;
+mod tools;
+pub mod turns;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::budget::{Limits, Spent};
+use crate::domain::entry::Body;
+use crate::domain::id::RunId;
+use crate::provider::{Conversation, Opening, Provider, Said};
+use crate::sandbox::Sandbox;
+use crate::telemetry::progress::Observer;
+use crate::tool::Toolbox;
+use history::{History, Turn};
+use journal::Journal;
+
+/// A session under one lease: the only writer of its log.
+pub struct Session {
+    journal: Journal,
+    history: History,
+    conversation: Box<dyn Conversation>,
+    parts: Parts,
+}
+
+/// What a session works with.
+pub struct Parts {
+    /// Who answers.
+    pub provider: Arc<dyn Provider>,
+    /// What it may ask for.
+    pub toolbox: Toolbox,
+    /// Where tools work, if anywhere; its changes are recorded with each result.
+    pub sandbox: Option<Arc<dyn Sandbox>>,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// What a run may use.
+    pub limits: Limits,
+    /// Whether a run must end through `finish`.
+    pub needs_result: bool,
+    /// Ends the attempt early, leaving the run resumable.
+    pub cancel: CancellationToken,
+    /// When the attempt began.
+    pub started: Instant,
+    /// A fresh number from 0 up to 1 for each wait, so that crowds of retries spread.
+    pub jitter: fn() -> f64,
+}
+
+/// Why a session cannot go on. Nothing that was recorded is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The log could not be written.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// The sandbox is broken.
+    #[error(transparent)]
+    Sandbox(#[from] crate::sandbox::Error),
+    /// The log has no prompt where one must be.
+    #[error("the log of this instance has no prompt for {0}: this is a bug of hob, please report it")]
+    NoPrompt(RunId),
+}
+
+impl Session {
+    /// Opens a conversation from a log whose prompt is recorded; everything said so far is
+    /// serialised for the provider once, here.
+    ///
+    /// # Errors
+    /// When the log holds no prompt yet.
+    pub fn open(journal: Journal, history: History, run: &RunId, parts: Parts) -> Result<Self, Error> {
+        let prompt = history.prompt.as_ref().ok_or_else(|| Error::NoPrompt(run.clone()))?;
+        let mut conversation = parts.provider.open(Opening {
+            system: &prompt.system,
+            environment: &prompt.environment,
+            tools: &prompt.tools,
+            thinking: prompt.thinking,
+        });
+        // Results still missing at the end are pushed when they are there.
+        let complete = match history.turns.as_slice() {
+            [before @ .., Turn::Answer(answer), Turn::Results(results)]
+                if results.len() < resume::calls(answer).len() =>
+            {
+                before.len() + 1
+            }
+            all => all.len(),
+        };
+        for turn in &history.turns[..complete] {
+            push(conversation.as_mut(), turn);
+        }
+        Ok(Self { journal, history, conversation, parts })
+    }
+
+    /// What the log adds up to now.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Says something to the model: recorded first, then pushed.
+    fn say(&mut self, body: Body) -> Result<(), Error> {
+        self.record(vec![body])?;
+        if let Some(turn) = self.history.turns.last() {
+            push(self.conversation.as_mut(), turn);
+        }
+        Ok(())
+    }
+
+    /// Appends, then folds what was appended.
+    fn record(&mut self, bodies: Vec<Body>) -> Result<(), Error> {
+        for entry in self.journal.append(bodies)? {
+            self.history.add(&entry);
+        }
+        Ok(())
+    }
+
+    /// What this run has used, this attempt's time included.
+    fn spent(&self, run: &RunId) -> Spent {
+        let spent = self.history.find(run).map(|known| known.spent).unwrap_or_default();
+        Spent { time: self.parts.started.elapsed(), ..spent }
+    }
+
+    /// Gives the journal back, for settlement.
+    pub fn close(self) -> (Journal, History) {
+        (self.journal, self.history)
+    }
+}
+
+/// Appends one turn to a provider's conversation. Results go in the order of their calls.
+fn push(conversation: &mut dyn Conversation, turn: &Turn) {
+    match turn {
+        Turn::User(text) => conversation.push(Said::User(text)),
+        Turn::Answer(answer) => conversation.push(Said::Answer(answer)),
+        Turn::Results(results) => conversation.push(Said::Results(results)),
+    }
+}

@@ -9,7 +9,7 @@ mod glob;
 mod grep;
 #[cfg(test)]
 mod scene;
-mod schema;
+pub mod schema;
 mod shell;
 mod walk;
 

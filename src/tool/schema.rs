@@ -10,7 +10,7 @@ use super::Reply;
 use crate::domain::message::ToolSpec;
 
 /// A tool whose arguments are a `T`.
-pub(super) fn spec<T: JsonSchema>(name: &str, description: impl Into<String>) -> ToolSpec {
+pub fn spec<T: JsonSchema>(name: &str, description: impl Into<String>) -> ToolSpec {
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
@@ -40,7 +40,7 @@ fn remove_noise(schema: &mut Value) {
 }
 
 /// Arguments that passed the schema, as the tool's own struct.
-pub(super) fn parse<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Reply> {
+pub fn parse<T: DeserializeOwned>(arguments: Map<String, Value>) -> Result<T, Reply> {
     serde_json::from_value(Value::Object(arguments))
         .map_err(|error| Reply::error(format!("The arguments do not fit: {error}.")))
 }

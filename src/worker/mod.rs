@@ -1,1 +1,57 @@
-//! Claims runs, works on them, settles them.
+//! Claims runs, works on them, settles them: until a given one is settled, or until told to stop.
+
+mod attempt;
+
+pub use attempt::{ATTEMPTS, Circumstances};
+
+use crate::domain::id::RunId;
+use crate::harness::{self, Harness};
+use crate::queue;
+use crate::session::history::History;
+use crate::store::Bundle;
+use crate::telemetry::progress::Progress;
+use attempt::Ended;
+
+/// How the work on an instance ended.
+#[derive(Debug)]
+pub enum Worked {
+    /// The run that was waited for is settled; this is what the log adds up to.
+    Settled(Box<History>),
+    /// Stopped from outside; the same call goes on.
+    Interrupted,
+    /// The model's service did not answer; the same call goes on.
+    Unanswered(String),
+}
+
+/// Works on the runs of an instance in their order until `run` is settled. A run that a process
+/// left behind comes before everything admitted after it.
+///
+/// # Errors
+/// When log or sandbox fail; what was recorded stays.
+pub async fn work_until(
+    run: &RunId,
+    harness: &Harness,
+    mut bundle: Bundle,
+    with: &Circumstances,
+) -> Result<Worked, harness::Error> {
+    let mut history = History::of(&bundle.take_entries());
+    loop {
+        if history.find(run).is_some_and(|known| known.settled.is_some()) {
+            return Ok(Worked::Settled(Box::new(history)));
+        }
+        let Some(claim) = queue::claim(&mut bundle, with.clock.now())? else {
+            return Ok(Worked::Settled(Box::new(history)));
+        };
+        if claim.run.id != *run {
+            let left = format!("{} was left unfinished: it goes first", claim.run.id);
+            harness.observer.see(Progress::Note(&left));
+        }
+        let ended;
+        (ended, bundle, history) = attempt::attempt(harness, bundle, history, &claim, with).await?;
+        match ended {
+            Ended::Settled => {}
+            Ended::Interrupted => return Ok(Worked::Interrupted),
+            Ended::Unanswered(reason) => return Ok(Worked::Unanswered(reason)),
+        }
+    }
+}

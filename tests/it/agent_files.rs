@@ -6,18 +6,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hob::agent::{self, Known, fields, library};
-use hob::cli::check::{self, Args};
-use hob::cli::output::Paint;
 use hob::domain::name::Name;
 use hob::skill;
 use serde_json::Value;
 
+use crate::scene::{Ran, Scene};
+
 const PROVIDERS: &[&str] = &["anthropic", "openai-chat", "replay"];
 
-fn check_path(path: &str) -> (String, check::Counts) {
-    let mut out = Vec::new();
-    let counts = check::run(&Args { path: path.into() }, PROVIDERS, Paint::Plain, &mut out).unwrap();
-    (String::from_utf8(out).unwrap(), counts)
+/// `hob check` in this project's own folder.
+fn check_path(path: &str) -> Ran {
+    let scene = Scene::empty();
+    let mut command = scene.command(["check", path]);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    scene.end(command)
 }
 
 fn names(words: &[&str]) -> Vec<Name> {
@@ -26,9 +28,9 @@ fn names(words: &[&str]) -> Vec<Name> {
 
 #[test]
 fn every_bad_file_is_told_with_its_place_and_the_next_move() {
-    let (shown, counts) = check_path("tests/fixtures/agents/bad");
-    assert!(counts.is_fatal());
-    insta::assert_snapshot!(shown);
+    let ran = check_path("tests/fixtures/agents/bad");
+    assert_eq!(ran.code(), Some(2), "{}", ran.stderr());
+    insta::assert_snapshot!(ran.stdout());
 }
 
 #[test]
@@ -43,11 +45,12 @@ fn a_single_file_a_skill_and_a_directory_can_be_checked() {
         ("tests/fixtures/agents/bad/agents/anyone.md", "2 errors, 1 warning in 1 file"),
         ("tests/fixtures/agents/every-key.md", "1 agent: no problems"),
     ] {
-        assert_eq!(check_path(path).0.lines().last(), Some(last), "{path}");
+        assert_eq!(check_path(path).stdout().lines().last(), Some(last), "{path}");
     }
     for (path, message) in [("src", "there is nothing to check in `src`"), ("no/such", "`no/such` cannot be read")] {
-        let error = check::run(&Args { path: path.into() }, PROVIDERS, Paint::Plain, &mut Vec::new()).unwrap_err();
-        assert!(error.to_string().starts_with(message), "{error}");
+        let ran = check_path(path);
+        assert_eq!(ran.code(), Some(2), "{path}");
+        assert!(ran.stderr().starts_with(&format!("error: {message}")), "{}", ran.stderr());
     }
 }
 
@@ -130,7 +133,7 @@ fn unused(root: &Value, schema: &Value, example: &Value, path: &str) -> Vec<Stri
 #[test]
 fn the_documentation_names_every_code_key_and_path() {
     let docs = fs::read_to_string("docs/agents.md").unwrap() + &fs::read_to_string("docs/skills.md").unwrap();
-    let seen = check_path("tests/fixtures/agents/bad").0;
+    let seen = check_path("tests/fixtures/agents/bad").stdout();
     for code in codes() {
         assert!(docs.contains(&format!("| `{code}` |")), "the table of codes lacks `{code}`");
         assert!(seen.contains(&format!("[{code}]")), "no bad file shows `{code}`");

@@ -1,10 +1,12 @@
 //! Everything that is tested from outside, in one binary.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test may stop anywhere, and say why")]
 
-mod agent_files;
-mod floors;
 mod scene;
 
+mod agent_files;
 mod contracts;
+mod crash;
 mod environment;
+mod floors;
+mod path;
 mod terminal;

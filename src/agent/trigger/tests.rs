@@ -1,3 +1,5 @@
+//! When an event starts an agent, and the sentence that says why it does not.
+
 use super::*;
 use crate::domain::event::{Actor, Change, Comment, Identity, Repository, Side, Thread, ThreadKind};
 

@@ -9,12 +9,12 @@ use std::io::{self, IsTerminal};
 
 use crate::telemetry::progress::Observer;
 
-pub use plain::Plain;
-pub use screen::Live;
+pub(super) use plain::Plain;
+pub(super) use screen::Live;
 
 /// The view that fits standard error. On a terminal the live line is taken away when it is dropped;
 /// drop it before printing the answer.
-pub fn on_stderr() -> Box<dyn Observer> {
+pub(super) fn on_stderr() -> Box<dyn Observer> {
     match io::stderr().is_terminal() {
         true => Box::new(Live::on_stderr()),
         false => Box::new(Plain::new(io::stderr())),

@@ -12,7 +12,7 @@ const COLUMNS: usize = 160;
 
 /// Writes one line for each turn, tool call, effect and remark, without colour or durations.
 /// Errors of the stream are ignored: a run does not fail because nobody watches.
-pub struct Plain<W> {
+pub(crate) struct Plain<W> {
     state: Mutex<State<W>>,
 }
 
@@ -23,7 +23,7 @@ struct State<W> {
 
 impl<W: Write + Send> Plain<W> {
     /// Writes to `out`, flushing after each line.
-    pub fn new(out: W) -> Self {
+    pub(crate) fn new(out: W) -> Self {
         Self { state: Mutex::new(State { out, turn: 0 }) }
     }
 }

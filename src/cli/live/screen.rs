@@ -31,7 +31,7 @@ const FAINT: Style = Style::new().dimmed();
 const STRONG: Style = Style::new().bold();
 
 /// Draws a run on a terminal. Takes its live line away when dropped.
-pub struct Live {
+pub(crate) struct Live {
     bar: ProgressBar,
     paint: Paint,
     columns: fn() -> usize,
@@ -51,7 +51,7 @@ struct Now {
 
 impl Live {
     /// Draws on standard error, which is a terminal.
-    pub fn on_stderr() -> Self {
+    pub(crate) fn on_stderr() -> Self {
         let columns = || {
             let size = tcgetwinsize(rustix::stdio::stderr()).ok();
             size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(COLUMNS)

@@ -1,3 +1,5 @@
+//! What becomes of a text, and that nothing in the outcome acts.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a stream of Messages events adds up to, and every way in which it is no answer.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,61 @@
+//! Where sessions are kept on this machine, and how one is found by what people call it.
+
+use std::path::{Path, PathBuf};
+
+use super::env::Environment;
+use super::refusal::Refusal;
+use super::work::clock;
+use crate::domain::id::InstanceId;
+use crate::store::bundle::Holder;
+use crate::store::location::{self, Location};
+use crate::store::{Bundle, Opening};
+use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::progress::{Observer, Progress};
+
+/// The directory of all bundles: `--store`, else `HOB_STATE`, else the user's state directory.
+/// Never inside the workspace.
+pub(super) fn root(store: Option<&str>, environment: &Environment, workspace: &Path) -> Result<PathBuf, Refusal> {
+    let root = place(store, environment)?;
+    location::outside(&root, workspace).map_err(Refusal::usage)
+}
+
+/// The same for a command that only looks.
+pub(super) fn place(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refusal> {
+    if let Some(store) = store {
+        let Location::Bundles(dir) = store.parse().map_err(Refusal::usage)?;
+        return Ok(dir);
+    }
+    let user = || environment.user_state.as_ref().map(|state| state.join("hob"));
+    environment.state.clone().or_else(user).ok_or_else(|| {
+        Refusal::usage("there is no home directory to keep sessions in; name a directory with `--store` or HOB_STATE")
+    })
+}
+
+/// Opens an instance to work on it, and tells what was cut off of it.
+pub(super) fn open(
+    root: &Path,
+    instance: &InstanceId,
+    label: &str,
+    failpoints: &Failpoints,
+    observer: &dyn Observer,
+) -> Result<Bundle, Refusal> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let what = format!("hob run {}", instance.agent);
+    let (bundle, notes) = Bundle::open(Opening {
+        root,
+        instance,
+        label,
+        holder: Holder { pid: std::process::id(), host, since: clock().now(), what },
+        hob: env!("CARGO_PKG_VERSION"),
+        failpoints: failpoints.clone(),
+    })?;
+    for note in notes {
+        observer.see(Progress::Note(&note));
+    }
+    Ok(bundle)
+}
+
+/// Where a test wants this process to die; nowhere in a release build.
+pub(super) fn failpoints(environment: &Environment) -> Result<Failpoints, Refusal> {
+    Failpoints::parse(environment.failpoint.as_deref().unwrap_or_default()).map_err(Refusal::usage)
+}

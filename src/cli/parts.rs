@@ -1,0 +1,138 @@
+//! From names on the command line to the parts of a harness.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::env::{Environment, Vendor};
+use super::output::{self, Paint};
+use super::problem;
+use super::refusal::Refusal;
+use crate::agent::{self, Agent};
+use crate::domain::name::SandboxKind;
+use crate::harness::Harness;
+use crate::provider::{self, Access, Provider, Site};
+use crate::sandbox::{self, Sandbox};
+use crate::skill::library::Library;
+use crate::telemetry::progress::Observer;
+
+/// What a harness is made from.
+pub(super) struct Order<'a> {
+    pub(super) agent: Agent,
+    pub(super) skills: Arc<Library>,
+    pub(super) model: Option<&'a str>,
+    pub(super) record: Option<&'a Path>,
+    pub(super) workspace: &'a Path,
+    /// Where sessions are kept: no tool may reach it.
+    pub(super) root: &'a Path,
+    pub(super) environment: &'a Environment,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// The directory hob was started in.
+pub(super) fn workspace() -> Result<PathBuf, Refusal> {
+    std::env::current_dir().map_err(|error| Refusal::usage(format!("the working directory cannot be found: {error}")))
+}
+
+impl Order<'_> {
+    /// Puts the parts together; nothing is sent and no command runs.
+    pub(super) fn harness(self) -> Result<Harness, Refusal> {
+        Ok(Harness {
+            provider: self.provider()?,
+            sandbox: self.sandbox()?,
+            agent: self.agent,
+            skills: self.skills,
+            observer: self.observer,
+            // Effects are printed, not sent: nobody can forge what nobody looks up.
+            effect_secret: Vec::new(),
+        })
+    }
+
+    /// The model: command line, agent file, operator's default.
+    fn provider(&self) -> Result<Arc<dyn Provider>, Refusal> {
+        let environment = self.environment;
+        let model = self.model.or(self.agent.model.as_deref()).or(environment.model.as_deref());
+        let model = model.ok_or_else(|| {
+            Refusal::usage(format!(
+                "no model is named for `{}`: give `--model anthropic/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL",
+                self.agent.name
+            ))
+        })?;
+        let certificates = environment.certificates.as_ref().map(std::fs::read).transpose();
+        let access = Access {
+            anthropic: site(&environment.anthropic),
+            openai: site(&environment.openai),
+            extra_ca: certificates.map_err(|error| Refusal::usage(format!("SSL_CERT_FILE cannot be read: {error}")))?,
+            ..Access::default()
+        };
+        let provider = provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)?;
+        match self.record {
+            Some(path) => provider::record(provider, path).map_err(Refusal::usage),
+            None => Ok(provider),
+        }
+    }
+
+    fn sandbox(&self) -> Result<Option<Arc<dyn Sandbox>>, Refusal> {
+        match self.agent.sandbox.kind {
+            SandboxKind::None => Ok(None),
+            SandboxKind::Local => self.local().map(Some),
+            SandboxKind::Virtual => self.virtual_().map(Some),
+        }
+    }
+
+    fn local(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
+        let environment = self.environment;
+        let mut env: Vec<(String, String)> = environment.passed.clone().into_iter().collect();
+        for name in &self.agent.sandbox.env {
+            let value = environment.exposed.get(name).ok_or_else(|| {
+                Refusal::usage(format!(
+                    "agent `{}` asks for the variable `{name}`, which you have not exposed: add it to HOB_EXPOSE, or take it out of `env:`",
+                    self.agent.name
+                ))
+            })?;
+            env.push((name.clone(), value.clone()));
+        }
+        let temporary = environment.passed.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        let options = sandbox::local::Options {
+            workspace: self.workspace.to_owned(),
+            env,
+            temporary,
+            forbidden: vec![self.root.to_owned()],
+        };
+        Ok(Arc::new(sandbox::local::Local::new(options).map_err(Refusal::usage)?))
+    }
+
+    #[cfg(feature = "virtual")]
+    fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
+        let options = sandbox::virtual_::Options { seed: Some(self.workspace.to_owned()), clock: super::work::clock() };
+        Ok(Arc::new(sandbox::virtual_::Virtual::new(options).map_err(Refusal::usage)?))
+    }
+
+    #[cfg(not(feature = "virtual"))]
+    fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
+        Err(Refusal::usage("this hob was built without the `virtual` sandbox; build it with the feature `virtual`"))
+    }
+}
+
+fn site(vendor: &Vendor) -> Site {
+    Site { base_url: vendor.base_url.clone(), key: vendor.key.clone() }
+}
+
+/// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
+pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai-chat"];
+
+/// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.
+pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Agent, Refusal> {
+    let names = skills.names();
+    let known = agent::Known { skills: &names, providers: PROVIDERS };
+    let library = agent::library::Library::new([workspace.join("agents")]);
+    match library.find(name, &known) {
+        Ok(found) => {
+            if !found.report.problems.is_empty() {
+                output::tell(&problem::render(&found.report, Paint::Colour));
+            }
+            Ok(found.agent)
+        }
+        Err(agent::library::Error::Faulty(report)) => Err(Refusal::faulty(&[report])),
+        Err(error) => Err(Refusal::usage(error)),
+    }
+}

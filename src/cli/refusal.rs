@@ -1,0 +1,74 @@
+//! Why a command did not do what it was asked, as the person at the terminal reads it.
+
+use std::fmt::Display;
+
+use anstyle::{AnsiColor, Style};
+
+use super::output::{self, Exit, Paint};
+use super::problem;
+use crate::domain::problem::Report;
+use crate::{harness, store};
+
+/// A command's early end: what is said, and how the process ends.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    exit: Exit,
+    text: String,
+}
+
+impl Refusal {
+    /// Usage, configuration, a faulty file: asking the same way again would bring the same.
+    pub(super) fn usage(reason: impl Display) -> Self {
+        Self { exit: Exit::Usage, text: error(reason) }
+    }
+
+    /// What was asked is right, and could not be done.
+    pub(super) fn failed(reason: impl Display) -> Self {
+        Self { exit: Exit::Failed, text: error(reason) }
+    }
+
+    /// Files with problems in them.
+    pub(super) fn faulty(reports: &[Report]) -> Self {
+        let text = reports.iter().map(|report| problem::render(report, Paint::Colour)).collect();
+        Self { exit: Exit::Usage, text }
+    }
+
+    /// Says it, and how the process ends.
+    pub(super) fn show(&self) -> Exit {
+        output::tell(&self.text);
+        self.exit
+    }
+}
+
+fn error(reason: impl Display) -> String {
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    format!("{red}error{red:#}: {}", output::defuse(&reason.to_string()))
+}
+
+/// Damage and newer versions are for the operator to mend; the rest may pass.
+impl From<store::Error> for Refusal {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Damaged { .. } | store::Error::Newer { .. } | store::Error::Foreign { .. } => {
+                Self::usage(error)
+            }
+            other => Self::failed(other),
+        }
+    }
+}
+
+impl From<harness::Error> for Refusal {
+    fn from(error: harness::Error) -> Self {
+        match error {
+            harness::Error::Session(error) => Self::failed(error),
+            other => Self::usage(other),
+        }
+    }
+}
+
+/// Standard output could not be written.
+impl From<std::io::Error> for Refusal {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(format!("cannot write to standard output: {error}"))
+    }
+}

@@ -1,0 +1,134 @@
+//! What a run leaves on standard output: the answer and the plan, or one JSON object.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::output::{self, Exit, Paint};
+use super::plan::{self, Plan};
+use super::refusal::Refusal;
+use crate::domain::effect::{Effect, Write};
+use crate::domain::event::Event;
+use crate::domain::id::{InstanceId, RunId};
+use crate::domain::outcome::Outcome;
+use crate::session::history::{History, RunHistory};
+
+/// A settled run, with what its report needs to know.
+pub(super) struct Report<'a> {
+    pub(super) instance: &'a InstanceId,
+    pub(super) run: &'a RunId,
+    pub(super) event: Option<&'a Event>,
+    pub(super) history: &'a History,
+}
+
+/// The envelope of `--json`.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    id: String,
+    agent: &'a str,
+    run: &'a RunId,
+    session: &'static str,
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limited: Option<&'static str>,
+    message: &'a str,
+    result: Option<&'a Value>,
+    effects: &'a [Effect],
+    usage: Used,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Used {
+    turns: u32,
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_write: u64,
+    /// Null when the model has no sourced price.
+    cost_usd: Option<f64>,
+}
+
+impl Report<'_> {
+    /// Prints it, and says how the process should end.
+    pub(super) fn print(&self, json: bool) -> Result<Exit, Refusal> {
+        let settled = self.history.find(self.run).and_then(|known| Some((known, known.settled.as_ref()?)));
+        let Some((known, settled)) = settled else {
+            return Err(Refusal::failed(format!(
+                "{} has no outcome in its log: this is a bug of hob, please report it",
+                self.run
+            )));
+        };
+        if json {
+            output::print(&self.envelope(known))?;
+        } else {
+            let mut parts = vec![output::defuse(settled.message.trim()).into_owned()];
+            parts.extend(
+                settled.result.as_ref().map(|result| format!("result: {}", output::defuse(&format!("{result:#}")))),
+            );
+            parts.push(self.plan(known));
+            parts.retain(|part| !part.trim().is_empty());
+            output::print(&parts.join("\n\n"))?;
+            if settled.outcome != (Outcome::Completed { limited: None }) {
+                output::tell(&output::defuse(&settled.outcome.to_string()));
+            }
+        }
+        Ok(Exit::from(&settled.outcome))
+    }
+
+    fn envelope(&self, known: &RunHistory) -> String {
+        let settled = known.settled.as_ref();
+        let outcome = settled.map(|settled| &settled.outcome);
+        let usage = known.spent.usage;
+        let envelope = Envelope {
+            id: self.instance.to_string(),
+            agent: self.instance.agent.as_str(),
+            run: self.run,
+            session: "default",
+            outcome: outcome.map_or("running", Outcome::as_str),
+            limited: match outcome {
+                Some(Outcome::Completed { limited }) => limited.map(|limit| limit.as_str()),
+                _ => None,
+            },
+            message: settled.map_or("", |settled| &settled.message),
+            result: settled.and_then(|settled| settled.result.as_ref()),
+            effects: &known.proposed,
+            usage: Used {
+                turns: known.spent.turns,
+                input: usage.input,
+                output: usage.output,
+                cache_read: usage.cache_read,
+                cache_write: usage.cache_write,
+                cost_usd: settled.and_then(|settled| settled.cost_nano_usd).map(|nano| nano as f64 / 1e9),
+            },
+            error: match outcome {
+                Some(Outcome::Failed { reason }) => Some(reason.clone()),
+                _ => None,
+            },
+        };
+        serde_json::to_string(&envelope).unwrap_or_default()
+    }
+
+    fn plan(&self, known: &RunHistory) -> String {
+        let thread = self.event.map_or_else(|| self.instance.key.clone(), Event::reference);
+        let refused: Vec<_> = known.refused.iter().map(|refused| (refused.kind, refused.reason.clone())).collect();
+        let plan = Plan {
+            thread: &thread,
+            labels: self.event.map_or(&[], |event| event.thread.labels.as_slice()),
+            status: self.earlier_status(),
+            effects: &known.proposed,
+            refused: &refused,
+        };
+        plan::render(&plan, Paint::Colour)
+    }
+
+    /// The status comment as the runs before this one left it.
+    fn earlier_status(&self) -> Option<&str> {
+        let earlier = self.history.runs.iter().take_while(|earlier| earlier.run != *self.run);
+        let bodies = earlier.flat_map(|earlier| &earlier.proposed).filter_map(|effect| match &effect.write {
+            Write::Status { body } => Some(body.as_str()),
+            _ => None,
+        });
+        bodies.last()
+    }
+}

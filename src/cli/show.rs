@@ -1,0 +1,67 @@
+//! `hob show`: one session, in order.
+
+use super::env::Environment;
+use super::output::{self, Exit};
+use super::refusal::Refusal;
+use super::{kept, timeline};
+use crate::store::bundle::{Manifest, list, peek};
+
+/// Show a session: what happened in it, in order
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A run (`run-…`), an instance (`github.com/700100/issue/42/triage`), or what people call it (`acme/widgets#42`)
+    id: String,
+
+    /// Directory where sessions are kept [env: HOB_STATE] [default: the user's state directory]
+    #[arg(long, value_name = "DIR")]
+    store: Option<String>,
+
+    /// Print the entries of the log, one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints it.
+pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
+    let root = kept::place(args.store.as_deref(), environment)?;
+    let mut found = Vec::new();
+    for listed in list(&root)? {
+        let named = listed.manifest.as_ref().is_ok_and(|manifest| names(manifest, &args.id));
+        // Only a run's id needs a look inside.
+        if named || args.id.starts_with("run-") {
+            match peek(&listed.dir) {
+                Ok(peeked) if named || peeked.runs().any(|(run, _)| run.id.as_str() == args.id) => found.push(peeked),
+                Ok(_) => {}
+                Err(error) if named => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+    }
+    match found.as_slice() {
+        [peeked] if args.json => {
+            for entry in &peeked.entries {
+                output::print(&timeline::json(entry))?;
+            }
+        }
+        [peeked] => output::print(&timeline::render(&peeked.manifest.label, &peeked.entries))?,
+        [] => {
+            let id = &args.id;
+            return Err(Refusal::usage(format!(
+                "nothing kept in `{}` is called `{id}`; `hob runs` lists what is",
+                root.display()
+            )));
+        }
+        several => {
+            let ids: Vec<String> = several.iter().map(|peeked| format!("`{}`", peeked.manifest.instance)).collect();
+            return Err(Refusal::usage(format!("`{}` could be {}; give one of these", args.id, ids.join(" or "))));
+        }
+    }
+    Ok(Exit::Completed)
+}
+
+/// Whether people may call it that.
+fn names(manifest: &Manifest, id: &str) -> bool {
+    let label = manifest.label.as_str();
+    let thread = label.rsplit_once(" (").map_or(label, |(thread, _)| thread);
+    [manifest.instance.to_string().as_str(), manifest.instance.external().as_str(), label, thread].contains(&id)
+}

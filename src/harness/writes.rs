@@ -1,0 +1,49 @@
+//! The tools through which an agent proposes writes, as its head and the thread allow them.
+
+use std::sync::Arc;
+
+use crate::agent::{Agent, EffectRule};
+use crate::domain::event::{ActorKind, Event, Forge};
+use crate::domain::run::Run;
+use crate::rules::neutralise::Place;
+use crate::rules::policy::Allowance;
+use crate::session::history::History;
+use crate::tool::Tool;
+use crate::tool::propose::{self, Proposals};
+
+/// One tool for each kind that the head declares. What the run proposed before it was interrupted
+/// counts.
+pub(super) fn tools(agent: &Agent, run: &Run, history: &History, secret: &[u8]) -> Vec<Arc<dyn Tool>> {
+    propose::tools(Proposals {
+        instance: run.instance.clone(),
+        run: run.id.clone(),
+        secret: secret.to_vec(),
+        allowances: agent.effects.iter().map(allowance).collect(),
+        place: place(run.task.event.as_ref()),
+        earlier: history.find(&run.id).map(|known| known.proposed.clone()).unwrap_or_default(),
+    })
+}
+
+fn allowance(rule: &EffectRule) -> Allowance {
+    Allowance { kind: rule.kind, max: rule.max, allow: rule.allow.clone() }
+}
+
+/// Where texts will stand. Without an event they stand nowhere, and nothing in them may act.
+fn place(event: Option<&Event>) -> Place {
+    let Some(event) = event else {
+        return Place { forge: Forge::Github, hosts: Vec::new(), people: Vec::new(), closes: false };
+    };
+    let people =
+        [Some(&event.actor), event.thread.author.as_ref(), event.comment.as_ref().map(|comment| &comment.author)];
+    let people =
+        people.into_iter().flatten().filter(|person| person.kind != ActorKind::Bot && !person.login.is_empty());
+    let mut people: Vec<String> = people.map(|person| person.login.clone()).collect();
+    people.sort_unstable();
+    people.dedup();
+    Place {
+        forge: event.forge,
+        hosts: vec![event.host.split(':').next().unwrap_or_default().to_ascii_lowercase()],
+        people,
+        closes: false,
+    }
+}

@@ -1,0 +1,362 @@
+//! The fold: what the entries of a log add up to. Pure, and linear in the length of the log.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::resume;
+use crate::domain::budget::Spent;
+use crate::domain::effect::Effect;
+use crate::domain::entry::{Body, EffectRefused, Entry, FileNow, Input, Prompt, Settled};
+use crate::domain::id::{RunId, Seq, SessionId};
+use crate::domain::message::{Answer, Message, ToolResult, Usage};
+use crate::provider::catalog;
+
+/// What an instance's log adds up to, on the active path of its default session.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Where the active path ends.
+    pub leaf: Seq,
+    /// The prompt in force.
+    pub prompt: Option<Prompt>,
+    /// What was said, in the order a model reads it.
+    pub turns: Vec<Turn>,
+    /// Runs in the order of their first entry.
+    pub runs: Vec<RunHistory>,
+    /// Every path of a contained sandbox that changed, as it stands now.
+    pub files: BTreeMap<String, FileNow>,
+}
+
+/// One thing said.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// By hob.
+    User(String),
+    /// By the model.
+    Answer(Answer),
+    /// Results of the answer before it, in the order of its calls. Fewer than calls while tools run.
+    Results(Vec<ToolResult>),
+}
+
+/// What the log says of one run.
+#[derive(Clone, Debug)]
+pub struct RunHistory {
+    /// Which.
+    pub run: RunId,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// What it was asked.
+    pub input: Option<Input>,
+    /// Whether its task was said to the model.
+    pub asked: bool,
+    /// Answers of the model, and their tokens. Time is an attempt's own.
+    pub spent: Spent,
+    /// Price of its answers in nano-dollars; `None` once a model without a sourced price answered.
+    pub cost_nano_usd: Option<u64>,
+    /// What its last answer that said anything said aloud; untrusted.
+    pub said: String,
+    /// Failed or cut model calls since the last answer.
+    pub failures: u32,
+    /// Reminders to finish with a result.
+    pub reminders: u32,
+    /// Whether it was told to land.
+    pub told_to_land: bool,
+    /// Writes that stand in its plan; a later one of the same key has replaced the earlier.
+    pub proposed: Vec<Effect>,
+    /// Writes that were refused.
+    pub refused: Vec<EffectRefused>,
+    /// How it ended.
+    pub settled: Option<Settled>,
+}
+
+/// First words of a note that tells the model to land; [`RunHistory::told_to_land`] looks for it.
+pub(crate) const LAND: &str = "Budget:";
+
+/// First words of a reminder to finish; [`RunHistory::reminders`] counts them.
+pub(crate) const REMINDER: &str = "Reminder:";
+
+impl History {
+    /// Folds a whole log.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+        let session = SessionId::default();
+        let entries: Vec<&Entry> = entries.into_iter().filter(|entry| entry.session == session).collect();
+        let mut history = Self::default();
+        for entry in active_path(&entries) {
+            history.add(entry);
+        }
+        history
+    }
+
+    /// Adds the next entry of the active path.
+    pub fn add(&mut self, entry: &Entry) {
+        self.leaf = entry.seq;
+        match &entry.body {
+            Body::AttemptStarted(started) => self.run(&started.run).attempts = started.attempt,
+            Body::Input(input) => self.run(&input.run).input = Some(input.clone()),
+            Body::Prompt(prompt) => self.prompt = Some(prompt.clone()),
+            Body::Note(note) => {
+                self.turns.push(Turn::User(note.text.clone()));
+                self.with_last(|run| {
+                    run.told_to_land |= note.text.starts_with(LAND);
+                    run.reminders += u32::from(note.text.starts_with(REMINDER));
+                });
+            }
+            Body::Message(Message::User { text }) => {
+                self.turns.push(Turn::User(text.clone()));
+                self.with_last(|run| run.asked = true);
+            }
+            Body::Message(Message::Assistant(answer)) => {
+                self.with_last(|run| {
+                    run.spent.turns += 1;
+                    run.spent.usage += answer.usage;
+                    let price = catalog::find(&answer.model).map(|row| row.cost(answer.usage));
+                    run.cost_nano_usd = run.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
+                    let said = resume::text(answer);
+                    if !said.is_empty() {
+                        run.said = said;
+                    }
+                    run.failures = 0;
+                });
+                self.turns.push(Turn::Answer(answer.clone()));
+            }
+            Body::MessageInterrupted(_) => self.with_last(|run| run.failures += 1),
+            Body::ToolResult(result) => match self.turns.last_mut() {
+                Some(Turn::Results(results)) => results.push(result.clone()),
+                _ => self.turns.push(Turn::Results(vec![result.clone()])),
+            },
+            Body::WorkspaceDelta(delta) => {
+                self.files.extend(delta.changes.iter().map(|change| (change.path.clone(), change.now.clone())));
+            }
+            Body::EffectProposed(effect) => {
+                let proposed = &mut self.run(&effect.run).proposed;
+                proposed.retain(|earlier| earlier.key != effect.key);
+                proposed.push(effect.clone());
+            }
+            Body::EffectRefused(refused) => self.run(&refused.run).refused.push(refused.clone()),
+            // The first outcome wins, for ever.
+            Body::Settled(settled) => {
+                self.run(&settled.run).settled.get_or_insert_with(|| settled.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// What the log says of this run, if anything.
+    pub fn find(&self, run: &RunId) -> Option<&RunHistory> {
+        self.runs.iter().find(|known| known.run == *run)
+    }
+
+    /// Which run of the instance this is, from 0.
+    pub fn ordinal(&self, run: &RunId) -> u32 {
+        let position = self.runs.iter().position(|known| known.run == *run).unwrap_or(self.runs.len());
+        u32::try_from(position).unwrap_or(u32::MAX)
+    }
+
+    /// Tokens of all runs.
+    pub fn usage(&self) -> Usage {
+        let mut sum = Usage::default();
+        for run in &self.runs {
+            sum += run.spent.usage;
+        }
+        sum
+    }
+
+    fn run(&mut self, run: &RunId) -> &mut RunHistory {
+        let position = self.runs.iter().position(|known| known.run == *run).unwrap_or_else(|| {
+            self.runs.push(RunHistory::new(run.clone()));
+            self.runs.len() - 1
+        });
+        &mut self.runs[position]
+    }
+
+    fn with_last(&mut self, change: impl FnOnce(&mut RunHistory)) {
+        if let Some(run) = self.runs.last_mut() {
+            change(run);
+        }
+    }
+}
+
+impl RunHistory {
+    fn new(run: RunId) -> Self {
+        Self {
+            run,
+            attempts: 0,
+            input: None,
+            asked: false,
+            spent: Spent::default(),
+            cost_nano_usd: Some(0),
+            said: String::new(),
+            failures: 0,
+            reminders: 0,
+            told_to_land: false,
+            proposed: Vec::new(),
+            refused: Vec::new(),
+            settled: None,
+        }
+    }
+}
+
+/// Entries from the root to the leaf. A `leaf_moved` entry hangs where the leaf went, so following
+/// parents from the last entry leaves out what the move left behind.
+fn active_path<'a>(entries: &[&'a Entry]) -> Vec<&'a Entry> {
+    // A log without moves is its own path.
+    if entries.windows(2).all(|pair| pair[1].parent == Some(pair[0].seq)) {
+        return entries.to_vec();
+    }
+    let place: HashMap<Seq, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.seq, at)).collect();
+    let mut path = Vec::new();
+    let mut next = entries.last().copied();
+    while let Some(entry) = next {
+        path.push(entry);
+        // Parents lie before their children: what does not would be a loop, and ends the path.
+        next = entry
+            .parent
+            .filter(|parent| *parent < entry.seq)
+            .and_then(|parent| place.get(&parent))
+            .map(|at| entries[*at]);
+    }
+    path.reverse();
+    path
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::domain::entry::{AttemptStarted, LeafMoved, MessageInterrupted, Note};
+    use crate::domain::id::{Epoch, EventKey, InstanceId, InstanceKind};
+    use crate::domain::message::{Block, Call, Stop};
+
+    /// Builds a log from words: `start`, `input`, `ask`, `say`, `call`, `calls` (two), `result`,
+    /// `cut`, `finish`, `finished`, `land`, `settle`, `back:<n>` (the leaf goes to entry n).
+    pub(crate) fn log(words: &str) -> Vec<Entry> {
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut leaf = None;
+        for word in words.split_whitespace() {
+            let seq = Seq(entries.len() as u64);
+            let body = match word {
+                "start" => Body::AttemptStarted(AttemptStarted {
+                    run: run(),
+                    attempt: 1 + entries.iter().filter(|e| e.body.kind() == "attempt_started").count() as u32,
+                    hob: "0".into(),
+                    model: "m".into(),
+                    sandbox: "s".into(),
+                }),
+                "input" => Body::Input(Input {
+                    run: run(),
+                    event_key: EventKey::from_parts(["e"]),
+                    task: Default::default(),
+                    marker: "hob-0".into(),
+                }),
+                "ask" => Body::Message(Message::User { text: "task".into() }),
+                "land" => Body::Note(Note { text: format!("{LAND} land") }),
+                "say" => answer(&[], Stop::End),
+                "call" => answer(&[("1", "bash")], Stop::Tools),
+                "calls" => answer(&[("1", "bash"), ("2", "read")], Stop::Tools),
+                "finish" => answer(&[("1", "finish")], Stop::Tools),
+                "result" | "finished" => Body::ToolResult(ToolResult {
+                    call: "1".into(),
+                    name: if word == "result" { "bash" } else { "finish" }.into(),
+                    content: "ok".into(),
+                    is_error: false,
+                }),
+                "cut" => Body::MessageInterrupted(MessageInterrupted { reason: "cut".into(), partial: String::new() }),
+                "settle" => Body::Settled(Settled {
+                    run: run(),
+                    outcome: crate::domain::outcome::Outcome::Completed { limited: None },
+                    message: "done".into(),
+                    result: None,
+                    usage: Usage::default(),
+                    cost_nano_usd: None,
+                }),
+                back => {
+                    let to = Seq(back.strip_prefix("back:").unwrap().parse().unwrap());
+                    leaf = Some(to);
+                    Body::LeafMoved(LeafMoved { to, reason: "overflow".into() })
+                }
+            };
+            entries.push(Entry {
+                seq,
+                epoch: Epoch(1),
+                at: jiff::Timestamp::UNIX_EPOCH,
+                session: SessionId::default(),
+                parent: leaf,
+                body,
+            });
+            leaf = Some(seq);
+        }
+        entries
+    }
+
+    pub(crate) fn run() -> RunId {
+        let instance = InstanceId {
+            host: "h".into(),
+            repo: 1,
+            kind: InstanceKind::Issue,
+            key: "4".into(),
+            agent: "a".parse().unwrap(),
+        };
+        RunId::derive(&instance, &EventKey::from_parts(["e"]), None)
+    }
+
+    fn answer(calls: &[(&str, &str)], stop: Stop) -> Body {
+        let calls =
+            calls.iter().map(|(id, name)| Call { id: (*id).into(), name: (*name).into(), arguments: "{}".into() });
+        let text = Block::Text { text: "words".into() };
+        Body::Message(Message::Assistant(Answer {
+            blocks: std::iter::once(text).chain(calls.map(Block::Call)).collect(),
+            stop,
+            model: "m".into(),
+            usage: Usage { input: 10, ..Usage::default() },
+            request: String::new(),
+        }))
+    }
+
+    fn shape(history: &History) -> String {
+        let turn = |turn: &Turn| match turn {
+            Turn::User(_) => "user".to_owned(),
+            Turn::Answer(_) => "answer".to_owned(),
+            Turn::Results(results) => format!("results:{}", results.len()),
+        };
+        history.turns.iter().map(turn).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_log_folds_into_what_was_said() {
+        for (words, expected) in [
+            ("", ""),
+            ("start input ask", "user"),
+            ("start input ask cut start", "user"),
+            ("start input ask call", "user answer"),
+            ("start input ask call result say settle", "user answer results:1 answer"),
+            ("start input ask calls result start result say", "user answer results:2 answer"),
+            ("start input ask call result land say", "user answer results:1 user answer"),
+            // The answer that overflowed is left behind, its results with it.
+            ("start input ask call result back:2 say", "user answer"),
+        ] {
+            assert_eq!(shape(&History::of(&log(words))), expected, "after `{words}`");
+        }
+    }
+
+    #[test]
+    fn what_a_run_spent_is_counted_over_its_attempts() {
+        let history = History::of(&log("start input ask call cut cut start result say"));
+        let run = history.find(&run()).unwrap();
+        assert_eq!((run.attempts, run.spent.turns, run.spent.usage.input, run.failures), (2, 2, 20, 0));
+        assert!(History::of(&log("start input ask land")).runs[0].told_to_land);
+        assert_eq!(History::of(&log("start input ask cut cut")).runs[0].failures, 2);
+    }
+
+    #[test]
+    fn the_first_outcome_wins() {
+        let mut entries = log("start input ask say settle settle");
+        if let Some(Entry { body: Body::Settled(settled), .. }) = entries.last_mut() {
+            settled.message = "late".into();
+        }
+        assert_eq!(History::of(&entries).runs[0].settled.as_ref().unwrap().message, "done");
+    }
+
+    #[test]
+    fn a_path_whose_parents_lie_ahead_ends_instead_of_looping() {
+        let mut entries = log("start input ask");
+        entries[1].parent = Some(Seq(2));
+        assert_eq!(shape(&History::of(&entries)), "user");
+    }
+}

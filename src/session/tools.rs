@@ -1,0 +1,130 @@
+//! Runs the calls of one answer and records what came of each.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+
+use super::resume::{FINISH, GIVE_UP};
+use super::{Error, Session};
+use crate::domain::budget::Standing;
+use crate::domain::entry::{Body, FileChange, FileNow, WorkspaceDelta};
+use crate::domain::message::{Call, Stop, ToolResult};
+use crate::sandbox::{Change, Now};
+use crate::session::history::Turn;
+use crate::telemetry::failpoint;
+use crate::telemetry::progress::Progress;
+use crate::tool::{Nature, Reply, dispatch};
+
+/// What the model reads of a call that may have run before a kill.
+const UNKNOWN: &str = "Outcome unknown: hob was stopped while this call may have been running, and it is not run again by \
+                       itself. Look at what is there before you repeat it.";
+
+/// What the model reads of a call in a message that did not end with it.
+const INCOMPLETE: &str = "Not run: your message did not end as a tool call does, so it may be incomplete. Ask again.";
+
+impl Session {
+    /// Gives each call its one result, in the order of the calls. Returns early when stopped; what
+    /// has no record then is asked again by the next attempt.
+    pub(super) async fn run_tools(
+        &mut self,
+        calls: Vec<Call>,
+        left_over: bool,
+        standing: Standing,
+    ) -> Result<(), Error> {
+        let incomplete = matches!(self.history.turns.iter().rev().find_map(|turn| match turn {
+            Turn::Answer(answer) => Some(answer.stop),
+            _ => None,
+        }), Some(stop) if stop != Stop::Tools);
+        let toolbox = self.parts.toolbox.clone();
+        let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
+        let refusal = |call: &Call| match standing {
+            _ if incomplete => Some(INCOMPLETE.to_owned()),
+            _ if left_over && nature(call) == Some(Nature::Outside) => Some(UNKNOWN.to_owned()),
+            Standing::Over(limit) if call.name != FINISH && call.name != GIVE_UP => {
+                Some(format!("Not run: the {} of this run are used up.", limit.as_str()))
+            }
+            _ => None,
+        };
+
+        let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
+        let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline());
+        for group in dispatch::plan(&toolbox, &calls) {
+            let mut replies = stream::iter(group)
+                .map(|step| {
+                    let refusal = refusal(step.call);
+                    let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
+                    async move {
+                        let began = Instant::now();
+                        let reply = match refusal {
+                            Some(reason) => Reply::error(reason),
+                            None => {
+                                observer.see(Progress::ToolStarted(step.call));
+                                failpoints.hit(failpoint::TOOL_RUNNING);
+                                let reply = dispatch::run(toolbox, step, cancel, deadline).await;
+                                failpoints.hit(failpoint::TOOL_RAN);
+                                reply
+                            }
+                        };
+                        (step.call, reply, began.elapsed())
+                    }
+                })
+                .buffered(dispatch::PARALLEL);
+            while let Some((call, reply, took)) = replies.next().await {
+                // What was cut and left nothing behind is simply run again by the next attempt.
+                if cancel.is_cancelled() && nature(call) != Some(Nature::Outside) {
+                    return Ok(());
+                }
+                self.record_result(call, reply, took)?;
+                failpoints.hit(failpoint::WITHIN_BATCH);
+            }
+            if cancel.is_cancelled() {
+                return Ok(());
+            }
+        }
+        failpoints.hit(failpoint::BATCH_DONE);
+        if let Some(turn @ Turn::Results(_)) = self.history.turns.last() {
+            super::push(self.conversation.as_mut(), turn);
+        }
+        Ok(())
+    }
+
+    /// Files first, then what the tool adds to the log, then its result: one transaction.
+    fn record_result(&mut self, call: &Call, reply: Reply, took: Duration) -> Result<(), Error> {
+        let mut bodies = Vec::new();
+        let changes = self.parts.sandbox.as_ref().map(|sandbox| sandbox.take_changes()).unwrap_or_default();
+        if !changes.is_empty() {
+            let changes = changes.into_iter().map(|change| self.keep(change)).collect::<Result<_, Error>>()?;
+            bodies.push(Body::WorkspaceDelta(WorkspaceDelta { changes }));
+        }
+        for entry in &reply.entries {
+            match entry {
+                Body::EffectProposed(effect) => self.parts.observer.see(Progress::Proposed(effect)),
+                Body::EffectRefused(refused) => {
+                    self.parts.observer.see(Progress::Refused { kind: refused.kind, reason: &refused.reason });
+                }
+                _ => {}
+            }
+        }
+        bodies.extend(reply.entries);
+        let result = ToolResult {
+            call: call.id.clone(),
+            name: call.name.clone(),
+            content: reply.content,
+            is_error: reply.is_error,
+        };
+        self.parts.observer.see(Progress::ToolEnded { call, result: &result, took });
+        bodies.push(Body::ToolResult(result));
+        self.record(bodies)
+    }
+
+    fn keep(&mut self, change: Change) -> Result<FileChange, Error> {
+        let now = match change.now {
+            Now::File { content, mode } => FileNow::File { blob: self.journal.put_blob(&content)?, mode },
+            Now::Directory => FileNow::Directory,
+            Now::Link { target } => FileNow::Link { target },
+            Now::Gone => FileNow::Gone,
+        };
+        Ok(FileChange { path: change.path, now })
+    }
+}

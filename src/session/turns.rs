@@ -1,0 +1,176 @@
+//! The loop: ask the model, run what it asks for, until the run is over or must stop.
+//!
+//! Every step is recorded before the next one depends on it, so the process may die anywhere.
+
+use tokio::time::Instant;
+
+use super::history::{LAND, REMINDER, Turn};
+use super::resume::{self, Ending, Progress};
+use super::{Error, Session};
+use crate::domain::budget::{Limited, Standing};
+use crate::domain::entry::{Body, MessageInterrupted, Note};
+use crate::domain::id::RunId;
+use crate::domain::message::{Message, Stop};
+use crate::provider::{self, Delta, ErrorKind, Place, retry};
+use crate::telemetry::failpoint;
+use crate::telemetry::progress::Progress as Seen;
+
+/// Reminders to finish with a result before a run fails.
+const REMINDERS: u32 = 5;
+
+/// Bytes of a cut answer kept for people.
+const PARTIAL_MAX: usize = 4096;
+
+/// How a conversation stopped.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The run is over: settle it.
+    Over(Ending),
+    /// A budget ended it, with what exists.
+    Limited(Limited),
+    /// It cannot be done, and trying again as it is would not help.
+    Failed(String),
+    /// Somebody asked this process to stop; the run goes on another time.
+    Interrupted,
+    /// The model's service did not answer, or not to this key; the run goes on another time.
+    Unanswered(provider::Error),
+}
+
+impl Session {
+    /// Goes on with `run` until it stops.
+    ///
+    /// # Errors
+    /// When the log or the sandbox fails; what was recorded stays.
+    pub async fn run(&mut self, run: &RunId) -> Result<Stopped, Error> {
+        // Calls that an earlier attempt left without a result may have run.
+        let mut left_over = true;
+        loop {
+            if self.parts.cancel.is_cancelled() {
+                return Ok(Stopped::Interrupted);
+            }
+            let standing = self.parts.limits.standing(&self.spent(run));
+            match resume::progress(&self.history, run, self.parts.needs_result) {
+                Progress::NotAsked | Progress::Settled => return Err(Error::NoPrompt(run.clone())),
+                Progress::Done(ending) => return Ok(Stopped::Over(ending)),
+                Progress::Tools(calls) => self.run_tools(calls, left_over, standing).await?,
+                Progress::Turn => {
+                    if let Standing::Over(limit) = standing {
+                        return Ok(Stopped::Limited(limit));
+                    }
+                    if let Some(reason) = self.prepare(run, standing)? {
+                        return Ok(Stopped::Failed(reason));
+                    }
+                    if let Some(stopped) = self.ask(run).await? {
+                        return Ok(stopped);
+                    }
+                }
+            }
+            left_over = false;
+        }
+    }
+
+    /// Says what the model must know before it is asked again; a reason when asking is pointless.
+    fn prepare(&mut self, run: &RunId, standing: Standing) -> Result<Option<String>, Error> {
+        let Some(known) = self.history.find(run) else { return Ok(None) };
+        if let Some(Turn::Answer(answer)) = self.history.turns.last() {
+            if known.reminders >= REMINDERS {
+                return Ok(Some(format!(
+                    "the model did not end with `{}` after {REMINDERS} reminders",
+                    resume::FINISH
+                )));
+            }
+            let text = if answer.stop == Stop::Length {
+                format!(
+                    "{REMINDER} your answer was cut at the limit of output tokens. Go on from where it was cut, and be brief."
+                )
+            } else {
+                format!(
+                    "{REMINDER} this run ends only when you call `{}` with the result, or `{}` with the reason why there is none.",
+                    resume::FINISH,
+                    resume::GIVE_UP
+                )
+            };
+            self.say(Body::Note(Note { text }))?;
+        } else if let (Standing::Land(limit), false) = (standing, known.told_to_land) {
+            let text = format!(
+                "{LAND} more than 80 % of this run's {} are used. Bring it to an end now: propose what is ready and answer.",
+                limit.as_str()
+            );
+            self.say(Body::Note(Note { text }))?;
+        }
+        Ok(None)
+    }
+
+    /// One model call. `None` when its answer is recorded or it may be asked again at once.
+    async fn ask(&mut self, run: &RunId) -> Result<Option<Stopped>, Error> {
+        let turn = self.spent(run).turns;
+        let place = Place { run: self.history.ordinal(run), turn };
+        let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
+        observer.see(Seen::Asked { turn: turn + 1 });
+        let mut partial = String::new();
+        let mut on = |delta: Delta<'_>| match delta {
+            Delta::Text(text) => {
+                failpoints.hit(failpoint::STREAMING);
+                if partial.len() < PARTIAL_MAX {
+                    partial.push_str(text);
+                }
+                observer.see(Seen::Text(text));
+            }
+            Delta::Reasoning(text) => observer.see(Seen::Reasoning(text)),
+            Delta::Call(_) => {}
+        };
+        let asked = tokio::select! {
+            biased;
+            () = self.parts.cancel.cancelled() => Err("stopped".to_owned()),
+            () = tokio::time::sleep_until(self.deadline()) => Err("out of time".to_owned()),
+            answer = self.conversation.ask(place, &mut on) => Ok(answer),
+        };
+        match asked {
+            Ok(Ok(answer)) => {
+                observer.see(Seen::Answered { usage: answer.usage });
+                self.say(Body::Message(Message::Assistant(answer)))?;
+                failpoints.hit(failpoint::ANSWERED);
+                Ok(None)
+            }
+            Ok(Err(error)) => {
+                self.interrupted(error.message.clone(), partial)?;
+                self.after_failure(run, error).await
+            }
+            Err(reason) => {
+                self.interrupted(reason, partial)?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What follows a model call that brought no answer.
+    async fn after_failure(&mut self, run: &RunId, error: provider::Error) -> Result<Option<Stopped>, Error> {
+        match error.kind {
+            ErrorKind::Auth => Ok(Some(Stopped::Unanswered(error))),
+            ErrorKind::Overflow | ErrorKind::Fatal => Ok(Some(Stopped::Failed(error.message))),
+            ErrorKind::Transient { after } => {
+                let failures = self.history.find(run).map_or(1, |known| known.failures);
+                let Some(wait) = retry::wait(failures, after, (self.parts.jitter)()) else {
+                    return Ok(Some(Stopped::Unanswered(error)));
+                };
+                self.parts.observer.see(Seen::Retrying { reason: &error.message, wait });
+                tokio::select! {
+                    () = self.parts.cancel.cancelled() => {}
+                    () = tokio::time::sleep_until(self.deadline()) => {}
+                    () = tokio::time::sleep(wait) => {}
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn interrupted(&mut self, reason: String, mut partial: String) -> Result<(), Error> {
+        partial.truncate(partial.floor_char_boundary(PARTIAL_MAX));
+        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, partial })])
+    }
+
+    /// When this attempt's time is used up.
+    pub(super) fn deadline(&self) -> Instant {
+        self.parts.started + self.parts.limits.time()
+    }
+}

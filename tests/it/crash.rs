@@ -1,0 +1,114 @@
+//! Kill the real process wherever it can die; the next one carries on.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt;
+
+use serde_json::{Value, json};
+
+use crate::scene::{Scene, fixture, tape::Tape};
+
+/// A run that reads, writes, searches and proposes, so that every kind of entry of a run is there.
+fn scene() -> Scene {
+    let scene = Scene::new();
+    let status = json!({ "body": "The word is spelled wrong in line 9." });
+    Tape::new()
+        .calls([("activate_skill", json!({ "name": "triage" })), ("glob", json!({ "pattern": "**/README.md" }))])
+        .calls([
+            ("read", json!({ "path": "tests/fixtures/hello-world/README.md" })),
+            ("bash", json!({ "command": "echo one >> notes.txt" })),
+            ("bash", json!({ "command": "echo two >> notes.txt; cat notes.txt" })),
+        ])
+        .calls([("propose_status", status), ("propose_label", json!({ "add": ["bug"] }))])
+        .says("Line 9 says `committ`.")
+        .write(&scene.beside("tape.jsonl"));
+    scene
+}
+
+fn arguments(scene: &Scene) -> Vec<String> {
+    let event = fixture("github/issues.opened.json").display().to_string();
+    let model = format!("replay/{}", scene.beside("tape.jsonl").display());
+    ["run", "triage", "--event", &event, "--model", &model].map(str::to_owned).to_vec()
+}
+
+/// What must be the same however often the process died: the answer and the plan, the files, and
+/// one result for each call.
+#[derive(Debug, PartialEq)]
+struct End {
+    stdout: String,
+    files: BTreeMap<String, Value>,
+    results: BTreeMap<String, Vec<String>>,
+}
+
+fn end(scene: &Scene) -> End {
+    let ran = scene.hob(arguments(scene));
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    let mut files = BTreeMap::new();
+    let mut results: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for entry in scene.log() {
+        let body = &entry["body"];
+        match entry["kind"].as_str().unwrap() {
+            "workspace_delta" => {
+                for change in body["changes"].as_array().unwrap() {
+                    files.insert(change["path"].as_str().unwrap().to_owned(), change["now"].clone());
+                }
+            }
+            "tool_result" => {
+                let content = body["content"].as_str().unwrap().to_owned();
+                results.entry(body["call"].as_str().unwrap().to_owned()).or_default().push(content);
+            }
+            _ => {}
+        }
+    }
+    End { stdout: ran.stdout(), files, results }
+}
+
+/// Runs with a failpoint armed; whether the process was killed there.
+fn killed(scene: &Scene, failpoint: &str) -> bool {
+    let mut command = scene.command(arguments(scene));
+    let status = command.env("HOB_FAILPOINT", failpoint).output().unwrap().status;
+    match status.signal() {
+        Some(9) => true,
+        _ if status.success() => false,
+        _ => panic!("{failpoint}: {status}"),
+    }
+}
+
+#[test]
+fn killed_after_each_appended_entry_a_run_ends_as_if_undisturbed() {
+    let undisturbed = end(&scene());
+    assert!(undisturbed.results.values().all(|results| results.len() == 1), "{undisturbed:#?}");
+    assert_eq!(undisturbed.files.len(), 1, "{undisturbed:#?}");
+    let mut kills = 0;
+    while kills < 100 {
+        let scene = scene();
+        if !killed(&scene, &format!("appended:{}", kills + 1)) {
+            break;
+        }
+        kills += 1;
+        assert_eq!(end(&scene), undisturbed, "killed after append {kills}");
+    }
+    assert!(kills >= 10, "only {kills} boundaries were met");
+}
+
+#[test]
+fn killed_at_every_failpoint_a_run_ends_as_if_undisturbed() {
+    let undisturbed = end(&scene());
+    for name in hob::telemetry::failpoint::ALL {
+        let scene = scene();
+        assert!(killed(&scene, &format!("{name}:1")), "`{name}` is never met");
+        assert_eq!(end(&scene), undisturbed, "killed at `{name}`");
+    }
+}
+
+#[test]
+fn killed_again_and_again_a_run_still_ends_once() {
+    let undisturbed = end(&scene());
+    let scene = scene();
+    // Each life gets one append further than the last; nine of them fit into the attempts of a run.
+    for _ in 0..9 {
+        if !killed(&scene, "appended:2") {
+            break;
+        }
+    }
+    assert_eq!(end(&scene), undisturbed);
+}

@@ -1,0 +1,52 @@
+//! Recorded conversations written by hand, for tests that need a model's decisions and no model.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// A replay file under way.
+pub(crate) struct Tape {
+    lines: Vec<Value>,
+    run: u32,
+    turn: u32,
+}
+
+impl Tape {
+    /// Nothing recorded yet; what follows belongs to the instance's first run.
+    pub(crate) fn new() -> Self {
+        Self { lines: vec![json!({ "hob_replay": 1, "model": "anthropic/scripted" })], run: 0, turn: 0 }
+    }
+
+    /// What follows belongs to the instance's next run.
+    pub(crate) fn next_run(mut self) -> Self {
+        (self.run, self.turn) = (self.run + 1, 0);
+        self
+    }
+
+    /// The model says something and is done.
+    pub(crate) fn says(self, text: &str) -> Self {
+        self.answer(json!([{ "type": "text", "text": text }]), "end")
+    }
+
+    /// The model calls tools, each a name and its arguments.
+    pub(crate) fn calls<const N: usize>(self, calls: [(&str, Value); N]) -> Self {
+        let (run, turn) = (self.run, self.turn);
+        let call = |(at, (name, arguments)): (usize, (&str, Value))| json!({ "type": "call", "id": format!("call-{run}-{turn}-{at}"), "name": name, "arguments": arguments.to_string() });
+        let blocks: Vec<Value> = calls.into_iter().enumerate().map(call).collect();
+        self.answer(Value::Array(blocks), "tools")
+    }
+
+    fn answer(mut self, blocks: Value, stop: &str) -> Self {
+        let usage = json!({ "input": 1000, "output": 50 });
+        let answer = json!({ "blocks": blocks, "stop": stop, "usage": usage });
+        self.lines.push(json!({ "run": self.run, "turn": self.turn, "answer": answer }));
+        self.turn += 1;
+        self
+    }
+
+    /// Writes the file.
+    pub(crate) fn write(&self, path: &Path) {
+        let lines: Vec<String> = self.lines.iter().map(Value::to_string).collect();
+        std::fs::write(path, lines.join("\n") + "\n").unwrap();
+    }
+}
