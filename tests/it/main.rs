@@ -8,5 +8,7 @@ mod contracts;
 mod crash;
 mod environment;
 mod floors;
+mod golden;
 mod path;
+mod readme;
 mod terminal;
