@@ -34,8 +34,6 @@ pub enum Origin {
 pub struct Found {
     /// The agent.
     pub agent: Agent,
-    /// Where it was.
-    pub origin: Origin,
     /// Warnings only.
     pub report: Report,
 }
@@ -106,7 +104,7 @@ impl Library {
         let checked = check(name.as_str(), &source, known);
         let report = Report { path, source, problems: checked.problems };
         match checked.agent {
-            Some(agent) => Ok(Found { agent, origin: origin.clone(), report }),
+            Some(agent) => Ok(Found { agent, report }),
             None => Err(Error::Faulty(report)),
         }
     }

@@ -17,7 +17,8 @@ pub use check::{Checked, DESCRIPTION_MAX, Known, check};
 use serde_json::value::RawValue;
 
 use crate::domain::budget::Limits;
-use crate::domain::name::{EffectKind, Name, Role, SandboxKind, Thinking, ToolKind};
+use crate::domain::name::{Name, Role, SandboxKind, Thinking, ToolKind};
+use crate::rules::policy::Allowance;
 use template::Template;
 
 /// A parsed and checked agent file.
@@ -40,7 +41,7 @@ pub struct Agent {
     /// Its built-in tools; all of the sandbox's when the head does not say.
     pub tools: Vec<ToolKind>,
     /// What it may propose.
-    pub effects: Vec<EffectRule>,
+    pub effects: Vec<Allowance>,
     /// Skills it may activate, by name.
     pub skills: Vec<Name>,
     /// What a run may use.
@@ -51,13 +52,6 @@ pub struct Agent {
     pub instructions: Template,
     /// SHA-256 of the file, lower-case hex.
     pub digest: String,
-}
-
-impl Agent {
-    /// Whether the instructions differ from event to event.
-    pub fn has_template(&self) -> bool {
-        !self.instructions.is_plain()
-    }
 }
 
 /// Who may start an agent.
@@ -124,15 +118,4 @@ impl Default for SandboxSpec {
     fn default() -> Self {
         Self { kind: SandboxKind::Virtual, env: Vec::new() }
     }
-}
-
-/// One kind of write an agent may propose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectRule {
-    /// Which kind.
-    pub kind: EffectKind,
-    /// How many in a run.
-    pub max: u32,
-    /// For labels: the only ones that may be put on or taken off; empty means any.
-    pub allow: Vec<String>,
 }

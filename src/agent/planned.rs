@@ -64,7 +64,7 @@ pub(super) const EFFECTS: &[NotYet] = &[
 const EFFECT: &str = "`status`, `comment` and `label` work: propose it to a person in a comment";
 
 pub(super) const EFFECT_FIELDS: &[NotYet] = &[
-    not_yet("approve", "waiting for a person's approval", "remove it; without `--apply` nothing is sent at all"),
+    not_yet("approve", "waiting for a person's approval", "remove it; nothing is sent yet, only planned"),
     not_yet("paths", "writing files", "remove it; no effect writes files"),
 ];
 

@@ -1,9 +1,10 @@
 //! Reads what an agent can reach: sandbox, tools, effects; and narrows it when anyone can start it.
 
-use super::{EffectRule, SandboxSpec, planned};
+use super::{SandboxSpec, planned};
 use crate::domain::front_matter::{Fields, Member, Node, Scalar, items, number, text, word, words};
 use crate::domain::name::{EffectKind, SandboxKind, ToolKind};
 use crate::domain::problem::Problem;
+use crate::rules::policy::Allowance;
 
 /// Most that an effect's `max` can be: a run that writes more is a mailing list.
 const EFFECTS_MAX: u64 = 50;
@@ -76,7 +77,7 @@ pub(super) fn tools(member: &Member, sandbox: Option<&SandboxSpec>, problems: &m
     tools
 }
 
-pub(super) fn effects(node: &Node, problems: &mut Vec<Problem>) -> Vec<EffectRule> {
+pub(super) fn effects(node: &Node, problems: &mut Vec<Problem>) -> Vec<Allowance> {
     let mut rules = Vec::new();
     let Some(mut kinds) = Fields::of(node, "`effects`", problems) else { return rules };
     for kind in EffectKind::ALL {
@@ -90,7 +91,7 @@ pub(super) fn effects(node: &Node, problems: &mut Vec<Problem>) -> Vec<EffectRul
         let allow = allow.map_or_else(Vec::new, |node| items("allow", node, problems, label));
         fields.not_yet(planned::EFFECT_FIELDS, problems);
         fields.finish(problems);
-        rules.push(EffectRule { kind: *kind, max: max.and_then(|n| u32::try_from(n).ok()).unwrap_or(1), allow });
+        rules.push(Allowance { kind: *kind, max: max.and_then(|n| u32::try_from(n).ok()).unwrap_or(1), allow });
     }
     kinds.not_yet(planned::EFFECTS, problems);
     kinds.finish(problems);
@@ -111,7 +112,7 @@ pub(super) fn narrow(
     sandbox_at: &Node,
     sandbox: &SandboxSpec,
     effects_at: Option<&Node>,
-    effects: &[EffectRule],
+    effects: &[Allowance],
     problems: &mut Vec<Problem>,
 ) {
     if sandbox.kind == SandboxKind::Local {

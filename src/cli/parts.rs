@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::env::{Environment, Vendor};
+use super::env::Environment;
 use super::output::{self, Paint};
 use super::problem;
 use super::refusal::Refusal;
 use crate::agent::{self, Agent};
 use crate::domain::name::SandboxKind;
 use crate::harness::Harness;
-use crate::provider::{self, Access, Provider, Site};
+use crate::provider::{self, Access, Provider};
 use crate::sandbox::{self, Sandbox};
 use crate::skill::library::Library;
 use crate::telemetry::progress::Observer;
@@ -59,8 +59,8 @@ impl Order<'_> {
         })?;
         let certificates = environment.certificates.as_ref().map(std::fs::read).transpose();
         let access = Access {
-            anthropic: site(&environment.anthropic),
-            openai: site(&environment.openai),
+            anthropic: environment.anthropic.clone(),
+            openai: environment.openai.clone(),
             extra_ca: certificates.map_err(|error| Refusal::usage(format!("SSL_CERT_FILE cannot be read: {error}")))?,
             ..Access::default()
         };
@@ -98,23 +98,19 @@ impl Order<'_> {
             temporary,
             forbidden: vec![self.root.to_owned()],
         };
-        Ok(Arc::new(sandbox::local::Local::new(options).map_err(Refusal::usage)?))
+        sandbox::open(sandbox::Options::Local(options)).map_err(Refusal::usage)
     }
 
     #[cfg(feature = "virtual")]
     fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
         let options = sandbox::virtual_::Options { seed: Some(self.workspace.to_owned()), clock: super::work::clock() };
-        Ok(Arc::new(sandbox::virtual_::Virtual::new(options).map_err(Refusal::usage)?))
+        sandbox::open(sandbox::Options::Virtual(options)).map_err(Refusal::usage)
     }
 
     #[cfg(not(feature = "virtual"))]
     fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
         Err(Refusal::usage("this hob was built without the `virtual` sandbox; build it with the feature `virtual`"))
     }
-}
-
-fn site(vendor: &Vendor) -> Site {
-    Site { base_url: vendor.base_url.clone(), key: vendor.key.clone() }
 }
 
 /// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
@@ -124,7 +120,7 @@ pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai-chat"];
 pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Agent, Refusal> {
     let names = skills.names();
     let known = agent::Known { skills: &names, providers: PROVIDERS };
-    let library = agent::library::Library::new([workspace.join("agents")]);
+    let library = agent::library::Library::new([workspace.to_owned()]);
     match library.find(name, &known) {
         Ok(found) => {
             if !found.report.problems.is_empty() {

@@ -6,9 +6,12 @@ use serde_json::Value;
 use super::output::{self, Exit, Paint};
 use super::plan::{self, Plan};
 use super::refusal::Refusal;
+use crate::domain::budget::Limited;
 use crate::domain::effect::{Effect, Write};
+use crate::domain::entry::Settled;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
+use crate::domain::message::Usage;
 use crate::domain::outcome::Outcome;
 use crate::session::history::{History, RunHistory};
 
@@ -35,7 +38,7 @@ struct Envelope<'a> {
     effects: &'a [Effect],
     usage: Used,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
+    error: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -60,7 +63,7 @@ impl Report<'_> {
             )));
         };
         if json {
-            output::print(&self.envelope(known))?;
+            output::print(&self.envelope(known, settled)?)?;
         } else {
             let mut parts = vec![output::defuse(settled.message.trim()).into_owned()];
             parts.extend(
@@ -76,37 +79,34 @@ impl Report<'_> {
         Ok(Exit::from(&settled.outcome))
     }
 
-    fn envelope(&self, known: &RunHistory) -> String {
-        let settled = known.settled.as_ref();
-        let outcome = settled.map(|settled| &settled.outcome);
-        let usage = known.spent.usage;
+    fn envelope(&self, known: &RunHistory, settled: &Settled) -> Result<String, Refusal> {
+        let (limited, error) = match &settled.outcome {
+            Outcome::Completed { limited } => (limited.map(Limited::as_str), None),
+            Outcome::Failed { reason } => (None, Some(reason.as_str())),
+            Outcome::Aborted { .. } | Outcome::Superseded { .. } | Outcome::Joined { .. } => (None, None),
+        };
+        let Usage { input, output, cache_read, cache_write } = settled.usage;
         let envelope = Envelope {
             id: self.instance.to_string(),
             agent: self.instance.agent.as_str(),
             run: self.run,
             session: "default",
-            outcome: outcome.map_or("running", Outcome::as_str),
-            limited: match outcome {
-                Some(Outcome::Completed { limited }) => limited.map(|limit| limit.as_str()),
-                _ => None,
-            },
-            message: settled.map_or("", |settled| &settled.message),
-            result: settled.and_then(|settled| settled.result.as_ref()),
+            outcome: settled.outcome.as_str(),
+            limited,
+            message: &settled.message,
+            result: settled.result.as_ref(),
             effects: &known.proposed,
             usage: Used {
                 turns: known.spent.turns,
-                input: usage.input,
-                output: usage.output,
-                cache_read: usage.cache_read,
-                cache_write: usage.cache_write,
-                cost_usd: settled.and_then(|settled| settled.cost_nano_usd).map(|nano| nano as f64 / 1e9),
+                input,
+                output,
+                cache_read,
+                cache_write,
+                cost_usd: settled.cost_nano_usd.map(|nano| nano as f64 / 1e9),
             },
-            error: match outcome {
-                Some(Outcome::Failed { reason }) => Some(reason.clone()),
-                _ => None,
-            },
+            error,
         };
-        serde_json::to_string(&envelope).unwrap_or_default()
+        serde_json::to_string(&envelope).map_err(|error| Refusal::failed(format!("the result is no JSON: {error}")))
     }
 
     fn plan(&self, known: &RunHistory) -> String {

@@ -19,7 +19,7 @@ use crate::domain::id::RunId;
 use crate::domain::run::{Run, State};
 use crate::queue;
 use crate::skill::library::Library;
-use crate::store::{Admitted, Bundle};
+use crate::store::Bundle;
 use crate::telemetry::progress::{Observer, Progress};
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
@@ -30,7 +30,7 @@ use crate::worker::Worked;
 /// again goes on where an interrupted run stopped, or shows what a finished one answered.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 completed, 1 failed, 2 usage or configuration, 4 limited by a budget, 130 interrupted \
+    after_help = "Exit codes: 0 completed, 1 failed, 2 usage or configuration, 4 limited by a budget, 130 or 143 interrupted \
                         (the same command goes on)"
 )]
 pub(super) struct Args {
@@ -201,9 +201,8 @@ fn admit(again: bool, asked: Asked, bundle: &mut Bundle, redactor: &Redactor) ->
         admitted_at: now(),
         task,
     };
-    match queue::admit(bundle, &run, redactor)? {
-        Admitted::New | Admitted::Known(_) => Ok(run),
-    }
+    queue::admit(bundle, &run, redactor)?;
+    Ok(run)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the door reads the wall clock")]

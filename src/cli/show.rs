@@ -40,7 +40,9 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
     match found.as_slice() {
         [peeked] if args.json => {
             for entry in &peeked.entries {
-                output::print(&timeline::json(entry))?;
+                let line = timeline::json(entry)
+                    .map_err(|error| Refusal::failed(format!("entry {} is no JSON: {error}", entry.seq)))?;
+                output::print(&line)?;
             }
         }
         [peeked] => output::print(&timeline::render(&peeked.manifest.label, &peeked.entries))?,

@@ -2,8 +2,13 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
 use super::output::one_line;
 use crate::domain::entry::{Body, Entry};
+use crate::domain::id::{Epoch, Seq, SessionId};
 use crate::domain::message::{Block, Message, Usage};
 use crate::domain::run::Task;
 
@@ -103,13 +108,20 @@ pub(super) fn line(text: &str) -> String {
     one_line(text, WIDE)
 }
 
-/// An entry as one JSON object.
-pub(super) fn json(entry: &Entry) -> String {
-    let body = entry.body.write().unwrap_or_else(|_| "null".to_owned());
-    let head = serde_json::json!({
-        "seq": entry.seq, "epoch": entry.epoch, "at": entry.at, "session": entry.session, "parent": entry.parent,
-        "kind": entry.body.kind(),
-    });
-    // The body stands as it is stored, to the byte.
-    format!("{},\"body\":{body}}}", head.to_string().trim_end_matches('}'))
+/// An entry as one JSON object, its body as it is stored.
+pub(super) fn json(entry: &Entry) -> serde_json::Result<String> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        seq: Seq,
+        epoch: Epoch,
+        at: Timestamp,
+        session: &'a SessionId,
+        parent: Option<Seq>,
+        kind: &'a str,
+        body: Box<RawValue>,
+    }
+    let Entry { seq, epoch, at, session, parent, body } = entry;
+    let kind = body.kind();
+    let body = RawValue::from_string(body.write()?)?;
+    serde_json::to_string(&Line { seq: *seq, epoch: *epoch, at: *at, session, parent: *parent, kind, body })
 }

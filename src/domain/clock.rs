@@ -1,4 +1,4 @@
-//! Time as a value. Only `cli`, `worker` and `server` make a real one; tests give their own.
+//! Time as a value. Only the door makes a real one; tests give their own.
 
 use std::fmt;
 use std::sync::Arc;

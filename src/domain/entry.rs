@@ -171,9 +171,9 @@ pub struct Input {
 /// See [`Body::Prompt`]. With the messages after it, it rebuilds every request to the byte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Prompt {
-    /// Instructions, roster of skills, `AGENTS.md`.
+    /// Instructions and the roster of skills: equal for every instance of the agent.
     pub system: String,
-    /// What changes from day to day (date, directory): comes last, frozen all the same.
+    /// What depends on where the run happens (files, shell): comes last.
     pub environment: String,
     /// In the order they are sent.
     pub tools: Vec<ToolSpec>,
@@ -181,6 +181,16 @@ pub struct Prompt {
     pub agent_digest: String,
     /// How hard the model thinks.
     pub thinking: Thinking,
+}
+
+impl Prompt {
+    /// Whether a model reads the same bytes in both.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.system == other.system
+            && self.environment == other.environment
+            && self.thinking == other.thinking
+            && self.tools == other.tools
+    }
 }
 
 /// See [`Body::Note`].

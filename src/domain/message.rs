@@ -157,6 +157,15 @@ pub struct ToolSpec {
     pub parameters: Arc<RawValue>,
 }
 
+/// To the byte: what a model is told must not change between turns.
+impl PartialEq for ToolSpec {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.description == other.description
+            && self.parameters.get() == other.parameters.get()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

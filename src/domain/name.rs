@@ -37,7 +37,7 @@ impl FromStr for Name {
         let reason = if given.is_empty() {
             "it is empty"
         } else if given.len() > NAME_MAX {
-            "it is longer than 64 characters"
+            "it is longer than 64 bytes"
         } else if !given.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
             "use lower-case letters, digits and hyphens"
         } else if given.starts_with('-') || given.ends_with('-') || given.contains("--") {

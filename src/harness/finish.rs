@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::message::ToolSpec;
 use crate::session::resume::{FINISH, GIVE_UP};
-use crate::tool::{End, Nature, Reply, Scope, Tool};
+use crate::tool::{Nature, Reply, Scope, Tool};
 
 /// `finish` and `give_up`, for an agent whose head has a `result:` schema.
 pub(super) fn tools(schema: &Arc<RawValue>) -> serde_json::Result<[Arc<dyn Tool>; 2]> {
@@ -18,14 +18,14 @@ pub(super) fn tools(schema: &Arc<RawValue>) -> serde_json::Result<[Arc<dyn Tool>
         "required": ["reason"],
         "properties": { "reason": { "type": "string", "minLength": 1, "description": "Why there is no result, for a person." } },
     });
-    let finish = Ending {
+    let finish = EndTool {
         spec: ToolSpec {
             name: FINISH.to_owned(),
             description: "Ends this run with its result. Call it once, alone, when everything else is done.".to_owned(),
             parameters: schema.clone(),
         },
     };
-    let give_up = Ending {
+    let give_up = EndTool {
         spec: ToolSpec {
             name: GIVE_UP.to_owned(),
             description: "Ends this run without a result, when there can be none.".to_owned(),
@@ -36,11 +36,11 @@ pub(super) fn tools(schema: &Arc<RawValue>) -> serde_json::Result<[Arc<dyn Tool>
 }
 
 /// Ends the run with whatever passed its schema.
-struct Ending {
+struct EndTool {
     spec: ToolSpec,
 }
 
-impl Tool for Ending {
+impl Tool for EndTool {
     fn spec(&self) -> &ToolSpec {
         &self.spec
     }
@@ -49,11 +49,8 @@ impl Tool for Ending {
         Nature::Contained
     }
 
-    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
-        let end = match self.spec.name.as_str() {
-            GIVE_UP => End::GaveUp(arguments.get("reason").and_then(Value::as_str).unwrap_or_default().to_owned()),
-            _ => End::Finished(Value::Object(arguments)),
-        };
-        Box::pin(async move { Reply { content: "The run ends here.".to_owned(), end: Some(end), ..Reply::default() } })
+    fn run<'a>(&'a self, _: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
+        // Its arguments passed the schema and stand in the log: `session::resume` reads them there.
+        Box::pin(async { Reply::ok("The run ends here.") })
     }
 }

@@ -107,16 +107,16 @@ impl Harness {
         let resumed = history.find(&run.id).is_some_and(|known| known.asked);
         self.restore(&journal, &history)?;
         let toolbox = self.toolbox(&history, run)?;
-        let begun = self.beginning(&history, run, &toolbox, &moment)?;
-        if let Body::AttemptStarted(started) = &begun[0] {
-            self.observer.see(Progress::Started {
-                run: &run.id,
-                attempt: started.attempt,
-                model: &started.model,
-                sandbox: &started.sandbox,
-                resumed,
-            });
-        }
+        let started = self.attempt(&history, run);
+        let mut begun = self.beginning(&history, run, &toolbox, &moment)?;
+        self.observer.see(Progress::Started {
+            run: &run.id,
+            attempt: started.attempt,
+            model: &started.model,
+            sandbox: &started.sandbox,
+            resumed,
+        });
+        begun.insert(0, Body::AttemptStarted(started));
         for entry in journal.append(begun)? {
             history.add(&entry);
         }
@@ -134,17 +134,22 @@ impl Harness {
         Ok(Session::open(journal, history, &run.id, parts)?)
     }
 
-    /// What must stand in the log before the model is asked, and does not yet.
-    fn beginning(&self, history: &History, run: &Run, toolbox: &Toolbox, moment: &Moment) -> Result<Vec<Body>, Error> {
-        let known = history.find(&run.id);
+    /// This attempt, as the log tells it.
+    fn attempt(&self, history: &History, run: &Run) -> AttemptStarted {
         let sandbox = self.sandbox.as_ref().map(|sandbox| sandbox.capabilities());
-        let mut bodies = vec![Body::AttemptStarted(AttemptStarted {
+        AttemptStarted {
             run: run.id.clone(),
-            attempt: known.map_or(0, |known| known.attempts) + 1,
+            attempt: history.find(&run.id).map_or(0, |known| known.attempts) + 1,
             hob: env!("CARGO_PKG_VERSION").to_owned(),
             model: self.provider.model().to_owned(),
             sandbox: sandbox.map_or("none".to_owned(), |is| format!("{}: {}", is.kind, is.confinement)),
-        })];
+        }
+    }
+
+    /// What else must stand in the log before the model is asked, and does not yet.
+    fn beginning(&self, history: &History, run: &Run, toolbox: &Toolbox, moment: &Moment) -> Result<Vec<Body>, Error> {
+        let known = history.find(&run.id);
+        let mut bodies = Vec::new();
         // The marker that stands in recorded frames is the run's marker for good.
         let recorded = known.and_then(|known| known.input.as_ref());
         let recorded_marker = recorded.map(|input| input.marker.parse()).transpose().map_err(|_| Error::Marker)?;
@@ -164,7 +169,7 @@ impl Harness {
             agent_digest: self.agent.digest.clone(),
             thinking: self.agent.thinking,
         };
-        if history.prompt.as_ref().is_none_or(|frozen| !same(frozen, &prompt)) {
+        if history.prompt.as_ref().is_none_or(|frozen| !frozen.reads_as(&prompt)) {
             bodies.push(Body::Prompt(prompt));
         }
         if !known.is_some_and(|known| known.asked) {
@@ -218,18 +223,4 @@ impl Harness {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether two prompts are the same bytes to a model.
-fn same(frozen: &Prompt, fresh: &Prompt) -> bool {
-    let tools = |prompt: &Prompt| -> Vec<(String, String, String)> {
-        let row = |tool: &crate::domain::message::ToolSpec| {
-            (tool.name.clone(), tool.description.clone(), tool.parameters.get().to_owned())
-        };
-        prompt.tools.iter().map(row).collect()
-    };
-    frozen.system == fresh.system
-        && frozen.environment == fresh.environment
-        && frozen.thinking == fresh.thinking
-        && tools(frozen) == tools(fresh)
 }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::agent::{Agent, EffectRule};
+use crate::agent::Agent;
 use crate::domain::event::{ActorKind, Event, Forge};
 use crate::domain::run::Run;
 use crate::rules::neutralise::Place;
-use crate::rules::policy::Allowance;
 use crate::session::history::History;
 use crate::tool::Tool;
 use crate::tool::propose::{self, Proposals};
@@ -18,14 +17,10 @@ pub(super) fn tools(agent: &Agent, run: &Run, history: &History, secret: &[u8]) 
         instance: run.instance.clone(),
         run: run.id.clone(),
         secret: secret.to_vec(),
-        allowances: agent.effects.iter().map(allowance).collect(),
+        allowances: agent.effects.clone(),
         place: place(run.task.event.as_ref()),
         earlier: history.find(&run.id).map(|known| known.proposed.clone()).unwrap_or_default(),
     })
-}
-
-fn allowance(rule: &EffectRule) -> Allowance {
-    Allowance { kind: rule.kind, max: rule.max, allow: rule.allow.clone() }
 }
 
 /// Where texts will stand. Without an event they stand nowhere, and nothing in them may act.

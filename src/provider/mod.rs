@@ -59,7 +59,7 @@ pub trait Provider: Send + Sync {
 pub struct Opening<'a> {
     /// Stable part of the system prompt.
     pub system: &'a str,
-    /// Part of the system prompt that changes from day to day; sent after `system`.
+    /// Part of the system prompt that depends on where the run happens; sent after `system`.
     pub environment: &'a str,
     /// In the order they are sent.
     pub tools: &'a [ToolSpec],

@@ -7,7 +7,7 @@ use crate::domain::budget::Spent;
 use crate::domain::effect::Effect;
 use crate::domain::entry::{Body, EffectRefused, Entry, FileNow, Input, Prompt, Settled};
 use crate::domain::id::{RunId, Seq, SessionId};
-use crate::domain::message::{Answer, Message, ToolResult, Usage};
+use crate::domain::message::{Answer, Message, ToolResult};
 use crate::provider::catalog;
 
 /// What an instance's log adds up to, on the active path of its default session.
@@ -150,15 +150,6 @@ impl History {
         u32::try_from(position).unwrap_or(u32::MAX)
     }
 
-    /// Tokens of all runs.
-    pub fn usage(&self) -> Usage {
-        let mut sum = Usage::default();
-        for run in &self.runs {
-            sum += run.spent.usage;
-        }
-        sum
-    }
-
     fn run(&mut self, run: &RunId) -> &mut RunHistory {
         let position = self.runs.iter().position(|known| known.run == *run).unwrap_or_else(|| {
             self.runs.push(RunHistory::new(run.clone()));
@@ -222,7 +213,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::domain::entry::{AttemptStarted, LeafMoved, MessageInterrupted, Note};
     use crate::domain::id::{Epoch, EventKey, InstanceId, InstanceKind};
-    use crate::domain::message::{Block, Call, Stop};
+    use crate::domain::message::{Block, Call, Stop, Usage};
 
     /// Builds a log from words: `start`, `input`, `ask`, `say`, `call`, `calls` (two), `result`,
     /// `cut`, `finish`, `finished`, `land`, `settle`, `back:<n>` (the leaf goes to entry n).

@@ -97,11 +97,6 @@ impl Session {
         Ok(Self { journal, history, conversation, parts })
     }
 
-    /// What the log adds up to now.
-    pub fn history(&self) -> &History {
-        &self.history
-    }
-
     /// Says something to the model: recorded first, then pushed.
     fn say(&mut self, body: Body) -> Result<(), Error> {
         self.record(vec![body])?;

@@ -72,17 +72,6 @@ pub struct Reply {
     pub is_error: bool,
     /// Appended to the log before the result, in the same transaction.
     pub entries: Vec<Body>,
-    /// The run is over after this batch.
-    pub end: Option<End>,
-}
-
-/// How a tool ends a run.
-#[derive(Clone, Debug, PartialEq)]
-pub enum End {
-    /// With the value that the agent's head asks for.
-    Finished(Value),
-    /// Without, for this reason.
-    GaveUp(String),
 }
 
 impl Reply {

@@ -1,3 +1,3 @@
-//! Who may start what, and how untrusted text is quoted.
+//! How untrusted text is quoted. (Who may start what comes with the jobs and the server that must ask.)
 
 pub mod frame;

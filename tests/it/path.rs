@@ -47,6 +47,18 @@ fn a_second_event_of_the_same_thread_continues_the_session() {
 }
 
 #[test]
+fn an_agent_of_the_workspace_comes_before_the_shipped_one_of_its_name() {
+    let agent = "---\ndescription: Says one thing\nsandbox: none\n---\nSay it.\n";
+    let scene = Scene::new().file("agents/triage.md", agent);
+    Tape::new().says("Said.").write(&scene.beside("tape.jsonl"));
+    let ran = triage(&scene, "github/issues.opened.json", &[]);
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    let prompt = scene.log().into_iter().find(|entry| entry["kind"] == "prompt").unwrap();
+    assert!(prompt["body"]["system"].as_str().unwrap().contains("Say it."), "{prompt}");
+    assert_eq!(prompt["body"]["tools"], json!([]));
+}
+
+#[test]
 fn the_same_event_again_shows_the_finished_run_and_asks_nothing() {
     let scene = Scene::new();
     two_runs(&scene);

@@ -87,7 +87,7 @@ pub enum WhyNot {
 /// A payload does not name the files that changed, so `paths` counts as met; [`unasked`] says so.
 ///
 /// # Errors
-/// When there is none: the reason of the trigger that came nearest.
+/// When there is none: the reason of the first trigger that hears such events, else what it starts on.
 pub fn fires<'a>(triggers: &'a [Trigger], event: &Event) -> Result<&'a Trigger, WhyNot> {
     let mut why_not = None;
     for trigger in triggers.iter().filter(|trigger| hears(trigger, event)) {

@@ -14,6 +14,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use crate::domain::secret::Secret;
+use crate::provider::Site;
 
 pub use variables::{Use, VARIABLES, Variable, reference};
 
@@ -25,16 +26,16 @@ const SECRET_MAX: u64 = 64 << 10;
 #[derive(Debug, Default)]
 pub struct Environment {
     /// `ANTHROPIC_…`.
-    pub anthropic: Vendor,
+    pub anthropic: Site,
     /// `OPENAI_…`.
-    pub openai: Vendor,
+    pub openai: Site,
     /// `HOB_MODEL`: the operator's default, `provider/model`.
     pub model: Option<String>,
     /// `HOB_STATE`: where sessions are kept.
     pub state: Option<PathBuf>,
     /// The user's state directory, by the XDG rules; `None` on a machine without a home.
     pub user_state: Option<PathBuf>,
-    /// `SSL_CERT_FILE`: certificates trusted instead of the built-in ones.
+    /// `SSL_CERT_FILE`: certificates trusted beside the built-in ones.
     pub certificates: Option<PathBuf>,
     /// `HOB_FAILPOINT`; always `None` in a release build.
     pub failpoint: Option<String>,
@@ -42,15 +43,6 @@ pub struct Environment {
     pub passed: BTreeMap<String, String>,
     /// What an agent's `env:` may name: `HOB_EXPOSE`, as far as it is set.
     pub exposed: BTreeMap<String, String>,
-}
-
-/// How to reach a model vendor.
-#[derive(Debug, Default)]
-pub struct Vendor {
-    /// From the variable or from its file.
-    pub key: Option<Secret>,
-    /// As written; the provider checks it before any request.
-    pub base_url: Option<String>,
 }
 
 /// An environment hob cannot work with.
@@ -130,8 +122,7 @@ impl Environment {
 
     fn read(variables: &BTreeMap<OsString, OsString>) -> Result<Self, Error> {
         let given = Given(variables);
-        let vendor =
-            |key, base_url| Ok::<_, Error>(Vendor { key: given.secret(key)?, base_url: given.text(base_url)? });
+        let vendor = |key, base_url| Ok::<_, Error>(Site { key: given.secret(key)?, base_url: given.text(base_url)? });
         let mut environment = Self {
             anthropic: vendor("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")?,
             openai: vendor("OPENAI_API_KEY", "OPENAI_BASE_URL")?,

@@ -62,7 +62,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "SSL_CERT_FILE",
         purpose: Use::Setting,
-        meaning: "PEM file of certificates to trust instead of the built-in ones.",
+        meaning: "PEM file of certificates to trust beside the built-in ones.",
     },
     Variable {
         name: "HTTPS_PROXY",
