@@ -205,6 +205,9 @@ pub struct Note {
 pub struct MessageInterrupted {
     /// Why, for people.
     pub reason: String,
+    /// The vendor failed in a way that may pass; counts towards the tries.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub transient: bool,
     /// Text that had come, for people; bounded.
     #[serde(default)]
     pub partial: String,

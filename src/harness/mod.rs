@@ -108,6 +108,9 @@ impl Harness {
         self.restore(&journal, &history)?;
         let toolbox = self.toolbox(&history, run)?;
         let started = self.attempt(&history, run);
+        let kind = |sandbox: &str| sandbox.split(':').next().map(str::to_owned);
+        let before = history.find(&run.id).map(|known| &known.sandbox).filter(|before| !before.is_empty());
+        let moved = before.is_some_and(|before| kind(before) != kind(&started.sandbox));
         let mut begun = self.beginning(&history, run, &toolbox, &moment)?;
         self.observer.see(Progress::Started {
             run: &run.id,
@@ -126,6 +129,7 @@ impl Harness {
             sandbox: self.sandbox.clone(),
             observer: self.observer.clone(),
             limits: self.agent.limits,
+            moved,
             needs_result: self.agent.result.is_some(),
             cancel: moment.cancel,
             started: moment.started,
@@ -169,15 +173,18 @@ impl Harness {
             agent_digest: self.agent.digest.clone(),
             thinking: self.agent.thinking,
         };
-        if history.prompt.as_ref().is_none_or(|frozen| !frozen.reads_as(&prompt)) {
+        // Frozen within a run: what was sent stays the head of what is sent. A new run takes what changed.
+        let asked = known.is_some_and(|known| known.asked);
+        if history.prompt.as_ref().is_none_or(|frozen| !asked && !frozen.reads_as(&prompt)) {
             bodies.push(Body::Prompt(prompt));
         }
-        if !known.is_some_and(|known| known.asked) {
+        if !asked {
             let instructions =
                 (!self.agent.instructions.is_plain()).then(|| task::instructions(&self.agent, &run.task, marker));
             let setting = task::Setting {
                 marker,
                 now: moment.now,
+                lost_files: !history.files.is_empty() && !self.is_contained(),
                 knows_thread: history.runs.iter().any(|earlier| earlier.run != run.id && earlier.asked),
                 commanded: run.task.event.as_ref().is_some_and(|event| self.commanded(event)),
                 instructions: instructions.as_deref(),
@@ -185,6 +192,10 @@ impl Harness {
             bodies.push(Body::Message(Message::User { text: task::words(&run.task, setting) }));
         }
         Ok(bodies)
+    }
+
+    fn is_contained(&self) -> bool {
+        self.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained)
     }
 
     /// Whether the event starts the agent through a command in its text.

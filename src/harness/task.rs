@@ -16,6 +16,8 @@ pub(super) struct Setting<'a> {
     pub(super) now: Timestamp,
     /// The thread's own text was quoted by an earlier run of this session.
     pub(super) knows_thread: bool,
+    /// Earlier runs wrote files where this one does not work.
+    pub(super) lost_files: bool,
     /// The event started the agent by a `/hob …` command in its text.
     pub(super) commanded: bool,
     /// Instructions that name fields of the event, filled in.
@@ -39,6 +41,9 @@ pub(super) fn words(task: &Task, setting: Setting<'_>) -> String {
         if setting.commanded {
             parts.push(COMMAND.to_owned());
         }
+    }
+    if setting.lost_files {
+        parts.push("Files you wrote in earlier runs are not here: this run works in another place.".to_owned());
     }
     if let Some(message) = &task.message {
         parts.push(format!("The operator asks:\n\n{}", message.trim()));

@@ -1,11 +1,14 @@
 //! The fold: what the entries of a log add up to. Pure, and linear in the length of the log.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::resume;
 use crate::domain::budget::Spent;
 use crate::domain::effect::Effect;
-use crate::domain::entry::{Body, EffectRefused, Entry, FileNow, Input, Prompt, Settled};
+use crate::domain::entry::{AttemptStarted, Body, EffectRefused, Entry, FileNow, Input, Prompt, Settled};
 use crate::domain::id::{RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Message, ToolResult};
 use crate::provider::catalog;
@@ -47,16 +50,25 @@ pub struct RunHistory {
     pub input: Option<Input>,
     /// Whether its task was said to the model.
     pub asked: bool,
-    /// Answers of the model, and their tokens. Time is an attempt's own.
+    /// Answers of the model and their tokens, over all attempts; the time that earlier attempts worked.
     pub spent: Spent,
+    /// What confined the newest attempt, as it was recorded.
+    pub sandbox: String,
+    /// When the newest attempt began.
+    began: Option<Timestamp>,
+    /// How long the attempts before the newest one worked.
+    before: Duration,
     /// Price of its answers in nano-dollars; `None` once a model without a sourced price answered.
     pub cost_nano_usd: Option<u64>,
     /// What its last answer that said anything said aloud; untrusted.
     pub said: String,
-    /// Failed or cut model calls since the last answer.
+    /// Model calls since the last answer that failed in a way that may pass.
     pub failures: u32,
-    /// Reminders to finish with a result.
-    pub reminders: u32,
+    /// Answers in a row that were cut at the limit of output tokens, or called tools and did not
+    /// end as a tool call does.
+    pub cut: u32,
+    /// Tries to finish with a result that failed: reminders to, and results that did not fit.
+    pub unfinished: u32,
     /// Whether it was told to land.
     pub told_to_land: bool,
     /// Writes that stand in its plan; a later one of the same key has replaced the earlier.
@@ -70,7 +82,7 @@ pub struct RunHistory {
 /// First words of a note that tells the model to land; [`RunHistory::told_to_land`] looks for it.
 pub(crate) const LAND: &str = "Budget:";
 
-/// First words of a reminder to finish; [`RunHistory::reminders`] counts them.
+/// First words of a reminder to finish; [`RunHistory::unfinished`] counts them.
 pub(crate) const REMINDER: &str = "Reminder:";
 
 impl History {
@@ -89,14 +101,14 @@ impl History {
     pub fn add(&mut self, entry: &Entry) {
         self.leaf = entry.seq;
         match &entry.body {
-            Body::AttemptStarted(started) => self.run(&started.run).attempts = started.attempt,
+            Body::AttemptStarted(started) => self.run(&started.run).begin(started, entry.at),
             Body::Input(input) => self.run(&input.run).input = Some(input.clone()),
             Body::Prompt(prompt) => self.prompt = Some(prompt.clone()),
             Body::Note(note) => {
                 self.turns.push(Turn::User(note.text.clone()));
                 self.with_last(|run| {
                     run.told_to_land |= note.text.starts_with(LAND);
-                    run.reminders += u32::from(note.text.starts_with(REMINDER));
+                    run.unfinished += u32::from(note.text.starts_with(REMINDER));
                 });
             }
             Body::Message(Message::User { text }) => {
@@ -109,19 +121,20 @@ impl History {
                     run.spent.usage += answer.usage;
                     let price = catalog::find(&answer.model).map(|row| row.cost(answer.usage));
                     run.cost_nano_usd = run.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
-                    let said = resume::text(answer);
-                    if !said.is_empty() {
-                        run.said = said;
-                    }
+                    run.say(answer);
                     run.failures = 0;
                 });
                 self.turns.push(Turn::Answer(answer.clone()));
             }
-            Body::MessageInterrupted(_) => self.with_last(|run| run.failures += 1),
-            Body::ToolResult(result) => match self.turns.last_mut() {
-                Some(Turn::Results(results)) => results.push(result.clone()),
-                _ => self.turns.push(Turn::Results(vec![result.clone()])),
-            },
+            Body::MessageInterrupted(cut) => self.with_last(|run| run.failures += u32::from(cut.transient)),
+            Body::ToolResult(result) => {
+                let unfit = result.is_error && result.name == resume::FINISH;
+                self.with_last(|run| run.unfinished += u32::from(unfit));
+                match self.turns.last_mut() {
+                    Some(Turn::Results(results)) => results.push(result.clone()),
+                    _ => self.turns.push(Turn::Results(vec![result.clone()])),
+                }
+            }
             Body::WorkspaceDelta(delta) => {
                 self.files.extend(delta.changes.iter().map(|change| (change.path.clone(), change.now.clone())));
             }
@@ -137,6 +150,7 @@ impl History {
             }
             _ => {}
         }
+        self.with_last(|run| run.worked_until(entry.at));
     }
 
     /// What the log says of this run, if anything.
@@ -148,6 +162,14 @@ impl History {
     pub fn ordinal(&self, run: &RunId) -> u32 {
         let position = self.runs.iter().position(|known| known.run == *run).unwrap_or(self.runs.len());
         u32::try_from(position).unwrap_or(u32::MAX)
+    }
+
+    /// The last answer of the conversation.
+    pub fn last_answer(&self) -> Option<&Answer> {
+        self.turns.iter().rev().find_map(|turn| match turn {
+            Turn::Answer(answer) => Some(answer),
+            _ => None,
+        })
     }
 
     fn run(&mut self, run: &RunId) -> &mut RunHistory {
@@ -173,15 +195,48 @@ impl RunHistory {
             input: None,
             asked: false,
             spent: Spent::default(),
+            sandbox: String::new(),
+            began: None,
+            before: Duration::ZERO,
             cost_nano_usd: Some(0),
             said: String::new(),
             failures: 0,
-            reminders: 0,
+            cut: 0,
+            unfinished: 0,
             told_to_land: false,
             proposed: Vec::new(),
             refused: Vec::new(),
             settled: None,
         }
+    }
+
+    /// How long the attempts before the newest one worked: a kill does not give a run new time.
+    pub fn worked_before(&self) -> Duration {
+        self.before
+    }
+
+    fn begin(&mut self, started: &AttemptStarted, at: Timestamp) {
+        self.attempts = started.attempt;
+        self.sandbox.clone_from(&started.sandbox);
+        self.before = self.spent.time;
+        self.began = Some(at);
+    }
+
+    /// The writer's clock may have been set back between two entries: then no time has passed.
+    fn worked_until(&mut self, at: Timestamp) {
+        let this = self.began.and_then(|began| Duration::try_from(at.duration_since(began)).ok()).unwrap_or_default();
+        self.spent.time = self.spent.time.max(self.before + this);
+    }
+
+    /// What an answer adds to what was said. One that goes on after a cut goes on with its text.
+    fn say(&mut self, answer: &Answer) {
+        let said = resume::text(answer);
+        match (said.is_empty(), self.cut > 0 && !self.said.is_empty()) {
+            (true, _) => {}
+            (false, true) => self.said = format!("{}\n\n{said}", self.said),
+            (false, false) => self.said = said,
+        }
+        self.cut = if resume::is_cut(answer) { self.cut + 1 } else { 0 };
     }
 }
 
@@ -211,7 +266,7 @@ fn active_path<'a>(entries: &[&'a Entry]) -> Vec<&'a Entry> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::entry::{AttemptStarted, LeafMoved, MessageInterrupted, Note};
+    use crate::domain::entry::{LeafMoved, MessageInterrupted, Note};
     use crate::domain::id::{Epoch, EventKey, InstanceId, InstanceKind};
     use crate::domain::message::{Block, Call, Stop, Usage};
 
@@ -242,13 +297,23 @@ pub(crate) mod tests {
                 "call" => answer(&[("1", "bash")], Stop::Tools),
                 "calls" => answer(&[("1", "bash"), ("2", "read")], Stop::Tools),
                 "finish" => answer(&[("1", "finish")], Stop::Tools),
+                "finish+" => answer(&[("1", "finish"), ("2", "read")], Stop::Tools),
                 "result" | "finished" => Body::ToolResult(ToolResult {
                     call: "1".into(),
                     name: if word == "result" { "bash" } else { "finish" }.into(),
                     content: "ok".into(),
                     is_error: false,
                 }),
-                "cut" => Body::MessageInterrupted(MessageInterrupted { reason: "cut".into(), partial: String::new() }),
+                "cut" => Body::MessageInterrupted(MessageInterrupted {
+                    reason: "cut".into(),
+                    transient: true,
+                    partial: String::new(),
+                }),
+                "stop" => Body::MessageInterrupted(MessageInterrupted {
+                    reason: "stopped".into(),
+                    transient: false,
+                    partial: String::new(),
+                }),
                 "settle" => Body::Settled(Settled {
                     run: run(),
                     outcome: crate::domain::outcome::Outcome::Completed { limited: None },
@@ -332,7 +397,7 @@ pub(crate) mod tests {
         let run = history.find(&run()).unwrap();
         assert_eq!((run.attempts, run.spent.turns, run.spent.usage.input, run.failures), (2, 2, 20, 0));
         assert!(History::of(&log("start input ask land")).runs[0].told_to_land);
-        assert_eq!(History::of(&log("start input ask cut cut")).runs[0].failures, 2);
+        assert_eq!(History::of(&log("start input ask cut stop cut")).runs[0].failures, 2);
     }
 
     #[test]

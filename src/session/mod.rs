@@ -44,6 +44,8 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// What a run may use.
     pub limits: Limits,
+    /// Earlier attempts of the run worked in another sandbox: what they left open cannot be run again here.
+    pub moved: bool,
     /// Whether a run must end through `finish`.
     pub needs_result: bool,
     /// Ends the attempt early, leaving the run resumable.
@@ -116,8 +118,8 @@ impl Session {
 
     /// What this run has used, this attempt's time included.
     fn spent(&self, run: &RunId) -> Spent {
-        let spent = self.history.find(run).map(|known| known.spent).unwrap_or_default();
-        Spent { time: self.parts.started.elapsed(), ..spent }
+        let Some(known) = self.history.find(run) else { return Spent::default() };
+        Spent { time: known.worked_before() + self.parts.started.elapsed(), ..known.spent }
     }
 
     /// Gives the journal back, for settlement.

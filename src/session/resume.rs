@@ -1,6 +1,7 @@
 //! How far did a run get? Answered from the log alone, for every prefix of a valid log.
 
 use super::history::{History, Turn};
+use crate::domain::entry::Body;
 use crate::domain::id::RunId;
 use crate::domain::message::{Answer, Block, Call, Stop, ToolResult};
 
@@ -9,6 +10,10 @@ pub const FINISH: &str = "finish";
 
 /// Name of the tool that ends a run without one.
 pub const GIVE_UP: &str = "give_up";
+
+/// What the model reads of a call that may have run before a kill.
+pub const UNKNOWN: &str = "Outcome unknown: hob was stopped while this call may have been running, and it is not run again by \
+                       itself. Look at what is there before you repeat it.";
 
 /// What a run waits for.
 #[derive(Clone, Debug)]
@@ -56,21 +61,59 @@ pub fn progress(history: &History, run: &RunId, needs_result: bool) -> Progress 
 
 fn after_answer(answer: &Answer, results: &[ToolResult], needs_result: bool) -> Progress {
     let calls = calls(answer);
-    if let Some(ending) = calls.iter().find_map(|call| ended_by(call, results)) {
-        return Progress::Done(ending);
-    }
-    let missing: Vec<Call> =
-        calls.iter().filter(|call| !results.iter().any(|result| result.call == call.id)).cloned().collect();
+    // Every call gets its result, also after the one that ended the run: no conversation is sent
+    // again with a call that nobody answered.
+    let missing: Vec<Call> = missing(&calls, results);
     if !missing.is_empty() {
         return Progress::Tools(missing);
     }
+    if let Some(ending) = calls.iter().find_map(|call| ended_by(call, results)) {
+        return Progress::Done(ending);
+    }
     match answer.stop {
-        _ if !calls.is_empty() => Progress::Turn,
         Stop::Refused => Progress::Done(Ending::Refused),
+        _ if !calls.is_empty() => Progress::Turn,
         Stop::End | Stop::Tools if !needs_result => Progress::Done(Ending::Said),
         // Cut at the output limit, or still owing its result: the loop says so and asks again.
         Stop::End | Stop::Tools | Stop::Length => Progress::Turn,
     }
+}
+
+/// The calls of the last answer that have no result yet, in their order.
+pub fn open_calls(history: &History) -> Vec<Call> {
+    match history.turns.as_slice() {
+        [.., Turn::Answer(answer)] => calls(answer),
+        [.., Turn::Answer(answer), Turn::Results(results)] => missing(&calls(answer), results),
+        _ => Vec::new(),
+    }
+}
+
+/// A result for every open call, so that what comes next may be sent: they may have run.
+pub fn closing(history: &History) -> Vec<Body> {
+    let unknown = |call: Call| {
+        Body::ToolResult(ToolResult { call: call.id, name: call.name, content: UNKNOWN.to_owned(), is_error: true })
+    };
+    open_calls(history).into_iter().map(unknown).collect()
+}
+
+fn missing(calls: &[Call], results: &[ToolResult]) -> Vec<Call> {
+    calls.iter().filter(|call| !results.iter().any(|result| result.call == call.id)).cloned().collect()
+}
+
+/// Whether one of the last answer's calls has ended the run already.
+pub fn has_ended(history: &History) -> bool {
+    match history.turns.as_slice() {
+        [.., Turn::Answer(answer), Turn::Results(results)] => {
+            calls(answer).iter().any(|call| ended_by(call, results).is_some())
+        }
+        _ => false,
+    }
+}
+
+/// Whether an answer stopped before its end: at the limit of output tokens, or with calls that did
+/// not end as a tool call does.
+pub fn is_cut(answer: &Answer) -> bool {
+    answer.stop == Stop::Length || (answer.stop != Stop::Tools && !calls(answer).is_empty())
 }
 
 fn ended_by(call: &Call, results: &[ToolResult]) -> Option<Ending> {
@@ -158,6 +201,8 @@ mod tests {
             ("start input ask say", "turn"),
             ("start input ask finish", "tools finish"),
             ("start input ask finish finished", "finished"),
+            // A call beside the one that ended the run still gets its result first.
+            ("start input ask finish+ finished", "tools read"),
         ] {
             assert_eq!(after(words, true), expected, "after `{words}`");
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::resume::{FINISH, GIVE_UP};
-use super::{Error, Session};
+use super::{Error, Session, resume};
 use crate::domain::budget::Standing;
 use crate::domain::entry::{Body, FileChange, FileNow, WorkspaceDelta};
+use crate::domain::id::RunId;
 use crate::domain::message::{Call, Stop, ToolResult};
 use crate::sandbox::{Change, Now};
 use crate::session::history::Turn;
@@ -16,9 +16,8 @@ use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
 use crate::tool::{Nature, Reply, dispatch};
 
-/// What the model reads of a call that may have run before a kill.
-const UNKNOWN: &str = "Outcome unknown: hob was stopped while this call may have been running, and it is not run again by \
-                       itself. Look at what is there before you repeat it.";
+/// What the model reads of a call behind the one that ended the run.
+const ENDED: &str = "Not run: an earlier call of this message ended the run.";
 
 /// What the model reads of a call in a message that did not end with it.
 const INCOMPLETE: &str = "Not run: your message did not end as a tool call does, so it may be incomplete. Ask again.";
@@ -28,31 +27,32 @@ impl Session {
     /// has no record then is asked again by the next attempt.
     pub(super) async fn run_tools(
         &mut self,
+        run: &RunId,
         calls: Vec<Call>,
         left_over: bool,
         standing: Standing,
     ) -> Result<(), Error> {
-        let incomplete = matches!(self.history.turns.iter().rev().find_map(|turn| match turn {
-            Turn::Answer(answer) => Some(answer.stop),
-            _ => None,
-        }), Some(stop) if stop != Stop::Tools);
         let toolbox = self.parts.toolbox.clone();
         let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
-        let refusal = |call: &Call| match standing {
-            _ if incomplete => Some(INCOMPLETE.to_owned()),
-            _ if left_over && nature(call) == Some(Nature::Outside) => Some(UNKNOWN.to_owned()),
-            Standing::Over(limit) if call.name != FINISH && call.name != GIVE_UP => {
-                Some(format!("Not run: the {} of this run are used up.", limit.as_str()))
-            }
-            _ => None,
-        };
-
+        let incomplete = self.history.last_answer().is_some_and(|answer| answer.stop != Stop::Tools);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
-        let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline());
+        let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline(run));
         for group in dispatch::plan(&toolbox, &calls) {
+            let ended = resume::has_ended(&self.history);
+            let refusal = |call: &Call| match standing {
+                _ if incomplete => Some(INCOMPLETE.to_owned()),
+                _ if ended => Some(ENDED.to_owned()),
+                _ if left_over && (self.parts.moved || nature(call) == Some(Nature::Outside)) => {
+                    Some(resume::UNKNOWN.to_owned())
+                }
+                Standing::Over(limit) if call.name != resume::FINISH && call.name != resume::GIVE_UP => {
+                    Some(format!("Not run: the {} of this run are used up.", limit.as_str()))
+                }
+                _ => None,
+            };
+            let group: Vec<_> = group.into_iter().map(|step| (step, refusal(step.call))).collect();
             let mut replies = stream::iter(group)
-                .map(|step| {
-                    let refusal = refusal(step.call);
+                .map(|(step, refusal)| {
                     let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
                     async move {
                         let began = Instant::now();

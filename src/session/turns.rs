@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::history::{LAND, REMINDER, Turn};
+use super::history::{LAND, REMINDER, RunHistory, Turn};
 use super::resume::{self, Ending, Progress};
 use super::{Error, Session};
 use crate::domain::budget::{Limited, Standing};
@@ -15,8 +15,11 @@ use crate::provider::{self, Delta, ErrorKind, Place, retry};
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress as Seen;
 
-/// Reminders to finish with a result before a run fails.
-const REMINDERS: u32 = 5;
+/// Tries to finish with a result before a run fails.
+const TRIES: u32 = 5;
+
+/// Answers in a row that may be cut before a run fails.
+const CUTS: u32 = 5;
 
 /// Bytes of a cut answer kept for people.
 const PARTIAL_MAX: usize = 4096;
@@ -52,7 +55,7 @@ impl Session {
             match resume::progress(&self.history, run, self.parts.needs_result) {
                 Progress::NotAsked | Progress::Settled => return Err(Error::NoPrompt(run.clone())),
                 Progress::Done(ending) => return Ok(Stopped::Over(ending)),
-                Progress::Tools(calls) => self.run_tools(calls, left_over, standing).await?,
+                Progress::Tools(calls) => self.run_tools(run, calls, left_over, standing).await?,
                 Progress::Turn => {
                     if let Standing::Over(limit) = standing {
                         return Ok(Stopped::Limited(limit));
@@ -72,32 +75,32 @@ impl Session {
     /// Says what the model must know before it is asked again; a reason when asking is pointless.
     fn prepare(&mut self, run: &RunId, standing: Standing) -> Result<Option<String>, Error> {
         let Some(known) = self.history.find(run) else { return Ok(None) };
-        if let Some(Turn::Answer(answer)) = self.history.turns.last() {
-            if known.reminders >= REMINDERS {
-                return Ok(Some(format!(
-                    "the model did not end with `{}` after {REMINDERS} reminders",
-                    resume::FINISH
-                )));
+        if known.cut >= CUTS {
+            return Ok(Some(format!(
+                "{CUTS} answers in a row were cut at the model's limit of output tokens, or called tools without ending as a \
+                 tool call does"
+            )));
+        }
+        if known.unfinished >= TRIES {
+            return Ok(Some(format!("the model did not end with a result that fits after {TRIES} tries")));
+        }
+        let text = match (self.history.turns.last(), standing) {
+            (Some(Turn::Answer(answer)), _) if answer.stop == Stop::Length => {
+                "Your answer was cut at the limit of output tokens. Go on from where it was cut, and be brief."
+                    .to_owned()
             }
-            let text = if answer.stop == Stop::Length {
-                format!(
-                    "{REMINDER} your answer was cut at the limit of output tokens. Go on from where it was cut, and be brief."
-                )
-            } else {
-                format!(
-                    "{REMINDER} this run ends only when you call `{}` with the result, or `{}` with the reason why there is none.",
-                    resume::FINISH,
-                    resume::GIVE_UP
-                )
-            };
-            self.say(Body::Note(Note { text }))?;
-        } else if let (Standing::Land(limit), false) = (standing, known.told_to_land) {
-            let text = format!(
+            (Some(Turn::Answer(_)), _) => format!(
+                "{REMINDER} this run ends only when you call `{}` with the result, or `{}` with the reason why there is none.",
+                resume::FINISH,
+                resume::GIVE_UP
+            ),
+            (_, Standing::Land(limit)) if !known.told_to_land => format!(
                 "{LAND} more than 80 % of this run's {} are used. Bring it to an end now: propose what is ready and answer.",
                 limit.as_str()
-            );
-            self.say(Body::Note(Note { text }))?;
-        }
+            ),
+            _ => return Ok(None),
+        };
+        self.say(Body::Note(Note { text }))?;
         Ok(None)
     }
 
@@ -122,7 +125,7 @@ impl Session {
         let asked = tokio::select! {
             biased;
             () = self.parts.cancel.cancelled() => Err("stopped".to_owned()),
-            () = tokio::time::sleep_until(self.deadline()) => Err("out of time".to_owned()),
+            () = tokio::time::sleep_until(self.deadline(run)) => Err("out of time".to_owned()),
             answer = self.conversation.ask(place, &mut on) => Ok(answer),
         };
         match asked {
@@ -133,11 +136,12 @@ impl Session {
                 Ok(None)
             }
             Ok(Err(error)) => {
-                self.interrupted(error.message.clone(), partial)?;
+                let transient = matches!(error.kind, ErrorKind::Transient { .. });
+                self.interrupted(error.message.clone(), transient, partial)?;
                 self.after_failure(run, error).await
             }
             Err(reason) => {
-                self.interrupted(reason, partial)?;
+                self.interrupted(reason, false, partial)?;
                 Ok(None)
             }
         }
@@ -149,14 +153,17 @@ impl Session {
             ErrorKind::Auth => Ok(Some(Stopped::Unanswered(error))),
             ErrorKind::Overflow | ErrorKind::Fatal => Ok(Some(Stopped::Failed(error.message))),
             ErrorKind::Transient { after } => {
+                // Counted from the log, so that a restart does not reset it; after the last try it
+                // begins anew, because then somebody has asked again.
                 let failures = self.history.find(run).map_or(1, |known| known.failures);
+                let failures = (failures.max(1) - 1) % retry::TRIES + 1;
                 let Some(wait) = retry::wait(failures, after, (self.parts.jitter)()) else {
                     return Ok(Some(Stopped::Unanswered(error)));
                 };
                 self.parts.observer.see(Seen::Retrying { reason: &error.message, wait });
                 tokio::select! {
                     () = self.parts.cancel.cancelled() => {}
-                    () = tokio::time::sleep_until(self.deadline()) => {}
+                    () = tokio::time::sleep_until(self.deadline(run)) => {}
                     () = tokio::time::sleep(wait) => {}
                 }
                 Ok(None)
@@ -164,13 +171,14 @@ impl Session {
         }
     }
 
-    fn interrupted(&mut self, reason: String, mut partial: String) -> Result<(), Error> {
+    fn interrupted(&mut self, reason: String, transient: bool, mut partial: String) -> Result<(), Error> {
         partial.truncate(partial.floor_char_boundary(PARTIAL_MAX));
-        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, partial })])
+        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, transient, partial })])
     }
 
-    /// When this attempt's time is used up.
-    pub(super) fn deadline(&self) -> Instant {
-        self.parts.started + self.parts.limits.time()
+    /// When the run's time is used up; what earlier attempts took is gone.
+    pub(super) fn deadline(&self, run: &RunId) -> Instant {
+        let before = self.history.find(run).map(RunHistory::worked_before).unwrap_or_default();
+        self.parts.started + self.parts.limits.time().saturating_sub(before)
     }
 }

@@ -11,7 +11,7 @@ use crate::harness::{self, Harness, Moment};
 use crate::queue::Claim;
 use crate::session::history::History;
 use crate::session::journal::Journal;
-use crate::session::resume::Ending;
+use crate::session::resume::{self, Ending, Progress};
 use crate::session::turns::Stopped;
 use crate::store::Bundle;
 use crate::telemetry::failpoint::{self, Failpoints};
@@ -66,20 +66,28 @@ pub(super) async fn attempt(
         clock: with.clock.clone(),
         failpoints: with.failpoints.clone(),
     };
-    if history.find(&run.id).is_some_and(|known| known.attempts >= ATTEMPTS) {
-        let reason = format!("{ATTEMPTS} attempts ended without an outcome; `--again` starts anew");
-        return settle(journal, history, claim, Outcome::Failed { reason }, None);
-    }
-    let moment = Moment {
-        marker: (with.marker)(),
-        now: with.clock.now(),
-        started: Instant::now(),
-        cancel: with.cancel.clone(),
-        jitter: with.jitter,
+    let exhausted = history.find(&run.id).is_some_and(|known| known.attempts >= ATTEMPTS);
+    // An answer that is there settles the run, however many attempts it took.
+    let (journal, history, stopped) = match resume::progress(&history, &run.id, harness.agent.result.is_some()) {
+        Progress::Done(ending) => (journal, history, Stopped::Over(ending)),
+        _ if exhausted => {
+            let reason = format!("{ATTEMPTS} attempts ended without an outcome; `--again` starts anew");
+            (journal, history, Stopped::Failed(reason))
+        }
+        _ => {
+            let moment = Moment {
+                marker: (with.marker)(),
+                now: with.clock.now(),
+                started: Instant::now(),
+                cancel: with.cancel.clone(),
+                jitter: with.jitter,
+            };
+            let mut session = harness.open(journal, history, run, moment)?;
+            let stopped = session.run(&run.id).await?;
+            let (journal, history) = session.close();
+            (journal, history, stopped)
+        }
     };
-    let mut session = harness.open(journal, history, run, moment)?;
-    let stopped = session.run(&run.id).await?;
-    let (journal, history) = session.close();
     let completed = Outcome::Completed { limited: None };
     let (outcome, result) = match stopped {
         Stopped::Interrupted => return Ok((Ended::Interrupted, journal.bundle, history)),
@@ -114,7 +122,7 @@ fn settle(
         usage: known.map(|known| known.spent.usage).unwrap_or_default(),
         cost_nano_usd: known.and_then(|known| known.cost_nano_usd),
     };
-    for entry in journal.settle(Vec::new(), settled)? {
+    for entry in journal.settle(resume::closing(&history), settled)? {
         history.add(&entry);
     }
     Ok((Ended::Settled, journal.bundle, history))

@@ -11,4 +11,5 @@ mod floors;
 mod golden;
 mod path;
 mod readme;
+mod recovery;
 mod terminal;
