@@ -4,6 +4,7 @@
 mod scene;
 
 mod agent_files;
+mod command_line;
 mod contracts;
 mod crash;
 mod environment;
