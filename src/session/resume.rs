@@ -154,15 +154,19 @@ mod tests {
     use crate::domain::entry::Prompt;
     use crate::domain::name::Thinking;
 
-    fn after(words: &str, needs_result: bool) -> String {
-        let mut history = History::of(&log(words));
-        history.prompt = Some(Prompt {
+    fn prompt() -> Prompt {
+        Prompt {
             system: String::new(),
             environment: String::new(),
             tools: vec![],
             agent_digest: String::new(),
             thinking: Thinking::Off,
-        });
+        }
+    }
+
+    fn after(words: &str, needs_result: bool) -> String {
+        let mut history = History::of(&log(words));
+        history.prompt = Some(prompt());
         match progress(&history, &run(), needs_result) {
             Progress::NotAsked => "not asked".into(),
             Progress::Turn => "turn".into(),
@@ -205,6 +209,51 @@ mod tests {
             ("start input ask finish+ finished", "tools read"),
         ] {
             assert_eq!(after(words, true), expected, "after `{words}`");
+        }
+    }
+
+    /// A log as a writer may leave it: each choice takes one of the words that may come next.
+    fn written(choices: &[usize]) -> Vec<&'static str> {
+        let mut words: Vec<&str> = vec!["start", "input", "ask"];
+        for choice in choices {
+            let next: &[&str] = match words.iter().rev().find(|word| **word != "start") {
+                Some(&"call" | &"finish") => &["result", "start"],
+                Some(&"calls" | &"finish+") => &["result", "start"],
+                Some(&"say") => break,
+                _ => &["call", "calls", "say", "cut", "stop", "finish", "finish+", "land", "start"],
+            };
+            words.push(next[choice % next.len()]);
+        }
+        words
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_conversation_goes_on_over_an_open_call(choices in proptest::collection::vec(0..9_usize, 0..30)) {
+            let words = written(&choices);
+            for end in 0..=words.len() {
+                let prefix = words[..end].join(" ");
+                let mut history = History::of(&log(&prefix));
+                history.prompt = Some(prompt());
+                let open = open_calls(&history);
+                match progress(&history, &run(), false) {
+                    Progress::Tools(missing) => proptest::prop_assert_eq!(missing, open, "after `{}`", prefix),
+                    _ => proptest::prop_assert!(open.is_empty(), "after `{}`", prefix),
+                }
+                let leaf = history.leaf;
+                for body in closing(&history) {
+                    let entry = crate::domain::entry::Entry {
+                        seq: crate::domain::id::Seq(leaf.0 + 1),
+                        epoch: crate::domain::id::Epoch(1),
+                        at: jiff::Timestamp::UNIX_EPOCH,
+                        session: Default::default(),
+                        parent: Some(leaf),
+                        body,
+                    };
+                    history.add(&entry);
+                }
+                proptest::prop_assert!(open_calls(&history).is_empty(), "closed after `{}`", prefix);
+            }
         }
     }
 }
