@@ -67,7 +67,7 @@ pub(super) async fn attempt(
         failpoints: with.failpoints.clone(),
     };
     if history.find(&run.id).is_some_and(|known| known.attempts >= ATTEMPTS) {
-        let reason = format!("{ATTEMPTS} attempts ended without an outcome; `--again` starts anew");
+        let reason = format!("{ATTEMPTS} attempts ended without an outcome");
         return settle(journal, history, claim, Outcome::Failed { reason }, None);
     }
     let moment = Moment {
