@@ -4,9 +4,15 @@
 mod scene;
 
 mod agent_files;
+mod bad_input;
 mod contracts;
 mod crash;
 mod environment;
+mod faults;
 mod floors;
+mod foreign_text;
+mod live_view;
 mod path;
+mod secrets;
+mod signals;
 mod terminal;
