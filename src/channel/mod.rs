@@ -49,7 +49,9 @@ pub enum Error {
         bytes: usize,
     },
     /// Not JSON, or JSON that two readers could read in two ways.
-    #[error("the event is not valid JSON: {what} at line {line}, column {column}")]
+    #[error(
+        "the event is not valid JSON: {what} at line {line}, column {column}; give the JSON body of one webhook delivery"
+    )]
     NotJson {
         /// Why, in the words of the reader.
         what: String,

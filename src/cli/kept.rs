@@ -19,8 +19,19 @@ pub(super) fn root(store: Option<&str>, environment: &Environment, workspace: &P
     location::outside(&root, workspace).map_err(Refusal::usage)
 }
 
-/// The same for a command that only looks.
+/// The same for a command that only looks. It need not exist yet.
 pub(super) fn place(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refusal> {
+    let place = named(store, environment)?;
+    match std::fs::metadata(&place) {
+        Ok(found) if !found.is_dir() => {
+            let place = place.display();
+            Err(Refusal::usage(format!("the store `{place}` is not a directory; give one with `--store` or HOB_STATE")))
+        }
+        _ => Ok(place),
+    }
+}
+
+fn named(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refusal> {
     if let Some(store) = store {
         let Location::Bundles(dir) = store.parse().map_err(Refusal::usage)?;
         return Ok(dir);

@@ -14,6 +14,7 @@ use crate::provider::{self, Access, Provider};
 use crate::sandbox::{self, Sandbox};
 use crate::skill::library::Library;
 use crate::telemetry::progress::Observer;
+use crate::telemetry::redact::Redactor;
 
 /// What a harness is made from.
 pub(super) struct Order<'a> {
@@ -21,6 +22,8 @@ pub(super) struct Order<'a> {
     pub(super) skills: Arc<Library>,
     pub(super) model: Option<&'a str>,
     pub(super) record: Option<&'a Path>,
+    /// Takes secrets out of what is recorded.
+    pub(super) redactor: &'a Redactor,
     pub(super) workspace: &'a Path,
     /// Where sessions are kept: no tool may reach it.
     pub(super) root: &'a Path,
@@ -57,16 +60,15 @@ impl Order<'_> {
                 self.agent.name
             ))
         })?;
-        let certificates = environment.certificates.as_ref().map(std::fs::read).transpose();
         let access = Access {
             anthropic: environment.anthropic.clone(),
             openai: environment.openai.clone(),
-            extra_ca: certificates.map_err(|error| Refusal::usage(format!("SSL_CERT_FILE cannot be read: {error}")))?,
+            extra_ca: environment.certificates.as_deref().map(certificates).transpose()?,
             ..Access::default()
         };
         let provider = provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)?;
         match self.record {
-            Some(path) => provider::record(provider, path).map_err(Refusal::usage),
+            Some(path) => provider::record(provider, path, self.redactor).map_err(Refusal::usage),
             None => Ok(provider),
         }
     }
@@ -85,7 +87,7 @@ impl Order<'_> {
         for name in &self.agent.sandbox.env {
             let value = environment.exposed.get(name).ok_or_else(|| {
                 Refusal::usage(format!(
-                    "agent `{}` asks for the variable `{name}`, which you have not exposed: add it to HOB_EXPOSE, or take it out of `env:`",
+                    "agent `{}` asks for the variable `{name}`, which is not exposed: name it in HOB_EXPOSE and set it, or take it out of `env:`",
                     self.agent.name
                 ))
             })?;
@@ -111,6 +113,16 @@ impl Order<'_> {
     fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
         Err(Refusal::usage("this hob was built without the `virtual` sandbox; build it with the feature `virtual`"))
     }
+}
+
+fn certificates(path: &Path) -> Result<Vec<u8>, Refusal> {
+    let unreadable = |error| {
+        let path = path.display();
+        Refusal::usage(format!(
+            "SSL_CERT_FILE names `{path}`, which cannot be read: {error}; give a PEM file, or unset it"
+        ))
+    };
+    std::fs::read(path).map_err(unreadable)
 }
 
 /// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.

@@ -63,7 +63,7 @@ impl Report<'_> {
             )));
         };
         if json {
-            output::print(&self.envelope(known, settled)?)?;
+            output::print(&output::defuse_json(&self.envelope(known, settled)?))?;
         } else {
             let mut parts = vec![output::defuse(settled.message.trim()).into_owned()];
             parts.extend(
@@ -73,7 +73,7 @@ impl Report<'_> {
             parts.retain(|part| !part.trim().is_empty());
             output::print(&parts.join("\n\n"))?;
             if settled.outcome != (Outcome::Completed { limited: None }) {
-                output::tell(&output::defuse(&settled.outcome.to_string()));
+                output::tell(&output::defuse(&format!("{}; `--again` runs it anew", settled.outcome)));
             }
         }
         Ok(Exit::from(&settled.outcome))

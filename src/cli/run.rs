@@ -20,7 +20,7 @@ use crate::domain::run::{Run, State};
 use crate::queue;
 use crate::skill::library::Library;
 use crate::store::Bundle;
-use crate::telemetry::progress::{Observer, Progress};
+use crate::telemetry::progress::Progress;
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
 
@@ -93,14 +93,17 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let skills = Arc::new(Library::open(&workspace));
     let agent = parts::agent(&args.agent, &workspace, &skills)?;
-    let observer: Arc<dyn Observer> = Arc::from(live::on_stderr());
-    let asked = asked(args, &agent, observer.as_ref())?;
+    let redactor = Redactor::new(environment.secrets());
+    let observer = live::on_stderr(redactor.clone());
+    let asked = asked(args, &agent)?;
+    let notes = notes(&asked, &agent);
     let root = kept::root(args.store.as_deref(), environment, &workspace)?;
     let harness = parts::Order {
         agent,
         skills,
         model: args.model.as_deref(),
         record: args.record.as_deref(),
+        redactor: &redactor,
         workspace: &workspace,
         root: &root,
         environment,
@@ -109,11 +112,13 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     .harness()?;
 
     let label = label(&asked);
-    let redactor = Redactor::new(environment.secrets());
     let failpoints = kept::failpoints(environment)?;
     let mut bundle = kept::open(&root, &asked.instance, &label, &failpoints, &*harness.observer)?;
     let run = admit(args.again, asked, &mut bundle, &redactor)?;
-    let worked = work::until_settled(&run.id, &harness, bundle, redactor, failpoints).await?;
+    for note in &notes {
+        harness.observer.see(Progress::Note(note));
+    }
+    let worked = work::until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await?;
     // The live view ends before the answer is printed.
     drop(harness);
     match worked {
@@ -127,34 +132,40 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
             Ok(exit)
         }
         (Worked::Unanswered(reason), _) => {
+            let reason = redactor.redact(&reason);
             Err(Refusal::failed(format!("{reason}; what was done is kept, the same command goes on")))
         }
     }
 }
 
 /// What the command line asks for: whose work it is, and what to do.
-fn asked(args: &Args, agent: &Agent, observer: &dyn Observer) -> Result<Asked, Refusal> {
+fn asked(args: &Args, agent: &Agent) -> Result<Asked, Refusal> {
     let event = args.event.as_deref().map(|path| heard(path, args)).transpose()?;
-    if let Some(event) = &event {
-        let note = match trigger::fires(&agent.triggers, event) {
-            Ok(trigger) => trigger::unasked(trigger),
-            Err(why_not) => Some(format!("this event would not have started `{}`: {why_not}", agent.name)),
-        };
-        if let Some(note) = note {
-            observer.see(Progress::Note(&note));
-        }
-        observer.see(Progress::Note("authority: not asked, you are the operator"));
-    }
     let input = args.input.as_deref().map(serde_json::from_str).transpose();
     let input = input.map_err(|error| Refusal::usage(format!("`--input` is not valid JSON: {error}")))?;
     let request = Request { event, message: args.message.clone(), input, id: args.id.clone() };
     request.ask(&agent.name, fresh()).map_err(Refusal::usage)
 }
 
+/// What a person who names agent and event by hand should know: nobody asked whether they belong together.
+fn notes(asked: &Asked, agent: &Agent) -> Vec<String> {
+    let Some(event) = &asked.task.event else { return Vec::new() };
+    let fires = match trigger::fires(&agent.triggers, event) {
+        Ok(trigger) => trigger::unasked(trigger),
+        Err(why_not) => Some(format!("this event would not have started `{}`: {why_not}", agent.name)),
+    };
+    fires.into_iter().chain(["authority: not asked, you are the operator".to_owned()]).collect()
+}
+
 /// Reads the payload and hears the event in it.
 fn heard(path: &Path, args: &Args) -> Result<Event, Refusal> {
-    let refused = |reason: String| Refusal::usage(format!("`{}`: {reason}", path.display()));
-    let body = read_bounded(path).map_err(|error| refused(error.to_string()))?;
+    let place = if path == Path::new("-") { "standard input".to_owned() } else { format!("`{}`", path.display()) };
+    let refused = |reason: String| Refusal::usage(format!("{place}: {reason}"));
+    let body = read_bounded(path).map_err(|error| {
+        refused(format!(
+            "the event cannot be read: {error}; give the file of one webhook delivery, or `-` for standard input"
+        ))
+    })?;
     let delivery = Delivery { body, event_name: args.event_name.clone(), host: args.host.clone() };
     match channel::parse(&Verified::operator(delivery)) {
         Ok(Heard::Event(event)) => Ok(*event),
@@ -182,11 +193,13 @@ fn label(asked: &Asked) -> String {
 }
 
 /// Admits the run that was asked for, or finds the one that answers the same event already.
-/// `again` asks for a new one, unless one is under way.
+/// `again` asks for a new one, unless one is under way. Words and data make a new event each time;
+/// while the run that got them is unfinished, the same ones go on with it.
 fn admit(again: bool, asked: Asked, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
     let Asked { instance, key, task } = asked;
-    let same: Vec<&Run> = bundle.runs().iter().filter(|run| run.event_key == key).collect();
     let settled = |run: &Run| matches!(bundle.state(&run.id), Some(State::Settled(_)));
+    let is_same = |run: &&Run| run.event_key == key || (run.task == task && !settled(run));
+    let same: Vec<&Run> = bundle.runs().iter().filter(is_same).collect();
     if let Some(last) = same.last()
         && (!again || !settled(last))
     {

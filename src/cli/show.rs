@@ -24,8 +24,9 @@ pub(super) struct Args {
 /// Prints it.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let root = kept::place(args.store.as_deref(), environment)?;
-    let mut found = Vec::new();
+    let (mut found, mut unreadable) = (Vec::new(), 0);
     for listed in list(&root)? {
+        unreadable += u32::from(listed.manifest.is_err());
         let named = listed.manifest.as_ref().is_ok_and(|manifest| names(manifest, &args.id));
         // Only a run's id needs a look inside.
         if named || args.id.starts_with("run-") {
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
                 Ok(peeked) if named || peeked.runs().any(|(run, _)| run.id.as_str() == args.id) => found.push(peeked),
                 Ok(_) => {}
                 Err(error) if named => return Err(error.into()),
-                Err(_) => {}
+                Err(_) => unreadable += u32::from(listed.manifest.is_ok()),
             }
         }
     }
@@ -42,16 +43,19 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
             for entry in &peeked.entries {
                 let line = timeline::json(entry)
                     .map_err(|error| Refusal::failed(format!("entry {} is no JSON: {error}", entry.seq)))?;
-                output::print(&line)?;
+                output::print(&output::defuse_json(&line))?;
             }
         }
         [peeked] => output::print(&timeline::render(&peeked.manifest.label, &peeked.entries))?,
         [] => {
-            let id = &args.id;
-            return Err(Refusal::usage(format!(
-                "nothing kept in `{}` is called `{id}`; `hob runs` lists what is",
-                root.display()
-            )));
+            let (id, root) = (&args.id, root.display());
+            return Err(Refusal::usage(match unreadable {
+                0 => format!("nothing kept in `{root}` is called `{id}`; `hob runs` lists what is"),
+                _ => format!(
+                    "nothing that can be read in `{root}` is called `{id}`; `hob runs` lists what is, and says why the rest \
+                     cannot be read"
+                ),
+            }));
         }
         several => {
             let ids: Vec<String> = several.iter().map(|peeked| format!("`{}`", peeked.manifest.instance)).collect();

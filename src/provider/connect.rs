@@ -186,7 +186,7 @@ mod tests {
         the key in OPENAI_API_KEY holds characters that no key has; set it again
         ANTHROPIC_BASE_URL is not a usable base URL: its scheme is neither `https` nor `http`; it looks like `https://api.anthropic.com`
         the extra CA certificates cannot be used: it holds no PEM certificate
-        replay file `no-such-file.jsonl` cannot be read: No such file or directory (os error 2)
+        replay file `no-such-file.jsonl` cannot be read: No such file or directory (os error 2); give a file that `--record FILE` wrote
         `openai/gpt-5`: the `openai` provider (Responses) is not there yet; `openai-chat/gpt-5` speaks Chat Completions
         ");
         assert_eq!(said.len(), cases.len());

@@ -18,6 +18,7 @@ use super::digest::Conversed;
 use super::tape::{Header, InvalidTape, Recorded, Take, TakeLine, Tape};
 use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
 use crate::domain::message::Answer;
+use crate::telemetry::redact::Redactor;
 
 /// A file that cannot be recorded into.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +49,12 @@ pub enum RecordError {
     },
 }
 
-/// Puts a recorder before `provider`. The file is made when it is missing.
+/// Puts a recorder before `provider`. The file is made when it is missing; no secret that
+/// `redactor` knows gets into it.
 ///
 /// # Errors
 /// [`RecordError`]: the file is not ours to append to.
-pub fn record(provider: Arc<dyn Provider>, path: &Path) -> Result<Arc<dyn Provider>, RecordError> {
+pub fn record(provider: Arc<dyn Provider>, path: &Path, redactor: &Redactor) -> Result<Arc<dyn Provider>, RecordError> {
     let shown = path.display().to_string();
     let model = provider.model().to_owned();
     if model.starts_with("replay/") {
@@ -69,7 +71,8 @@ pub fn record(provider: Arc<dyn Provider>, path: &Path) -> Result<Arc<dyn Provid
     if tape.model != model {
         return Err(RecordError::OtherModel { path: shown, recorded: tape.model, model });
     }
-    Ok(Arc::new(Recorder { inner: provider, reel: Arc::new(Reel { path: shown, state: Mutex::new((file, tape)) }) }))
+    let reel = Reel { path: shown, redactor: redactor.clone(), state: Mutex::new((file, tape)) };
+    Ok(Arc::new(Recorder { inner: provider, reel: Arc::new(reel) }))
 }
 
 struct Recorder {
@@ -80,6 +83,7 @@ struct Recorder {
 /// The open file and what is in it.
 struct Reel {
     path: String,
+    redactor: Redactor,
     state: Mutex<(File, Tape)>,
 }
 
@@ -149,6 +153,7 @@ impl Reel {
         let answer = Recorded { blocks: blocks.clone(), stop: *stop, model, usage: *usage };
         let take = Take { request: Some(asked), answer };
         let line = json(&TakeLine::of(place, &take));
+        let line = self.redactor.redact_json(&String::from_utf8_lossy(&line)).into_owned().into_bytes();
         write_line(file, line).map_err(|error| self.fatal(&format!("cannot be written: {error}")))?;
         tape.takes.insert(place, take);
         Ok(())

@@ -73,7 +73,7 @@ pub(super) struct Recorded {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTape {
     /// It cannot be read.
-    #[error("replay file `{path}` cannot be read: {source}")]
+    #[error("replay file `{path}` cannot be read: {source}; give a file that `--record FILE` wrote")]
     Io {
         /// As given.
         path: String,

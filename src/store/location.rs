@@ -36,7 +36,7 @@ pub enum InvalidLocation {
         workspace: PathBuf,
     },
     /// A path that cannot be followed.
-    #[error("cannot find out where `{}` is: {source}", path.display())]
+    #[error("cannot find out where `{}` is: {source}; give another directory with `--store` or HOB_STATE", path.display())]
     Io {
         /// The path.
         path: PathBuf,

@@ -72,7 +72,8 @@ impl Tool for Bash {
                 cancel: scope.cancel.clone(),
             };
             match self.place.sandbox.exec(exec).await {
-                Ok(output) => show(&output, timeout),
+                Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
+                Ok(output) => show(&output, Some(timeout)),
                 Err(error) => failed(&error),
             }
         })
@@ -83,7 +84,8 @@ fn granted(seconds: Option<u64>, left: Duration) -> Duration {
     Duration::from_secs(seconds.unwrap_or(TIMEOUT_DEFAULT).min(TIMEOUT_MAX)).min(left)
 }
 
-fn show(output: &Output, timeout: Duration) -> Reply {
+/// What the model reads of it. `timeout` is what the command was granted; `None` when the run had no more to grant.
+fn show(output: &Output, timeout: Option<Duration>) -> Reply {
     let mut text = output::of_terminal(&output.tail);
     let lost = output.bytes > output.tail.len() as u64;
     // What is cut here is not in the spill file unless the sandbox cut as well.
@@ -107,13 +109,14 @@ fn show(output: &Output, timeout: Duration) -> Reply {
     if text.trim().is_empty() {
         text = "(no output)".to_owned();
     }
-    match output.end {
-        End::Exited if output.exit == 0 => {}
-        End::Exited => notes.push(format!("[exit code {}]", output.exit)),
-        End::TimedOut => {
+    match (output.end, timeout) {
+        (End::Exited, _) if output.exit == 0 => {}
+        (End::Exited, _) => notes.push(format!("[exit code {}]", output.exit)),
+        (_, None) => notes.push("[killed because the time of this run is used up]".to_owned()),
+        (End::TimedOut, Some(timeout)) => {
             notes.push(format!("[killed after {} seconds; exit code {}]", timeout.as_secs(), output.exit));
         }
-        End::Cancelled => notes.push("[killed because the run was stopped]".to_owned()),
+        (End::Cancelled, _) => notes.push("[killed because the run was stopped]".to_owned()),
     }
     notes.extend(output.notes.iter().map(|note| format!("[{}]", output::one_line(note, 500))));
     let content = with_notes(text, &notes);
@@ -139,7 +142,7 @@ mod tests {
     }
 
     fn shown(output: &Output) -> String {
-        show(output, Duration::from_secs(7)).content
+        show(output, Some(Duration::from_secs(7))).content
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub(super) async fn attempt(
     let (journal, history, stopped) = match resume::progress(&history, &run.id, harness.agent.result.is_some()) {
         Progress::Done(ending) => (journal, history, Stopped::Over(ending)),
         _ if exhausted => {
-            let reason = format!("{ATTEMPTS} attempts ended without an outcome; `--again` starts anew");
+            let reason = format!("{ATTEMPTS} attempts ended without an outcome");
             (journal, history, Stopped::Failed(reason))
         }
         _ => {

@@ -4,13 +4,19 @@
 mod scene;
 
 mod agent_files;
+mod bad_input;
 mod command_line;
 mod contracts;
 mod crash;
 mod environment;
+mod faults;
 mod floors;
+mod foreign_text;
 mod golden;
+mod live_view;
 mod path;
 mod readme;
 mod recovery;
+mod secrets;
+mod signals;
 mod terminal;

@@ -1,23 +1,28 @@
 //! What a run looks like while it happens, on standard error: one live line on a terminal
 //! ([`Live`]), plain lines anywhere else ([`Plain`]).
 
+mod echo;
 mod plain;
+mod redacted;
 mod screen;
 mod words;
 
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use crate::telemetry::progress::Observer;
+use crate::telemetry::redact::Redactor;
 
-pub(super) use plain::Plain;
-pub(super) use screen::Live;
+use plain::Plain;
+use redacted::Redacted;
+use screen::Live;
 
-/// The view that fits standard error. On a terminal the live line is taken away when it is dropped;
-/// drop it before printing the answer.
-pub(super) fn on_stderr() -> Box<dyn Observer> {
+/// The view that fits standard error, without the secrets that `redactor` knows. On a terminal the
+/// live line is taken away when it is dropped; drop it before printing the answer.
+pub(super) fn on_stderr(redactor: Redactor) -> Arc<dyn Observer> {
     match io::stderr().is_terminal() {
-        true => Box::new(Live::on_stderr()),
-        false => Box::new(Plain::new(io::stderr())),
+        true => Arc::new(Redacted::new(redactor, Live::on_stderr())),
+        false => Arc::new(Redacted::new(redactor, Plain::new(io::stderr()))),
     }
 }
 

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rustix::termios::tcgetwinsize;
 
+use super::echo::Quiet;
 use super::words;
 use crate::cli::output::{Paint, one_line};
 use crate::domain::message::Usage;
@@ -36,6 +37,7 @@ pub(crate) struct Live {
     paint: Paint,
     columns: fn() -> usize,
     now: Mutex<Now>,
+    _quiet: Option<Quiet>,
 }
 
 /// What happens now.
@@ -56,7 +58,8 @@ impl Live {
             let size = tcgetwinsize(rustix::stdio::stderr()).ok();
             size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
         };
-        let live = Self::new(ProgressDrawTarget::stderr(), Paint::of_stderr(), columns);
+        let mut live = Self::new(ProgressDrawTarget::stderr(), Paint::of_stderr(), columns);
+        live._quiet = Some(Quiet::on_stderr());
         live.bar.enable_steady_tick(TICK);
         live
     }
@@ -72,7 +75,7 @@ impl Live {
             .with_prefix("starting");
         let now =
             Now { turn: 0, usage: Usage::default(), running: Vec::new(), tail: String::new(), drawn: Instant::now() };
-        Self { bar, paint, columns, now: Mutex::new(now) }
+        Self { bar, paint, columns, now: Mutex::new(now), _quiet: None }
     }
 
     /// A line that stays, above the live one: a mark, what is told, and a remark at its end.

@@ -76,6 +76,24 @@ pub fn one_line(text: &str, columns: usize) -> String {
     line
 }
 
+/// The same JSON with nothing in it that a terminal would obey or a reader would not see: such
+/// characters stand as `\u202e`. A program that reads it finds what was there.
+pub fn defuse_json(json: &str) -> Cow<'_, str> {
+    // Below the space, JSON has nothing but what stands between its values.
+    let hides = |c: char| c > '~' && treat(c) != Treat::Keep;
+    if !json.contains(hides) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        match hides(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+            false => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Treat {
     Keep,
@@ -170,6 +188,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let hostile = serde_json::json!(["a\u{1b}[2J\u{9b}31m\u{7f}\r\n\u{202e}\u{e0041}\u{200b}", "\u{e4} \u{1f980}"])
+            .to_string();
+        let harmless = defuse_json(&hostile);
+        let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+        assert_eq!(read(&harmless), read(&hostile));
+        assert_eq!(harmless, r#"["a\u001b[2J\u009b31m\u007f\r\n\u202e\udb40\udc41\u200b","ä 🦀"]"#);
+        assert!(matches!(defuse_json("[1]"), Cow::Borrowed(_)));
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_gone_and_what_a_person_wrote_is_left() {

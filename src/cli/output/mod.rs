@@ -13,7 +13,7 @@ use anstyle::Style;
 
 use crate::domain::outcome::Outcome;
 
-pub use defuse::{defuse, one_line};
+pub use defuse::{defuse, defuse_json, one_line};
 
 /// Whether a text may hold ANSI styles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use hob::domain::message::{Answer, Block, Stop, ToolResult, ToolSpec, Usage};
 use hob::domain::name::Thinking;
 use hob::provider::{Conversation, Delta, Error, Opening, Place, Provider, Said, connect, record};
+use hob::telemetry::redact::Redactor;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -81,7 +82,11 @@ async fn blocks_and_pieces_come_in_order_from_every_provider_and_its_recording()
         let path = directory.path().join("tape.jsonl");
         let server = ModelServer::start([rich()]);
         for again in [false, true] {
-            let provider = if again { replayed(&path) } else { record(connected(model, &server), &path).unwrap() };
+            let provider = if again {
+                replayed(&path)
+            } else {
+                record(connected(model, &server), &path, &Redactor::default()).unwrap()
+            };
             let mut pieces = Vec::new();
             let mut on = |delta: Delta<'_>| {
                 let (kind, piece) = match delta {

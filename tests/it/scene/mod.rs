@@ -1,6 +1,7 @@
 //! The stage every test speaks through: a workspace, a store outside of it, and the real binary.
 
 pub(crate) mod model_server;
+pub(crate) mod running;
 pub(crate) mod tape;
 pub(crate) mod terminal;
 
@@ -84,15 +85,20 @@ impl Scene {
         Ran { output, root: self.root.path().to_owned() }
     }
 
-    /// The log of the only instance in the store, a JSON object a line.
-    pub(crate) fn log(&self) -> Vec<serde_json::Value> {
+    /// The bundle of the only instance in the store.
+    pub(crate) fn bundle(&self) -> PathBuf {
         let instances: Vec<PathBuf> = std::fs::read_dir(self.store())
             .expect("a store")
             .map(|entry| entry.expect("an entry").path())
             .filter(|path| path.is_dir())
             .collect();
         let [instance] = instances.as_slice() else { panic!("not one instance: {instances:?}") };
-        let log = std::fs::read_to_string(instance.join("log.jsonl")).expect("a log");
+        instance.clone()
+    }
+
+    /// The log of the only instance in the store, a JSON object a line.
+    pub(crate) fn log(&self) -> Vec<serde_json::Value> {
+        let log = std::fs::read_to_string(self.bundle().join("log.jsonl")).expect("a log");
         log.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
     }
 }
@@ -104,6 +110,11 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
+    /// What a binary left that a test ran in this scene by itself.
+    pub(crate) fn of(output: Output, scene: &Scene) -> Self {
+        Self { output, root: scene.root.path().to_owned() }
+    }
+
     /// Exit code; `None` after a signal.
     pub(crate) fn code(&self) -> Option<i32> {
         self.output.status.code()
@@ -117,6 +128,11 @@ impl Ran {
     /// Standard error, with the scene's folder as `[SCENE]`.
     pub(crate) fn stderr(&self) -> String {
         self.plain(&self.output.stderr)
+    }
+
+    /// Both streams as they came, one after the other.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        [self.output.stdout.as_slice(), self.output.stderr.as_slice()].concat()
     }
 
     /// Everything a person at the terminal sees, and the exit code.

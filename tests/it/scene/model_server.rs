@@ -20,7 +20,7 @@ mod wire;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -76,9 +76,13 @@ enum Body {
 }
 
 struct Stage {
+    key: String,
     replies: Mutex<VecDeque<Reply>>,
     requests: Mutex<Vec<Request>>,
     faults: Mutex<Vec<String>>,
+    /// Replies that have stalled so far.
+    stalls: Mutex<usize>,
+    stalled: Condvar,
     hung_up: Notify,
     connections: AtomicUsize,
 }
@@ -86,10 +90,18 @@ struct Stage {
 impl ModelServer {
     /// Listens, with these replies in store.
     pub(crate) fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with_key(KEY, replies)
+    }
+
+    /// The same, for requests that carry this key.
+    pub(crate) fn with_key(key: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
         let stage = Arc::new(Stage {
+            key: key.to_owned(),
             replies: Mutex::new(replies.into_iter().collect()),
             requests: Mutex::default(),
             faults: Mutex::default(),
+            stalls: Mutex::default(),
+            stalled: Condvar::new(),
             hung_up: Notify::new(),
             connections: AtomicUsize::new(0),
         });
@@ -144,6 +156,13 @@ impl ModelServer {
         self.stage.connections.load(Ordering::Relaxed)
     }
 
+    /// Waits until this many replies have stalled.
+    pub(crate) fn wait_for_stall(&self, count: usize) {
+        let stalls = lock(&self.stage.stalls);
+        let waited = self.stage.stalled.wait_timeout_while(stalls, PATIENCE, |stalls| *stalls < count);
+        assert!(!waited.unwrap().1.timed_out(), "no client came as far as where the reply stalls");
+    }
+
     /// Waits until a client has hung up on a stalled reply.
     pub(crate) async fn wait_for_hang_up(&self) {
         let hung_up = tokio::time::timeout(PATIENCE, self.stage.hung_up.notified()).await;
@@ -170,10 +189,10 @@ impl Request {
     }
 
     /// Which protocol it speaks, or what is wrong with it.
-    fn check(&self) -> Result<Wire, String> {
+    fn check(&self, key: &str) -> Result<Wire, String> {
         let (wire, key) = match self.path.as_str() {
-            "/v1/messages" => (Wire::Anthropic, ("x-api-key", KEY.to_owned())),
-            "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {KEY}"))),
+            "/v1/messages" => (Wire::Anthropic, ("x-api-key", key.to_owned())),
+            "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {key}"))),
             other => return Err(format!("no such path: {other}")),
         };
         let wants = |name: &str, value: &str| match self.header(name) {
@@ -258,7 +277,7 @@ impl From<Answer> for Reply {
 /// Serves one connection until either side ends it.
 async fn talk(mut socket: TcpStream, stage: Arc<Stage>) {
     while let Some(request) = receive(&mut socket).await {
-        let checked = request.check();
+        let checked = request.check(&stage.key);
         lock(&stage.requests).push(request);
         let next = lock(&stage.replies).pop_front();
         let (wire, reply) = match (checked, next) {
@@ -293,6 +312,8 @@ async fn send(socket: &mut TcpStream, reply: &Reply, body: &[u8], stage: &Stage)
         socket.write_all(&chunk).await.ok()?;
     }
     if reply.stall_at.is_some() {
+        *lock(&stage.stalls) += 1;
+        stage.stalled.notify_all();
         while !matches!(socket.read(&mut [0; 64]).await, Ok(0) | Err(_)) {}
         stage.hung_up.notify_one();
         return None;

@@ -48,19 +48,19 @@ fn what_is_no_json_object_is_told_where_it_ends_to_be_one() {
         b"42",
     ];
     let said: Vec<_> = rows.iter().map(|body| said(body, None)).collect();
-    insta::assert_snapshot!(said.join("\n"), @"
+    insta::assert_snapshot!(said.join("\n"), @r"
     the event is empty; give the JSON body of one webhook delivery
     the event is empty; give the JSON body of one webhook delivery
     the event has 26214401 bytes, more than the 26214400 (25 MiB) a forge sends; give the body of one webhook delivery
-    the event is not valid JSON: expected value at line 1, column 1
-    the event is not valid JSON: EOF while parsing an object at line 2, column 12
-    the event is not valid JSON: expected value at line 1, column 12
-    the event is not valid JSON: expected value at line 1, column 7
-    the event is not valid JSON: trailing characters at line 1, column 10
-    the event is not valid JSON: duplicate key `c` at line 2, column 4
-    the event is not valid JSON: invalid unicode code point at line 1, column 8
-    the event is not valid JSON: a byte order mark (save the file without one) at line 1, column 1
-    the event is not valid JSON: nested deeper than 64 at line 1, column 65
+    the event is not valid JSON: expected value at line 1, column 1; give the JSON body of one webhook delivery
+    the event is not valid JSON: EOF while parsing an object at line 2, column 12; give the JSON body of one webhook delivery
+    the event is not valid JSON: expected value at line 1, column 12; give the JSON body of one webhook delivery
+    the event is not valid JSON: expected value at line 1, column 7; give the JSON body of one webhook delivery
+    the event is not valid JSON: trailing characters at line 1, column 10; give the JSON body of one webhook delivery
+    the event is not valid JSON: duplicate key `c` at line 2, column 4; give the JSON body of one webhook delivery
+    the event is not valid JSON: invalid unicode code point at line 1, column 8; give the JSON body of one webhook delivery
+    the event is not valid JSON: a byte order mark (save the file without one) at line 1, column 1; give the JSON body of one webhook delivery
+    the event is not valid JSON: nested deeper than 64 at line 1, column 65; give the JSON body of one webhook delivery
     the event is a list, not an object; give the JSON body of one webhook delivery
     the event is a text, not an object; give the JSON body of one webhook delivery
     the event is null, not an object; give the JSON body of one webhook delivery

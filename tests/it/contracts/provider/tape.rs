@@ -1,12 +1,19 @@
 //! Recording and replaying.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use hob::provider::{ErrorKind, Place, Said, connect, record};
+use hob::provider::{ErrorKind, Place, Provider, RecordError, Said, connect};
 use hob::telemetry::progress::{Observer, Progress};
+use hob::telemetry::redact::Redactor;
 
 use super::{FIRST, MODELS, ask_once, begun, connected, replayed};
 use crate::scene::model_server::{ModelServer, answer};
+
+/// Records where there is no secret.
+fn record(provider: Arc<dyn Provider>, path: &Path) -> Result<Arc<dyn Provider>, RecordError> {
+    hob::provider::record(provider, path, &Redactor::default())
+}
 
 /// Keeps the notes of a run.
 #[derive(Default)]
