@@ -1,11 +1,14 @@
 //! The fold: what the entries of a log add up to. Pure, and linear in the length of the log.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod files;
 
+use std::collections::HashMap;
+
+use self::files::Files;
 use super::resume;
 use crate::domain::budget::Spent;
 use crate::domain::effect::Effect;
-use crate::domain::entry::{Body, EffectRefused, Entry, FileNow, Input, Prompt, Settled};
+use crate::domain::entry::{Body, EffectRefused, Entry, Input, Prompt, Settled};
 use crate::domain::id::{RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Message, ToolResult};
 use crate::provider::catalog;
@@ -21,8 +24,8 @@ pub struct History {
     pub turns: Vec<Turn>,
     /// Runs in the order of their first entry.
     pub runs: Vec<RunHistory>,
-    /// Every path of a contained sandbox that changed, as it stands now.
-    pub files: BTreeMap<String, FileNow>,
+    /// What a contained sandbox holds.
+    pub files: Files,
 }
 
 /// One thing said.
@@ -122,9 +125,7 @@ impl History {
                 Some(Turn::Results(results)) => results.push(result.clone()),
                 _ => self.turns.push(Turn::Results(vec![result.clone()])),
             },
-            Body::WorkspaceDelta(delta) => {
-                self.files.extend(delta.changes.iter().map(|change| (change.path.clone(), change.now.clone())));
-            }
+            Body::WorkspaceDelta(delta) => delta.changes.iter().for_each(|change| self.files.add(change)),
             Body::EffectProposed(effect) => {
                 let proposed = &mut self.run(&effect.run).proposed;
                 proposed.retain(|earlier| earlier.key != effect.key);

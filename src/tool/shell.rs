@@ -73,7 +73,7 @@ impl Tool for Bash {
             };
             match self.place.sandbox.exec(exec).await {
                 Ok(output) => show(&output, timeout),
-                Err(error) => failed(&error),
+                Err(error) => failed(&*self.place.sandbox, &error),
             }
         })
     }

@@ -5,6 +5,7 @@ mod scene;
 
 mod agent_files;
 mod contracts;
+#[cfg(feature = "virtual")]
 mod crash;
 mod environment;
 mod floors;

@@ -74,12 +74,15 @@ impl Seed {
         Place { seed: Arc::clone(self), path: String::new(), ignores: Arc::new(exclude) }
     }
 
-    /// What was left out so far, for the model.
+    /// Whether files were left out so far, for the model.
+    pub(super) fn left_out(&self) -> Option<String> {
+        let say = || format!("the workspace has more than {NAMES_MAX} files; the rest of them is not visible here");
+        self.left_out.load(Ordering::Relaxed).then(say)
+    }
+
+    /// What cannot be seen or read here, as far as it was met; for the model.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if self.left_out.load(Ordering::Relaxed) {
-            notes.push(format!("the workspace has more than {NAMES_MAX} files; the rest of them is not visible here"));
-        }
+        let mut notes = Vec::from_iter(self.left_out());
         if self.too_large.load(Ordering::Relaxed) {
             notes.push(format!("files of the workspace larger than {FILE_MAX} bytes cannot be read here"));
         }

@@ -1,5 +1,7 @@
 //! The stage every test speaks through: a workspace, a store outside of it, and the real binary.
 
+#[cfg(feature = "virtual")]
+pub(crate) mod later;
 pub(crate) mod model_server;
 pub(crate) mod tape;
 pub(crate) mod terminal;
@@ -86,14 +88,19 @@ impl Scene {
 
     /// The log of the only instance in the store, a JSON object a line.
     pub(crate) fn log(&self) -> Vec<serde_json::Value> {
+        let log = std::fs::read_to_string(self.instance().join("log.jsonl")).expect("a log");
+        log.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+    }
+
+    /// The folder of the only instance in the store.
+    pub(crate) fn instance(&self) -> PathBuf {
         let instances: Vec<PathBuf> = std::fs::read_dir(self.store())
             .expect("a store")
             .map(|entry| entry.expect("an entry").path())
             .filter(|path| path.is_dir())
             .collect();
         let [instance] = instances.as_slice() else { panic!("not one instance: {instances:?}") };
-        let log = std::fs::read_to_string(instance.join("log.jsonl")).expect("a log");
-        log.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+        instance.clone()
     }
 }
 
