@@ -216,7 +216,8 @@ pub struct MessageInterrupted {
 /// See [`Body::WorkspaceDelta`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceDelta {
-    /// Sorted by path.
+    /// In the order to do them: sorted by path, and a directory that took the place of something
+    /// else stands twice, first as gone.
     pub changes: Vec<FileChange>,
 }
 
@@ -229,7 +230,7 @@ pub struct FileChange {
     pub now: FileNow,
 }
 
-/// What stands at a path after a change.
+/// What stands at a path after a change. Where it is no directory, nothing stands beneath it any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileNow {
@@ -240,7 +241,7 @@ pub enum FileNow {
         /// Permission bits.
         mode: u32,
     },
-    /// A directory.
+    /// A directory; one that stood there keeps what it holds.
     Directory,
     /// A symbolic link.
     Link {

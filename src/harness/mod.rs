@@ -13,12 +13,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::{Agent, trigger};
-use crate::domain::entry::{AttemptStarted, Body, FileNow, Input, Prompt};
+use crate::domain::entry::{AttemptStarted, Body, Input, Prompt};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::run::Run;
 use crate::provider::Provider;
-use crate::sandbox::{Change, Now, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::session::history::History;
 use crate::session::journal::Journal;
 use crate::session::{self, Parts, Session};
@@ -219,19 +219,7 @@ impl Harness {
 
     /// Puts back the files that the log says a contained sandbox holds.
     fn restore(&self, journal: &Journal, history: &History) -> Result<(), Error> {
-        let mut changes = Vec::with_capacity(history.files.len());
-        for (path, now) in &history.files {
-            let now = match now {
-                FileNow::File { blob, mode } => Now::File { content: journal.blob(blob)?, mode: *mode },
-                FileNow::Directory => Now::Directory,
-                FileNow::Link { target } => Now::Link { target: target.clone() },
-                FileNow::Gone => Now::Gone,
-            };
-            changes.push(Change { path: path.clone(), now });
-        }
-        match &self.sandbox {
-            Some(sandbox) if !changes.is_empty() => Ok(sandbox.restore(changes).map_err(session::Error::from)?),
-            _ => Ok(()),
-        }
+        let Some(sandbox) = &self.sandbox else { return Ok(()) };
+        Ok(history.files.restore(&**sandbox, |digest| journal.blob(digest))?)
     }
 }

@@ -81,11 +81,19 @@ pub trait Sandbox: Send + Sync {
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Files changed since the last call, for sandboxes whose files are part of the instance;
-    /// empty for those whose files live elsewhere. Sorted by path.
+    /// empty for those whose files live elsewhere. In the order to do them: sorted by path, and a
+    /// directory that took the place of something else stands twice, first as gone.
     fn take_changes(&self) -> Vec<Change>;
 
-    /// Puts recorded changes back, when a session is resumed.
-    fn restore(&self, changes: Vec<Change>) -> Result<(), Error>;
+    /// Does recorded changes again, in their order, when a session is resumed: all or none, and each
+    /// is taken over before the next is asked for. What stands in the way of one makes way, since the
+    /// files that the changes were made on may have changed themselves.
+    fn restore(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error>;
+
+    /// Says, for the model, that the workspace holds files which are not shown here.
+    fn left_out(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a sandbox is.
@@ -196,14 +204,14 @@ pub enum Now {
         /// Permission bits.
         mode: u32,
     },
-    /// A directory.
+    /// A directory; one that stood there keeps what it holds.
     Directory,
     /// A symbolic link.
     Link {
         /// Where it points.
         target: String,
     },
-    /// Nothing any more.
+    /// Nothing any more, and nothing beneath it.
     Gone,
 }
 

@@ -1,17 +1,16 @@
 //! The fold: what the entries of a log add up to. Pure, and linear in the length of the log.
 
-use std::collections::{BTreeMap, HashMap};
-use std::time::Duration;
+pub mod files;
+mod run;
 
-use jiff::Timestamp;
+use std::collections::HashMap;
 
+use self::files::Files;
+pub use self::run::RunHistory;
 use super::resume;
-use crate::domain::budget::Spent;
-use crate::domain::effect::Effect;
-use crate::domain::entry::{AttemptStarted, Body, EffectRefused, Entry, FileNow, Input, Prompt, Settled};
+use crate::domain::entry::{Body, Entry, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Message, ToolResult};
-use crate::provider::catalog;
 
 /// What an instance's log adds up to, on the active path of its default session.
 #[derive(Clone, Debug, Default)]
@@ -24,8 +23,8 @@ pub struct History {
     pub turns: Vec<Turn>,
     /// Runs in the order of their first entry.
     pub runs: Vec<RunHistory>,
-    /// Every path of a contained sandbox that changed, as it stands now.
-    pub files: BTreeMap<String, FileNow>,
+    /// What a contained sandbox holds.
+    pub files: Files,
 }
 
 /// One thing said.
@@ -37,46 +36,6 @@ pub enum Turn {
     Answer(Answer),
     /// Results of the answer before it, in the order of its calls. Fewer than calls while tools run.
     Results(Vec<ToolResult>),
-}
-
-/// What the log says of one run.
-#[derive(Clone, Debug)]
-pub struct RunHistory {
-    /// Which.
-    pub run: RunId,
-    /// Attempts begun.
-    pub attempts: u32,
-    /// What it was asked.
-    pub input: Option<Input>,
-    /// Whether its task was said to the model.
-    pub asked: bool,
-    /// Answers of the model and their tokens, over all attempts; the time that earlier attempts worked.
-    pub spent: Spent,
-    /// What confined the newest attempt, as it was recorded.
-    pub sandbox: String,
-    /// When the newest attempt began.
-    began: Option<Timestamp>,
-    /// How long the attempts before the newest one worked.
-    before: Duration,
-    /// Price of its answers in nano-dollars; `None` once a model without a sourced price answered.
-    pub cost_nano_usd: Option<u64>,
-    /// What its last answer that said anything said aloud; untrusted.
-    pub said: String,
-    /// Model calls since the last answer that failed in a way that may pass.
-    pub failures: u32,
-    /// Answers in a row that were cut at the limit of output tokens, or called tools and did not
-    /// end as a tool call does.
-    pub cut: u32,
-    /// Tries to finish with a result that failed: reminders to, and results that did not fit.
-    pub unfinished: u32,
-    /// Whether it was told to land.
-    pub told_to_land: bool,
-    /// Writes that stand in its plan; a later one of the same key has replaced the earlier.
-    pub proposed: Vec<Effect>,
-    /// Writes that were refused.
-    pub refused: Vec<EffectRefused>,
-    /// How it ended.
-    pub settled: Option<Settled>,
 }
 
 /// First words of a note that tells the model to land; [`RunHistory::told_to_land`] looks for it.
@@ -116,14 +75,7 @@ impl History {
                 self.with_last(|run| run.asked = true);
             }
             Body::Message(Message::Assistant(answer)) => {
-                self.with_last(|run| {
-                    run.spent.turns += 1;
-                    run.spent.usage += answer.usage;
-                    let price = catalog::find(&answer.model).map(|row| row.cost(answer.usage));
-                    run.cost_nano_usd = run.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
-                    run.say(answer);
-                    run.failures = 0;
-                });
+                self.with_last(|run| run.answered(answer));
                 self.turns.push(Turn::Answer(answer.clone()));
             }
             Body::MessageInterrupted(cut) => self.with_last(|run| run.failures += u32::from(cut.transient)),
@@ -135,9 +87,7 @@ impl History {
                     _ => self.turns.push(Turn::Results(vec![result.clone()])),
                 }
             }
-            Body::WorkspaceDelta(delta) => {
-                self.files.extend(delta.changes.iter().map(|change| (change.path.clone(), change.now.clone())));
-            }
+            Body::WorkspaceDelta(delta) => delta.changes.iter().for_each(|change| self.files.add(change)),
             Body::EffectProposed(effect) => {
                 let proposed = &mut self.run(&effect.run).proposed;
                 proposed.retain(|earlier| earlier.key != effect.key);
@@ -184,59 +134,6 @@ impl History {
         if let Some(run) = self.runs.last_mut() {
             change(run);
         }
-    }
-}
-
-impl RunHistory {
-    fn new(run: RunId) -> Self {
-        Self {
-            run,
-            attempts: 0,
-            input: None,
-            asked: false,
-            spent: Spent::default(),
-            sandbox: String::new(),
-            began: None,
-            before: Duration::ZERO,
-            cost_nano_usd: Some(0),
-            said: String::new(),
-            failures: 0,
-            cut: 0,
-            unfinished: 0,
-            told_to_land: false,
-            proposed: Vec::new(),
-            refused: Vec::new(),
-            settled: None,
-        }
-    }
-
-    /// How long the attempts before the newest one worked: a kill does not give a run new time.
-    pub fn worked_before(&self) -> Duration {
-        self.before
-    }
-
-    fn begin(&mut self, started: &AttemptStarted, at: Timestamp) {
-        self.attempts = started.attempt;
-        self.sandbox.clone_from(&started.sandbox);
-        self.before = self.spent.time;
-        self.began = Some(at);
-    }
-
-    /// The writer's clock may have been set back between two entries: then no time has passed.
-    fn worked_until(&mut self, at: Timestamp) {
-        let this = self.began.and_then(|began| Duration::try_from(at.duration_since(began)).ok()).unwrap_or_default();
-        self.spent.time = self.spent.time.max(self.before + this);
-    }
-
-    /// What an answer adds to what was said. One that goes on after a cut goes on with its text.
-    fn say(&mut self, answer: &Answer) {
-        let said = resume::text(answer);
-        match (said.is_empty(), self.cut > 0 && !self.said.is_empty()) {
-            (true, _) => {}
-            (false, true) => self.said = format!("{}\n\n{said}", self.said),
-            (false, false) => self.said = said,
-        }
-        self.cut = if resume::is_cut(answer) { self.cut + 1 } else { 0 };
     }
 }
 

@@ -61,7 +61,7 @@ impl Tool for Edit {
             let _writing = self.place.writing().await;
             let bytes = match self.place.sandbox.read(path).await {
                 Ok(bytes) => bytes,
-                Err(error) => return failed(&error),
+                Err(error) => return failed(&*self.place.sandbox, &error),
             };
             let Ok(file) = std::str::from_utf8(&bytes) else {
                 return Reply::error(format!("`{path}` is not UTF-8 text; change it with a command instead."));
@@ -76,7 +76,7 @@ impl Tool for Edit {
                     let count = if all { format!("{} matches", replaced.lines.len()) } else { "1 match".to_owned() };
                     Reply::ok(format!("Replaced {count} in `{path}` ({}).", lines_named(&replaced.lines)))
                 }
-                Err(error) => failed(&error),
+                Err(error) => failed(&*self.place.sandbox, &error),
             }
         })
     }

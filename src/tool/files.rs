@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::glob::bracketed;
 use super::{Nature, Reply, Scope, Tool, output, schema};
 use crate::domain::message::ToolSpec;
 use crate::sandbox::{Error, Sandbox};
@@ -82,15 +83,16 @@ impl Tool for Read {
                 Err(Error::IsDirectory(path)) => {
                     Reply::error(format!("`{path}` is a directory. Use `glob` to see the files in it."))
                 }
-                Err(error) => failed(&error),
+                Err(error) => failed(&*self.place.sandbox, &error),
             }
         })
     }
 }
 
-/// What a sandbox said no to, as a sentence.
-pub(super) fn failed(error: &Error) -> Reply {
-    Reply::error(format!("{error}."))
+/// What a sandbox said no to, as a sentence. What does not exist may only not be shown.
+pub(super) fn failed(sandbox: &dyn Sandbox, error: &Error) -> Reply {
+    let left_out = sandbox.left_out().filter(|_| matches!(error, Error::NotFound(_)));
+    Reply::error(with_notes(format!("{error}."), &bracketed(left_out.as_slice())))
 }
 
 fn show(asked: &ReadArguments, bytes: &[u8]) -> Reply {
@@ -172,7 +174,7 @@ impl Tool for Write {
             let _writing = self.place.writing().await;
             match self.place.sandbox.write(&path, content.as_bytes()).await {
                 Ok(()) => Reply::ok(format!("Wrote {} bytes to `{path}`.", content.len())),
-                Err(error) => failed(&error),
+                Err(error) => failed(&*self.place.sandbox, &error),
             }
         })
     }

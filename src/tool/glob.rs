@@ -69,7 +69,7 @@ impl Tool for Glob {
             };
             let walked = match walk::files(sandbox, path, &scope.cancel).await {
                 Ok(walked) => walked,
-                Err(error) => return failed(&error),
+                Err(error) => return failed(sandbox, &error),
             };
             let matches: Vec<&str> = walked
                 .files

@@ -89,7 +89,7 @@ impl Tool for Grep {
             };
             let mut walked = match walk::files(sandbox, arguments.path.as_deref().unwrap_or("."), &scope.cancel).await {
                 Ok(walked) => walked,
-                Err(error) => return failed(&error),
+                Err(error) => return failed(sandbox, &error),
             };
             if let (Some(include), false) = (&search.include, walked.single) {
                 walked.files.retain(|file| include.lets(file));
@@ -174,7 +174,7 @@ impl Search {
         }
         let bytes = match sandbox.read(&file.path).await {
             Ok(bytes) => bytes,
-            Err(error) if named => return Err(failed(&error)),
+            Err(error) if named => return Err(failed(sandbox, &error)),
             Err(_) => {
                 hits.unread += 1;
                 return Ok(());

@@ -41,6 +41,12 @@ impl Scene {
         self
     }
 
+    /// In memory only, where the number of files is bounded.
+    #[cfg(feature = "virtual")]
+    pub(super) fn in_memory(files: &[(&str, &[u8])]) -> Self {
+        Self { sandboxes: Vec::new(), _directories: Vec::new() }.and_virtual(files)
+    }
+
     /// On this machine only, where ignored files exist.
     pub(super) fn local(files: &[(&str, &[u8])]) -> Self {
         let (directory, temporary) = (filled(files), tempfile::tempdir().unwrap());

@@ -74,7 +74,7 @@ impl Tool for Bash {
             match self.place.sandbox.exec(exec).await {
                 Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
                 Ok(output) => show(&output, Some(timeout)),
-                Err(error) => failed(&error),
+                Err(error) => failed(&*self.place.sandbox, &error),
             }
         })
     }

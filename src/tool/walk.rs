@@ -123,6 +123,7 @@ pub(super) async fn files(sandbox: &dyn Sandbox, asked: &str, cancel: &Cancellat
             walked.notes.push(format!("directories that {what}: {count}"));
         }
     }
+    walked.notes.extend(sandbox.left_out());
     walked.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     Ok(walked)
 }
@@ -210,5 +211,51 @@ mod tests {
         assert_eq!(ancestors("/w", "/w/a/b"), ["/w", "/w/a"]);
         assert_eq!(ancestors("/w", "/w"), [] as [&str; 0]);
         assert_eq!(ancestors("/w", "/tmp/x"), [] as [&str; 0]);
+    }
+    #[cfg(feature = "virtual")]
+    #[tokio::test]
+    async fn files_that_a_sandbox_does_not_show_are_said_to_be_there() {
+        use serde_json::json;
+
+        let names: Vec<String> = (0..2_000).map(|n| format!("many/{n}")).collect();
+        let many = names.iter().map(|name| (name.as_str(), b"".as_slice()));
+        let files: Vec<(&str, &[u8])> = many.chain([("first", b"".as_slice())]).collect();
+        let scene = super::super::scene::Scene::in_memory(&files);
+        let said = scene
+            .read_aloud(&[
+                ("read", json!({"path": "gone"})),
+                ("glob", json!({"pattern": "*.rs", "path": "many"})),
+                ("glob", json!({"pattern": "first"})),
+                ("grep", json!({"pattern": "word"})),
+                ("grep", json!({"pattern": "word", "path": "gone"})),
+                ("read", json!({"path": "gone"})),
+                ("edit", json!({"path": "gone", "old_text": "a", "new_text": "b"})),
+                ("read", json!({"path": "many"})),
+            ])
+            .await;
+        insta::assert_snapshot!(said, @r#"
+        read {"path":"gone"}
+        ! `gone` does not exist.
+        glob {"path":"many","pattern":"*.rs"}
+        > No file matches `*.rs`. `*` stays within a directory; for every directory use `**/*.rs`.
+          the workspace has more than 2000 files; the rest of them is not visible here
+        glob {"pattern":"first"}
+        > first
+          [the workspace has more than 2000 files; the rest of them is not visible here]
+        grep {"pattern":"word"}
+        > No line matches `word`.
+          [the workspace has more than 2000 files; the rest of them is not visible here]
+        grep {"path":"gone","pattern":"word"}
+        ! `gone` does not exist.
+          [the workspace has more than 2000 files; the rest of them is not visible here]
+        read {"path":"gone"}
+        ! `gone` does not exist.
+          [the workspace has more than 2000 files; the rest of them is not visible here]
+        edit {"new_text":"b","old_text":"a","path":"gone"}
+        ! `gone` does not exist.
+          [the workspace has more than 2000 files; the rest of them is not visible here]
+        read {"path":"many"}
+        ! `many` is a directory. Use `glob` to see the files in it.
+        "#);
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
-use serde_json::{Value, json};
+use hob::store::bundle::peek;
+use serde_json::json;
 
+use crate::scene::later::{listing, restored};
 use crate::scene::{Scene, fixture, tape::Tape};
 
 /// A run that reads, writes, searches and proposes, so that every kind of entry of a run is there.
@@ -17,7 +19,9 @@ fn scene() -> Scene {
             ("read", json!({ "path": "tests/fixtures/hello-world/README.md" })),
             ("bash", json!({ "command": "echo one >> notes.txt" })),
             ("bash", json!({ "command": "echo two >> notes.txt; cat notes.txt" })),
+            ("bash", json!({ "command": "mkdir drafts; echo one > drafts/one; mv tests moved" })),
         ])
+        .calls([("bash", json!({ "command": "rm -r drafts; echo last > drafts; mkdir tests" }))])
         .calls([("propose_status", status), ("propose_label", json!({ "add": ["bug"] }))])
         .says("Line 9 says `committ`.")
         .write(&scene.beside("tape.jsonl"));
@@ -30,35 +34,30 @@ fn arguments(scene: &Scene) -> Vec<String> {
     ["run", "triage", "--event", &event, "--model", &model].map(str::to_owned).to_vec()
 }
 
-/// What must be the same however often the process died: the answer and the plan, the files, and
-/// one result for each call.
+/// What must be the same however often the process died: the answer and the plan, the files as a
+/// later run finds them, and one result for each call.
 #[derive(Debug, PartialEq)]
 struct End {
     stdout: String,
-    files: BTreeMap<String, Value>,
+    files: BTreeMap<String, String>,
     results: BTreeMap<String, Vec<String>>,
 }
 
 fn end(scene: &Scene) -> End {
     let ran = scene.hob(arguments(scene));
     assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
-    let mut files = BTreeMap::new();
     let mut results: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in scene.log() {
         let body = &entry["body"];
-        match entry["kind"].as_str().unwrap() {
-            "workspace_delta" => {
-                for change in body["changes"].as_array().unwrap() {
-                    files.insert(change["path"].as_str().unwrap().to_owned(), change["now"].clone());
-                }
-            }
-            "tool_result" => {
-                let content = body["content"].as_str().unwrap().to_owned();
-                results.entry(body["call"].as_str().unwrap().to_owned()).or_default().push(content);
-            }
-            _ => {}
+        if entry["kind"] == "tool_result" {
+            let content = body["content"].as_str().unwrap().to_owned();
+            results.entry(body["call"].as_str().unwrap().to_owned()).or_default().push(content);
         }
     }
+    let kept = peek(&scene.bundle()).unwrap();
+    let sandbox = restored(&kept.entries, Some(&scene.workspace()), |digest| kept.blob(digest)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let files = runtime.block_on(listing(&*sandbox));
     End { stdout: ran.stdout(), files, results }
 }
 
@@ -77,7 +76,19 @@ fn killed(scene: &Scene, failpoint: &str) -> bool {
 fn killed_after_each_appended_entry_a_run_ends_as_if_undisturbed() {
     let undisturbed = end(&scene());
     assert!(undisturbed.results.values().all(|results| results.len() == 1), "{undisturbed:#?}");
-    assert_eq!(undisturbed.files.len(), 1, "{undisturbed:#?}");
+    let paths: Vec<&str> = undisturbed.files.keys().map(String::as_str).collect();
+    let expected = [
+        "/tmp/home",
+        "/workspace/drafts",
+        "/workspace/moved",
+        "/workspace/moved/fixtures",
+        "/workspace/moved/fixtures/hello-world",
+        "/workspace/moved/fixtures/hello-world/README.md",
+        "/workspace/notes.txt",
+        "/workspace/tests",
+    ];
+    assert_eq!(paths, expected);
+    assert_eq!(undisturbed.files["/workspace/notes.txt"], r"644 one\ntwo\n");
     let mut kills = 0;
     while kills < 100 {
         let scene = scene();

@@ -7,6 +7,7 @@ mod agent_files;
 mod bad_input;
 mod command_line;
 mod contracts;
+#[cfg(feature = "virtual")]
 mod crash;
 mod environment;
 mod faults;

@@ -155,7 +155,7 @@ impl Sandbox for Local {
         Vec::new()
     }
 
-    fn restore(&self, _: Vec<Change>) -> Result<(), Error> {
+    fn restore(&self, _: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! What differs between two trees, and putting it back. Parts that two trees share are not looked
 //! at, so the cost is that of what changed.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,27 +10,29 @@ use super::path::plain;
 use super::tree::{Content, Directory, File, Link, Node, Tree, split, writable};
 use crate::sandbox::{Change, Now};
 
-/// What has to be done to `before` so that it looks like `after`, sorted by path.
+/// What has to be done to `before` so that it looks like `after`, in the order to do it: sorted by
+/// path, and a directory that took the place of something else stands twice, first as gone.
 pub(super) fn between(before: &Tree, after: &Tree) -> Vec<Change> {
     let mut changes = Vec::new();
     if !before.same(after) {
         directory("", before.root(), after.root(), &mut changes);
     }
+    // Stable: what is gone stays before what came in its place.
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     changes
 }
 
-/// Does one change to `tree`.
+/// Does one change to `tree`; what stands in its way makes way.
 pub(super) fn apply(tree: &mut Tree, change: Change, now: SystemTime) -> io::Result<()> {
     let path = change.path;
     if plain("/", &path) != path {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a plain absolute path"));
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not a plain absolute path"));
     }
     writable(&path)?;
     let node = match change.now {
         Now::Gone => {
             return match tree.take(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Err(error),
                 _ => Ok(()),
             };
         }
@@ -39,8 +41,18 @@ pub(super) fn apply(tree: &mut Tree, change: Change, now: SystemTime) -> io::Res
         Now::File { content, mode } => Node::File(Arc::new(File::own(content.into(), mode & 0o777, now))),
         Now::Link { target } => Node::Link(Arc::new(Link { target, modified: now })),
     };
-    make_way(tree, &path, now)?;
+    clear_way(tree, &path, now)?;
     tree.put(&path, node)
+}
+
+/// Makes directories of all that is above `path`, whatever stands there.
+fn clear_way(tree: &mut Tree, path: &str, now: SystemTime) -> io::Result<()> {
+    let Some((above, _)) = split(path) else { return Ok(()) };
+    if matches!(tree.get(above), Ok(Node::Directory(_))) {
+        return Ok(());
+    }
+    clear_way(tree, above, now)?;
+    tree.put(above, Node::Directory(Arc::new(Directory::empty(0o755, now))))
 }
 
 /// Makes the directories above `path` that are missing.
@@ -65,15 +77,20 @@ fn directory(path: &str, before: &Directory, after: &Directory, changes: &mut Ve
     for (name, node) in after {
         let path = format!("{path}/{name}");
         match (before.get(name), node) {
-            (Some(Node::Directory(old)), Node::Directory(new)) => {
+            // A directory of the host that is not the host's any more hides what the host has there.
+            (Some(Node::Directory(old)), Node::Directory(new)) if old.is_seeded() == new.is_seeded() => {
                 if !Arc::ptr_eq(old, new) {
                     directory(&path, old, new, changes);
                 }
             }
             (old, new) => {
-                if !old.is_some_and(|old| alike(old, new)) {
-                    whole(path, new, changes);
+                if old.is_some_and(|old| alike(old, new)) {
+                    continue;
                 }
+                if old.is_some() && matches!(new, Node::Directory(_)) {
+                    changes.push(Change { path: path.clone(), now: Now::Gone });
+                }
+                whole(path, new, changes);
             }
         }
     }
@@ -87,7 +104,7 @@ fn whole(path: String, node: &Node, changes: &mut Vec<Change>) {
             let nothing = Directory::empty(new.mode, new.modified);
             return directory(&path, &nothing, new, changes);
         }
-        // A file of the host that was moved here and cannot be read any more is not there either.
+        // A file that came on the host meanwhile and cannot be read is as good as not there.
         Node::File(file) => match file.read() {
             Ok(content) => Now::File { content, mode: file.mode },
             Err(_) => return,
@@ -119,20 +136,18 @@ fn same_content(old: &Content, new: &Content) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
-    fn listing(changes: Vec<Change>) -> BTreeMap<String, String> {
+    fn listing(changes: Vec<Change>) -> String {
         let show = |now| match now {
             Now::Gone => "gone".to_owned(),
             Now::Directory => "directory".to_owned(),
             Now::Link { target } => format!("-> {target}"),
             Now::File { content, mode } => format!("{mode:o} {}", content.escape_ascii()),
         };
-        changes.into_iter().map(|change| (change.path, show(change.now))).collect()
+        changes.into_iter().map(|change| format!("{}: {}\n", change.path, show(change.now))).collect()
     }
 
     fn write(tree: &mut Tree, path: &str, content: &str) {
@@ -158,17 +173,16 @@ mod tests {
         after.put("/workspace/l", Node::Link(Arc::new(Link { target: "kept".into(), modified: NOW }))).unwrap();
 
         let changes = between(&before, &after);
-        insta::assert_debug_snapshot!(listing(changes.clone()), @r#"
-        {
-            "/tmp/new": "directory",
-            "/tmp/new/a": "644 a",
-            "/workspace/directory-then-file": "644 z",
-            "/workspace/file-then-directory": "directory",
-            "/workspace/file-then-directory/y": "644 y",
-            "/workspace/gone": "gone",
-            "/workspace/l": "-> kept",
-        }
-        "#);
+        insta::assert_snapshot!(listing(changes.clone()), @"
+        /tmp/new: directory
+        /tmp/new/a: 644 a
+        /workspace/directory-then-file: 644 z
+        /workspace/file-then-directory: gone
+        /workspace/file-then-directory: directory
+        /workspace/file-then-directory/y: 644 y
+        /workspace/gone: gone
+        /workspace/l: -> kept
+        ");
         let mut again = before.clone();
         for change in changes {
             apply(&mut again, change, NOW).unwrap();

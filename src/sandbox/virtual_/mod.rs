@@ -238,7 +238,7 @@ impl Sandbox for Virtual {
         changes::between(&before, &now)
     }
 
-    fn restore(&self, changes: Vec<Change>) -> Result<(), Error> {
+    fn restore(&self, changes: &mut dyn Iterator<Item = Change>) -> Result<(), Error> {
         let now = self.now();
         let mut files = self.files();
         let mut tree = files.now.clone();
@@ -248,6 +248,10 @@ impl Sandbox for Virtual {
         }
         *files = Files { now: tree.clone(), taken: tree };
         Ok(())
+    }
+
+    fn left_out(&self) -> Option<String> {
+        self.seed.as_ref()?.left_out()
     }
 }
 

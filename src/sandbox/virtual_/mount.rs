@@ -183,6 +183,7 @@ impl FsBackend for Mount {
             // On a copy, so that a refused half leaves nothing behind.
             let mut moved = tree.clone();
             moved.take(from)?;
+            let node = moved.adopted(to, &node)?;
             moved.put(to, node)?;
             *tree = moved;
             Ok(())
@@ -196,7 +197,7 @@ impl FsBackend for Mount {
             let Node::File(file) = tree.get(from)? else {
                 return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
             };
-            let copy = File { modified: now, ..File::clone(&file) };
+            let copy = File { modified: now, ..file.owned()? };
             tree.put(to, Node::File(Arc::new(copy)))
         })?;
         Ok(())
@@ -220,28 +221,34 @@ impl FsBackend for Mount {
     }
 
     async fn chmod(&self, path: &Path, mode: u32) -> Result<()> {
-        self.change(path, |node| match node {
-            Node::File(file) => Arc::make_mut(file).mode = mode & 0o777,
-            Node::Directory(directory) => Arc::make_mut(directory).mode = mode & 0o777,
-            Node::Link(_) => {}
+        self.change(path, |node| {
+            match node {
+                Node::File(file) => *file = Arc::new(File { mode: mode & 0o777, ..file.owned()? }),
+                Node::Directory(directory) => Arc::make_mut(directory).mode = mode & 0o777,
+                Node::Link(_) => {}
+            }
+            Ok(())
         })
     }
 
     async fn set_modified_time(&self, path: &Path, time: SystemTime) -> Result<()> {
-        self.change(path, |node| match node {
-            Node::File(file) => Arc::make_mut(file).modified = time,
-            Node::Directory(directory) => Arc::make_mut(directory).modified = time,
-            Node::Link(_) => {}
+        self.change(path, |node| {
+            match node {
+                Node::File(file) => Arc::make_mut(file).modified = time,
+                Node::Directory(directory) => Arc::make_mut(directory).modified = time,
+                Node::Link(_) => {}
+            }
+            Ok(())
         })
     }
 }
 
 impl Mount {
-    fn change(&self, path: &Path, act: impl FnOnce(&mut Node)) -> Result<()> {
+    fn change(&self, path: &Path, act: impl FnOnce(&mut Node) -> io::Result<()>) -> Result<()> {
         let path = text(path)?;
         self.with(|tree| {
             let mut node = tree.get(path)?;
-            act(&mut node);
+            act(&mut node)?;
             tree.put(path, node)
         })?;
         Ok(())

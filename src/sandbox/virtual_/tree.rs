@@ -137,6 +137,12 @@ impl Tree {
         Ok(node)
     }
 
+    /// `node` as it can be put at `path` when it comes from elsewhere: nothing of it is the host's any
+    /// more, since the log will hold it, and each name beneath it may be written there.
+    pub(super) fn adopted(&self, path: &str, node: &Node) -> io::Result<Node> {
+        adopt(node, path, &mut { self.weight })
+    }
+
     /// Adds to the end of a file of its own, in place where nobody else holds it. False when
     /// there is no such file and it has to be put.
     pub(super) fn append(&mut self, path: &str, more: &[u8], now: SystemTime) -> io::Result<bool> {
@@ -185,6 +191,26 @@ impl Tree {
     }
 }
 
+/// `weight` is the tree's with what was taken from the host so far.
+fn adopt(node: &Node, path: &str, weight: &mut Weight) -> io::Result<Node> {
+    writable(path)?;
+    Ok(match node {
+        Node::Directory(directory) => {
+            let child =
+                |(name, node): (&String, &Node)| Ok((name.clone(), adopt(node, &format!("{path}/{name}"), weight)?));
+            let children = directory.children().iter().map(child).collect::<io::Result<_>>()?;
+            let empty = Directory::empty(directory.mode, directory.modified);
+            Node::Directory(Arc::new(Directory { written: Some(children), ..empty }))
+        }
+        Node::File(file) if matches!(file.content, Content::Seed(_)) => {
+            let own = Node::File(Arc::new(file.owned()?));
+            *weight = weight.more(own.weight())?;
+            own
+        }
+        Node::File(_) | Node::Link(_) => node.clone(),
+    })
+}
+
 impl Node {
     fn weight(&self) -> Weight {
         match self {
@@ -207,6 +233,11 @@ impl Directory {
     /// With what the host has at `place`, once it is looked into.
     pub(super) fn seeded(place: Place, mode: u32, modified: SystemTime) -> Self {
         Self { written: None, listed: OnceLock::new(), seed: Some(place), mode, modified }
+    }
+
+    /// It is the host's, with what was written beneath it.
+    pub(super) fn is_seeded(&self) -> bool {
+        self.seed.is_some()
     }
 
     /// What it holds, by name.
@@ -245,6 +276,15 @@ impl File {
     /// A file with these bytes.
     pub(super) fn own(content: Vec<u8>, mode: u32, modified: SystemTime) -> Self {
         Self { content: Content::Own(Arc::new(content)), mode, modified }
+    }
+
+    /// The same file, not on the host any more.
+    pub(super) fn owned(&self) -> io::Result<Self> {
+        let content = match &self.content {
+            Content::Seed(original) => Arc::new(original.read()?),
+            Content::Own(content) => Arc::clone(content),
+        };
+        Ok(Self { content: Content::Own(content), ..*self })
     }
 
     /// Its length in bytes.

@@ -40,7 +40,15 @@ fn hob(scene: &Scene, line: &str) -> Ran {
 
 /// What each command line shows, one below the other.
 fn shown(scene: &Scene, lines: &[&str]) -> String {
-    lines.iter().map(|line| format!("$ hob {line}\n{}\n", hob(scene, line).transcript())).collect()
+    lines.iter().map(|line| format!("$ hob {line}\n{}\n", unplaced(&hob(scene, line).transcript()))).collect()
+}
+
+/// Where in a file something stands depends on the length of times.
+fn unplaced(text: &str) -> String {
+    let mut parts = text.split("(byte ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts
+        .fold(first, |shown, part| format!("{shown}(byte [N]{}", part.trim_start_matches(|c: char| c.is_ascii_digit())))
 }
 
 /// The same for one command line in several environments.

@@ -1,5 +1,7 @@
 //! The stage every test speaks through: a workspace, a store outside of it, and the real binary.
 
+#[cfg(feature = "virtual")]
+pub(crate) mod later;
 pub(crate) mod model_server;
 pub(crate) mod running;
 pub(crate) mod tape;

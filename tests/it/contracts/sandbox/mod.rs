@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod both;
+#[cfg(feature = "virtual")]
+mod folds;
 mod local;
 #[cfg(feature = "virtual")]
 mod virtual_;

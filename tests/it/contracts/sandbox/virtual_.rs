@@ -72,7 +72,7 @@ async fn changes_are_handed_out_once_and_put_back_elsewhere() {
     assert_eq!(first.take_changes(), []);
 
     let second = host.virtual_();
-    second.restore(changes).unwrap();
+    second.restore(&mut changes.into_iter()).unwrap();
     assert_eq!(second.take_changes(), [], "what was put back is recorded already");
     assert_eq!(printed(&*second, "ls; cat link /tmp/t").await, "README.md\nempty\nlink\n# read me\nmore\nt\n");
     second.write("empty/now", b"").await.unwrap();
@@ -84,7 +84,7 @@ async fn changes_from_elsewhere_stay_inside() {
     let sandbox = virtual_on(None);
     for path in ["/etc/passwd", "/workspace/../x", "/workspace/.git/config", "x", ""] {
         let change = Change { path: path.into(), now: Now::File { content: "x".into(), mode: 0o644 } };
-        assert!(sandbox.restore(vec![change]).is_err(), "`{path}` was accepted");
+        assert!(sandbox.restore(&mut [change].into_iter()).is_err(), "`{path}` was accepted");
     }
 }
 
@@ -191,7 +191,7 @@ async fn long_output_is_in_a_file_that_lasts() {
     assert_eq!(whole.len() as u64, output.bytes);
     assert_eq!(whole[whole.len() - TAIL_MAX..], output.tail);
     let again = virtual_on(None);
-    again.restore(sandbox.take_changes()).unwrap();
+    again.restore(&mut sandbox.take_changes().into_iter()).unwrap();
     assert_eq!(again.read(&spill).await.unwrap(), whole);
 }
 

@@ -1,0 +1,116 @@
+//! What the log says of one run.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::budget::Spent;
+use crate::domain::effect::Effect;
+use crate::domain::entry::{AttemptStarted, EffectRefused, Input, Settled};
+use crate::domain::id::RunId;
+use crate::domain::message::Answer;
+use crate::provider::catalog;
+use crate::session::resume;
+
+/// What the log says of one run.
+#[derive(Clone, Debug)]
+pub struct RunHistory {
+    /// Which.
+    pub run: RunId,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// What it was asked.
+    pub input: Option<Input>,
+    /// Whether its task was said to the model.
+    pub asked: bool,
+    /// Answers of the model and their tokens, over all attempts; the time that earlier attempts worked.
+    pub spent: Spent,
+    /// What confined the newest attempt, as it was recorded.
+    pub sandbox: String,
+    /// When the newest attempt began.
+    began: Option<Timestamp>,
+    /// How long the attempts before the newest one worked.
+    before: Duration,
+    /// Price of its answers in nano-dollars; `None` once a model without a sourced price answered.
+    pub cost_nano_usd: Option<u64>,
+    /// What its last answer that said anything said aloud; untrusted.
+    pub said: String,
+    /// Model calls since the last answer that failed in a way that may pass.
+    pub failures: u32,
+    /// Answers in a row that were cut at the limit of output tokens, or called tools and did not
+    /// end as a tool call does.
+    pub cut: u32,
+    /// Tries to finish with a result that failed: reminders to, and results that did not fit.
+    pub unfinished: u32,
+    /// Whether it was told to land.
+    pub told_to_land: bool,
+    /// Writes that stand in its plan; a later one of the same key has replaced the earlier.
+    pub proposed: Vec<Effect>,
+    /// Writes that were refused.
+    pub refused: Vec<EffectRefused>,
+    /// How it ended.
+    pub settled: Option<Settled>,
+}
+
+impl RunHistory {
+    pub(super) fn new(run: RunId) -> Self {
+        Self {
+            run,
+            attempts: 0,
+            input: None,
+            asked: false,
+            spent: Spent::default(),
+            sandbox: String::new(),
+            began: None,
+            before: Duration::ZERO,
+            cost_nano_usd: Some(0),
+            said: String::new(),
+            failures: 0,
+            cut: 0,
+            unfinished: 0,
+            told_to_land: false,
+            proposed: Vec::new(),
+            refused: Vec::new(),
+            settled: None,
+        }
+    }
+
+    /// How long the attempts before the newest one worked: a kill does not give a run new time.
+    pub fn worked_before(&self) -> Duration {
+        self.before
+    }
+
+    pub(super) fn begin(&mut self, started: &AttemptStarted, at: Timestamp) {
+        self.attempts = started.attempt;
+        self.sandbox.clone_from(&started.sandbox);
+        self.before = self.spent.time;
+        self.began = Some(at);
+    }
+
+    /// The writer's clock may have been set back between two entries: then no time has passed.
+    pub(super) fn worked_until(&mut self, at: Timestamp) {
+        let this = self.began.and_then(|began| Duration::try_from(at.duration_since(began)).ok()).unwrap_or_default();
+        self.spent.time = self.spent.time.max(self.before + this);
+    }
+
+    /// Counts an answer.
+    pub(super) fn answered(&mut self, answer: &Answer) {
+        self.spent.turns += 1;
+        self.spent.usage += answer.usage;
+        let price = catalog::find(&answer.model).map(|row| row.cost(answer.usage));
+        self.cost_nano_usd = self.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
+        self.failures = 0;
+        self.say(answer);
+    }
+
+    /// What an answer adds to what was said. One that goes on after a cut goes on with its text.
+    fn say(&mut self, answer: &Answer) {
+        let said = resume::text(answer);
+        match (said.is_empty(), self.cut > 0 && !self.said.is_empty()) {
+            (true, _) => {}
+            (false, true) => self.said = format!("{}\n\n{said}", self.said),
+            (false, false) => self.said = said,
+        }
+        self.cut = if resume::is_cut(answer) { self.cut + 1 } else { 0 };
+    }
+}
