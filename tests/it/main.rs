@@ -9,6 +9,7 @@ mod crash;
 mod environment;
 mod floors;
 mod golden;
+mod manners;
 mod path;
 mod readme;
 mod terminal;
