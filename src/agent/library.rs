@@ -36,6 +36,8 @@ pub struct Found {
     pub agent: Agent,
     /// Warnings only.
     pub report: Report,
+    /// A file of the project stands in front of a different one of the same name that ships with hob.
+    pub hides_shipped: bool,
 }
 
 /// Why there is no agent.
@@ -99,12 +101,13 @@ impl Library {
         };
         let (path, source) = match origin {
             Origin::File(path) => (path.display().to_string(), self.source(path)?),
-            Origin::Shipped => (format!("agents/{name}.md (shipped)"), shipped(name).to_owned()),
+            Origin::Shipped => (format!("agents/{name}.md (shipped)"), shipped(name).unwrap_or_default().to_owned()),
         };
+        let hides_shipped = *origin != Origin::Shipped && shipped(name).is_some_and(|shipped| shipped != source);
         let checked = check(name.as_str(), &source, known);
         let report = Report { path, source, problems: checked.problems };
         match checked.agent {
-            Some(agent) => Ok(Found { agent, report }),
+            Some(agent) => Ok(Found { agent, report, hides_shipped }),
             None => Err(Error::Faulty(report)),
         }
     }
@@ -129,8 +132,8 @@ impl Library {
     }
 }
 
-fn shipped(name: &Name) -> &'static str {
-    SHIPPED.iter().find(|(shipped, _)| *shipped == name.as_str()).map_or("", |(_, source)| source)
+fn shipped(name: &Name) -> Option<&'static str> {
+    SHIPPED.iter().find(|(shipped, _)| *shipped == name.as_str()).map(|(_, source)| *source)
 }
 
 /// Reads a file that a person wrote: regular, bounded, UTF-8.

@@ -39,7 +39,9 @@ pub struct Asked {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskedWrong {
     /// Neither event nor words nor data.
-    #[error("there is nothing to do; give `--event FILE`, `--message TEXT` or `--input JSON`")]
+    #[error(
+        "there is nothing to do, and nothing was left unfinished; give `--event FILE`, `--message TEXT` or `--input JSON`"
+    )]
     Nothing,
     /// An event's instance is its thread.
     #[error("`--id` names a local instance, but `--event` continues on the event's own thread; leave one of them out")]
@@ -50,32 +52,53 @@ pub enum AskedWrong {
 }
 
 impl Request {
+    /// Whether there is neither event nor words nor data: a wish to go on with what was left.
+    pub fn is_bare(&self) -> bool {
+        self.event.is_none() && self.message.is_none() && self.input.is_none()
+    }
+
+    /// Whose work it is.
+    ///
+    /// # Errors
+    /// When the id does not fit.
+    pub fn instance(&self, agent: &Name) -> Result<InstanceId, AskedWrong> {
+        match (&self.event, &self.id) {
+            (Some(_), Some(_)) => Err(AskedWrong::IdWithEvent),
+            (Some(event), None) => Ok(event.instance(agent)),
+            (None, id) => local(agent, id.as_deref().unwrap_or("default")),
+        }
+    }
+
     /// Finds the request's place. `fresh` is used once: it makes words and data a new event each
     /// time, while the same event again is the same run.
     ///
     /// # Errors
     /// When there is nothing to do, or the id does not fit.
     pub fn ask(self, agent: &Name, fresh: Uuid) -> Result<Asked, AskedWrong> {
-        let Self { event, message, input, id } = self;
-        let instance = match (&event, id) {
-            (Some(_), Some(_)) => return Err(AskedWrong::IdWithEvent),
-            (Some(event), None) => event.instance(agent),
-            (None, id) => local(agent, id.unwrap_or_else(|| "default".to_owned()))?,
-        };
+        let instance = self.instance(agent)?;
+        if self.is_bare() {
+            return Err(AskedWrong::Nothing);
+        }
+        let Self { event, message, input, id: _ } = self;
         let key = match &event {
             Some(event) if message.is_none() && input.is_none() => event.key.clone(),
-            None if message.is_none() && input.is_none() => return Err(AskedWrong::Nothing),
             _ => EventKey::from_parts(["local", fresh.to_string().as_str()]),
         };
         Ok(Asked { instance, key, task: Task { event, message, input } })
     }
 }
 
-fn local(agent: &Name, key: String) -> Result<InstanceId, AskedWrong> {
+fn local(agent: &Name, key: &str) -> Result<InstanceId, AskedWrong> {
     if key.is_empty() || key.len() > ID_MAX || key.contains(char::is_control) {
         return Err(AskedWrong::Id);
     }
-    Ok(InstanceId { host: "local".to_owned(), repo: 0, kind: InstanceKind::Local, key, agent: agent.clone() })
+    Ok(InstanceId {
+        host: "local".to_owned(),
+        repo: 0,
+        kind: InstanceKind::Local,
+        key: key.to_owned(),
+        agent: agent.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -15,8 +15,27 @@ pub(super) struct Args {
 
 /// Prints the script.
 pub(super) fn run(args: &Args) -> Result<Exit, Refusal> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "hob", &mut script);
-    output::print(&String::from_utf8_lossy(&script))?;
+    output::print(&script(args.shell))?;
     Ok(Exit::Completed)
+}
+
+fn script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut super::Cli::command(), "hob", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn printing_leaves_a_script_as_it_is() {
+        for shell in Shell::value_variants() {
+            let script = script(*shell);
+            assert_eq!(output::defuse(&script), script, "{shell}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::env::Environment;
 use super::refusal::Refusal;
 use super::work::clock;
 use crate::domain::id::InstanceId;
-use crate::store::bundle::Holder;
+use crate::store::bundle::{Holder, Peek, peek};
 use crate::store::location::{self, Location};
 use crate::store::{Bundle, Opening};
 use crate::telemetry::failpoint::Failpoints;
@@ -40,6 +40,16 @@ fn named(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refu
     environment.state.clone().or_else(user).ok_or_else(|| {
         Refusal::usage("there is no home directory to keep sessions in; name a directory with `--store` or HOB_STATE")
     })
+}
+
+/// An instance as it stands now, without the right to write to it; `None` when nothing of it is kept.
+pub(super) fn look(root: &Path, instance: &InstanceId) -> Result<Option<Peek>, Refusal> {
+    let dir = root.join(instance.external());
+    match std::fs::symlink_metadata(&dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        // Whatever else is wrong with it is said by whoever reads it.
+        _ => Ok(Some(peek(&dir)?)),
+    }
 }
 
 /// Opens an instance to work on it, and tells what was cut off of it.

@@ -7,11 +7,13 @@ use super::env::Environment;
 use super::output::{self, Paint};
 use super::problem;
 use super::refusal::Refusal;
+use crate::agent::library::Found;
 use crate::agent::{self, Agent};
-use crate::domain::name::SandboxKind;
+use crate::domain::name::{Name, SandboxKind};
 use crate::harness::Harness;
 use crate::provider::{self, Access, Provider};
 use crate::sandbox::{self, Sandbox};
+use crate::skill::activate;
 use crate::skill::library::Library;
 use crate::telemetry::progress::Observer;
 use crate::telemetry::redact::Redactor;
@@ -129,7 +131,7 @@ fn certificates(path: &Path) -> Result<Vec<u8>, Refusal> {
 pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai-chat"];
 
 /// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.
-pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Agent, Refusal> {
+pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Found, Refusal> {
     let names = skills.names();
     let known = agent::Known { skills: &names, providers: PROVIDERS };
     let library = agent::library::Library::new([workspace.to_owned()]);
@@ -138,9 +140,20 @@ pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Ag
             if !found.report.problems.is_empty() {
                 output::tell(&problem::render(&found.report, Paint::Colour));
             }
-            Ok(found.agent)
+            Ok(found)
         }
         Err(agent::library::Error::Faulty(report)) => Err(Refusal::faulty(&[report])),
         Err(error) => Err(Refusal::usage(error)),
     }
+}
+
+/// Which of the agent's files stand in front of those that ship with hob, a sentence each: a name that
+/// people trust must not change its meaning in silence.
+pub(super) fn replaced(found: &Found, skills: &Library) -> Vec<String> {
+    let Found { agent, hides_shipped, .. } = found;
+    let own = hides_shipped.then(|| (&agent.name, format!("agents/{}.md", agent.name)));
+    let of_skill = |name| Some((name, format!("{}/", activate::hides_shipped(skills, Name::as_str(name))?)));
+    let all = own.into_iter().chain(agent.skills.iter().filter_map(of_skill));
+    all.map(|(name, place)| format!("`{name}` is this directory's `{place}`, not the one that ships with hob"))
+        .collect()
 }

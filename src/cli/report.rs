@@ -8,19 +8,43 @@ use super::plan::{self, Plan};
 use super::refusal::Refusal;
 use crate::domain::budget::Limited;
 use crate::domain::effect::{Effect, Write};
-use crate::domain::entry::Settled;
+use crate::domain::entry::{Body, Entry, Settled};
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::message::Usage;
 use crate::domain::outcome::Outcome;
+use crate::domain::run::Run;
 use crate::session::history::{History, RunHistory};
+use crate::store::bundle::Peek;
 
 /// A settled run, with what its report needs to know.
 pub(super) struct Report<'a> {
-    pub(super) instance: &'a InstanceId,
-    pub(super) run: &'a RunId,
-    pub(super) event: Option<&'a Event>,
-    pub(super) history: &'a History,
+    instance: &'a InstanceId,
+    run: &'a RunId,
+    event: Option<&'a Event>,
+    history: &'a History,
+}
+
+/// A run that was settled before this command: its report, and when that was.
+pub(super) fn settled_before(peeked: &Peek, run: &Run, json: bool) -> Result<Exit, Refusal> {
+    let is_it = |entry: &&Entry| matches!(&entry.body, Body::Settled(settled) if settled.run == run.id);
+    if let Some(entry) = peeked.entries.iter().find(is_it) {
+        let at = entry.at.strftime("%Y-%m-%d %H:%M UTC");
+        output::tell(&format!("{} was settled at {at}; `--again` runs it anew", run.id));
+    }
+    Report::new(run, &History::of(&peeked.entries)).print(json)
+}
+
+/// The runs that this command found unfinished and finished on its way, as far as it did.
+pub(super) fn left_behind(peeked: &Peek, runs: &[Run], json: bool) -> Result<(), Refusal> {
+    let history = History::of(&peeked.entries);
+    for run in runs {
+        if history.find(&run.id).is_some_and(|known| known.settled.is_some()) {
+            output::tell(&format!("{} was left unfinished; this is its report:", run.id));
+            Report::new(run, &history).print(json)?;
+        }
+    }
+    Ok(())
 }
 
 /// The envelope of `--json`.
@@ -52,7 +76,12 @@ struct Used {
     cost_usd: Option<f64>,
 }
 
-impl Report<'_> {
+impl<'a> Report<'a> {
+    /// Of a run that the history holds.
+    pub(super) fn new(run: &'a Run, history: &'a History) -> Self {
+        Self { instance: &run.instance, run: &run.id, event: run.task.event.as_ref(), history }
+    }
+
     /// Prints it, and says how the process should end.
     pub(super) fn print(&self, json: bool) -> Result<Exit, Refusal> {
         let settled = self.history.find(self.run).and_then(|known| Some((known, known.settled.as_ref()?)));
@@ -63,7 +92,7 @@ impl Report<'_> {
             )));
         };
         if json {
-            output::print(&output::defuse_json(&self.envelope(known, settled)?))?;
+            output::print_json(&self.envelope(known, settled)?)?;
         } else {
             let mut parts = vec![output::defuse(settled.message.trim()).into_owned()];
             parts.extend(

@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
-use super::report::Report;
+use super::report::{self, Report};
 use super::{kept, live, parts, work};
 use crate::agent::{Agent, trigger};
-use crate::channel::{self, Asked, DELIVERY_MAX, Delivery, Heard, Request, Verified};
+use crate::channel::{self, Asked, AskedWrong, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::domain::event::Event;
-use crate::domain::id::RunId;
+use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Run, State};
 use crate::queue;
 use crate::skill::library::Library;
@@ -26,12 +26,14 @@ use crate::worker::Worked;
 
 /// Run an agent on one event, now
 ///
-/// Prints the agent's answer and a plan of what it would write; sends nothing. The same event
-/// again goes on where an interrupted run stopped, or shows what a finished one answered.
+/// Prints the agent's answer and a plan of what it would write; sends nothing. The same command
+/// again goes on where an interrupted run stopped; so does `hob run AGENT` alone. The same event
+/// again shows what a finished run answered.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 completed, 1 failed, 2 usage or configuration, 4 limited by a budget, 130 or 143 interrupted \
-                        (the same command goes on)"
+                        (the same \
+                  command goes on). Runs that were left unfinished go first, and their answers are printed first."
 )]
 pub(super) struct Args {
     /// Name of the agent: a file in `agents/`, or one that ships with hob
@@ -70,14 +72,14 @@ pub(super) struct Args {
     store: Option<String>,
 
     /// Run again though this event is settled
-    #[arg(long)]
+    #[arg(long, requires = "event", conflicts_with_all = ["message", "input"])]
     again: bool,
 
     /// Write the model's answers to a file that `--model replay/FILE` plays
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
 
-    /// Print one JSON object instead of text
+    /// Print one JSON object a run instead of text, the run that was asked for last
     #[arg(long)]
     json: bool,
 }
@@ -92,13 +94,34 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
 async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let skills = Arc::new(Library::open(&workspace));
-    let agent = parts::agent(&args.agent, &workspace, &skills)?;
+    let found = parts::agent(&args.agent, &workspace, &skills)?;
     let redactor = Redactor::new(environment.secrets());
     let observer = live::on_stderr(redactor.clone());
-    let asked = asked(args, &agent)?;
-    let notes = notes(&asked, &agent);
+    for note in parts::replaced(&found, &skills) {
+        observer.see(Progress::Note(&note));
+    }
+    let agent = found.agent;
+    let request = request(args)?;
+    let notes = notes(request.event.as_ref(), &agent);
+    let instance = request.instance(&agent.name).map_err(Refusal::usage)?;
+    let label = label(&instance, request.event.as_ref());
     let root = kept::root(args.store.as_deref(), environment, &workspace)?;
-    let harness = parts::Order {
+    let wish = Wish { asked: asked(request, &agent, &redactor), again: args.again };
+
+    // Asked of a look alone: what is settled is shown without a model, a sandbox or the right to write.
+    let peeked = kept::look(&root, &instance)?;
+    let known = peeked.as_ref().and_then(|peeked| Some((peeked, wish.known(peeked.runs())?)));
+    match (known, &wish.asked) {
+        (Some((peeked, (run, State::Settled(_)))), _) => {
+            drop(observer);
+            return report::settled_before(peeked, run, args.json);
+        }
+        (None, Err(nothing)) => return Err(Refusal::usage(nothing)),
+        _ => {}
+    }
+    drop(peeked);
+
+    let order = parts::Order {
         agent,
         skills,
         model: args.model.as_deref(),
@@ -108,25 +131,25 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         root: &root,
         environment,
         observer,
-    }
-    .harness()?;
-
-    let label = label(&asked);
+    };
+    let harness = order.harness()?;
     let failpoints = kept::failpoints(environment)?;
-    let mut bundle = kept::open(&root, &asked.instance, &label, &failpoints, &*harness.observer)?;
-    let run = admit(args.again, asked, &mut bundle, &redactor)?;
+    let mut bundle = kept::open(&root, &instance, &label, &failpoints, &*harness.observer)?;
+    let run = admit(wish, &mut bundle, &redactor)?;
+    let first = left_before(&run, &bundle);
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
-    let worked = work::until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await?;
+    let worked = work::until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await;
     // The live view ends before the answer is printed.
     drop(harness);
-    match worked {
-        (Worked::Settled(history), _) => {
-            let report =
-                Report { instance: &run.instance, run: &run.id, event: run.task.event.as_ref(), history: &history };
-            report.print(args.json)
-        }
+    if !first.is_empty()
+        && let Some(peeked) = kept::look(&root, &instance)?
+    {
+        report::left_behind(&peeked, &first, args.json)?;
+    }
+    match worked? {
+        (Worked::Settled(history), _) => Report::new(&run, &history).print(args.json),
         (Worked::Interrupted, exit) => {
             output::tell("stopped: what was done is kept, the same command goes on");
             Ok(exit)
@@ -138,18 +161,27 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     }
 }
 
-/// What the command line asks for: whose work it is, and what to do.
-fn asked(args: &Args, agent: &Agent) -> Result<Asked, Refusal> {
+/// What the command line asks for.
+fn request(args: &Args) -> Result<Request, Refusal> {
     let event = args.event.as_deref().map(|path| heard(path, args)).transpose()?;
     let input = args.input.as_deref().map(serde_json::from_str).transpose();
     let input = input.map_err(|error| Refusal::usage(format!("`--input` is not valid JSON: {error}")))?;
-    let request = Request { event, message: args.message.clone(), input, id: args.id.clone() };
-    request.ask(&agent.name, fresh()).map_err(Refusal::usage)
+    Ok(Request { event, message: args.message.clone(), input, id: args.id.clone() })
+}
+
+/// The request as it would be kept, so that it can be compared with what is.
+fn asked(request: Request, agent: &Agent, redactor: &Redactor) -> Result<Asked, AskedWrong> {
+    let mut asked = request.ask(&agent.name, fresh())?;
+    let kept = serde_json::to_string(&asked.task).ok();
+    if let Some(task) = kept.and_then(|json| serde_json::from_str(&redactor.redact_json(&json)).ok()) {
+        asked.task = task;
+    }
+    Ok(asked)
 }
 
 /// What a person who names agent and event by hand should know: nobody asked whether they belong together.
-fn notes(asked: &Asked, agent: &Agent) -> Vec<String> {
-    let Some(event) = &asked.task.event else { return Vec::new() };
+fn notes(event: Option<&Event>, agent: &Agent) -> Vec<String> {
+    let Some(event) = event else { return Vec::new() };
     let fires = match trigger::fires(&agent.triggers, event) {
         Ok(trigger) => trigger::unasked(trigger),
         Err(why_not) => Some(format!("this event would not have started `{}`: {why_not}", agent.name)),
@@ -187,25 +219,42 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// How people call what the instance continues on.
-fn label(asked: &Asked) -> String {
-    let thing = asked.task.event.as_ref().map_or_else(|| asked.instance.key.clone(), Event::reference);
-    format!("{thing} ({})", asked.instance.agent)
+fn label(instance: &InstanceId, event: Option<&Event>) -> String {
+    let thing = event.map_or_else(|| instance.key.clone(), Event::reference);
+    format!("{thing} ({})", instance.agent)
 }
 
-/// Admits the run that was asked for, or finds the one that answers the same event already.
-/// `again` asks for a new one, unless one is under way. Words and data make a new event each time;
-/// while the run that got them is unfinished, the same ones go on with it.
-fn admit(again: bool, asked: Asked, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
-    let Asked { instance, key, task } = asked;
-    let settled = |run: &Run| matches!(bundle.state(&run.id), Some(State::Settled(_)));
-    let is_same = |run: &&Run| run.event_key == key || (run.task == task && !settled(run));
-    let same: Vec<&Run> = bundle.runs().iter().filter(is_same).collect();
-    if let Some(last) = same.last()
-        && (!again || !settled(last))
-    {
-        return Ok((*last).clone());
+/// What is wanted of an instance.
+struct Wish {
+    /// Something to do; else to go on with what was left.
+    asked: Result<Asked, AskedWrong>,
+    /// A new run also where the event is settled.
+    again: bool,
+}
+
+impl Wish {
+    /// The run that is this wish already. Words and data are a new run each time, unless the same
+    /// ones were left unfinished: whoever says them again means that run.
+    fn known<'a>(&self, runs: impl Iterator<Item = (&'a Run, State)>) -> Option<(&'a Run, State)> {
+        let is_left = |state: &State| !matches!(state, State::Settled(_));
+        let newest = match &self.asked {
+            Ok(Asked { key, task, .. }) => {
+                runs.filter(|(run, state)| run.event_key == *key || (is_left(state) && run.task == *task)).last()
+            }
+            Err(_) => runs.filter(|(_, state)| is_left(state)).last(),
+        };
+        newest.filter(|(_, state)| !self.again || is_left(state))
     }
-    let attempt_tag = (!same.is_empty()).then(|| format!("again-{}", same.len()));
+}
+
+/// Admits the run that is wished for, or finds it.
+fn admit(wish: Wish, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
+    if let Some((run, _)) = wish.known(states(bundle)) {
+        return Ok(run.clone());
+    }
+    let Asked { instance, key, task } = wish.asked.map_err(Refusal::usage)?;
+    let same = bundle.runs().iter().filter(|run| run.event_key == key).count();
+    let attempt_tag = (same > 0).then(|| format!("again-{same}"));
     let run = Run {
         id: RunId::derive(&instance, &key, attempt_tag.as_deref()),
         instance,
@@ -216,6 +265,16 @@ fn admit(again: bool, asked: Asked, bundle: &mut Bundle, redactor: &Redactor) ->
     };
     queue::admit(bundle, &run, redactor)?;
     Ok(run)
+}
+
+/// Runs without an outcome that are worked on before this one.
+fn left_before(run: &Run, bundle: &Bundle) -> Vec<Run> {
+    let before = states(bundle).take_while(|(earlier, _)| earlier.id != run.id);
+    before.filter(|(_, state)| !matches!(state, State::Settled(_))).map(|(run, _)| run.clone()).collect()
+}
+
+fn states(bundle: &Bundle) -> impl Iterator<Item = (&Run, State)> {
+    bundle.runs().iter().filter_map(|run| Some((run, bundle.state(&run.id)?)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the door reads the wall clock")]

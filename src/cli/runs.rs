@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
             let line = serde_json::json!({
                 "run": run, "state": state, "label": label, "id": instance, "admitted_at": admitted, "tokens": tokens,
             });
-            output::print(&output::defuse_json(&line.to_string()))?;
+            output::print_json(&line.to_string())?;
         }
     } else if rows.is_empty() && exit == Exit::Completed {
         output::tell(&output::defuse(&format!("nothing is kept in `{}`", root.display())));

@@ -1,9 +1,12 @@
 //! `hob show`: one session, in order.
 
+use std::path::Path;
+
 use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::{kept, timeline};
+use crate::store::Error;
 use crate::store::bundle::{Manifest, list, peek};
 
 /// Show a session: what happened in it, in order
@@ -24,17 +27,24 @@ pub(super) struct Args {
 /// Prints it.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let root = kept::place(args.store.as_deref(), environment)?;
-    let (mut found, mut unreadable) = (Vec::new(), 0);
+    let mut found = Vec::new();
+    // What cannot be read may be what is looked for.
+    let mut unread: Vec<Error> = Vec::new();
     for listed in list(&root)? {
-        unreadable += u32::from(listed.manifest.is_err());
-        let named = listed.manifest.as_ref().is_ok_and(|manifest| names(manifest, &args.id));
+        let named = match listed.manifest {
+            Ok(manifest) => names(&manifest, &args.id),
+            Err(error) => {
+                unread.push(error);
+                continue;
+            }
+        };
         // Only a run's id needs a look inside.
         if named || args.id.starts_with("run-") {
             match peek(&listed.dir) {
                 Ok(peeked) if named || peeked.runs().any(|(run, _)| run.id.as_str() == args.id) => found.push(peeked),
                 Ok(_) => {}
                 Err(error) if named => return Err(error.into()),
-                Err(_) => unreadable += u32::from(listed.manifest.is_ok()),
+                Err(error) => unread.push(error),
             }
         }
     }
@@ -43,26 +53,31 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
             for entry in &peeked.entries {
                 let line = timeline::json(entry)
                     .map_err(|error| Refusal::failed(format!("entry {} is no JSON: {error}", entry.seq)))?;
-                output::print(&output::defuse_json(&line))?;
+                output::print_json(&line)?;
             }
         }
         [peeked] => output::print(&timeline::render(&peeked.manifest.label, &peeked.entries))?,
-        [] => {
-            let (id, root) = (&args.id, root.display());
-            return Err(Refusal::usage(match unreadable {
-                0 => format!("nothing kept in `{root}` is called `{id}`; `hob runs` lists what is"),
-                _ => format!(
-                    "nothing that can be read in `{root}` is called `{id}`; `hob runs` lists what is, and says why the rest \
-                     cannot be read"
-                ),
-            }));
-        }
+        [] => return Err(missing(&args.id, &root, &unread)),
         several => {
             let ids: Vec<String> = several.iter().map(|peeked| format!("`{}`", peeked.manifest.instance)).collect();
             return Err(Refusal::usage(format!("`{}` could be {}; give one of these", args.id, ids.join(" or "))));
         }
     }
     Ok(Exit::Completed)
+}
+
+fn missing(id: &str, root: &Path, unread: &[Error]) -> Refusal {
+    let kept = root.display();
+    match unread {
+        [] => Refusal::usage(format!("nothing kept in `{kept}` is called `{id}`; `hob runs` lists what is")),
+        unread => {
+            let reasons: Vec<String> = unread.iter().map(ToString::to_string).collect();
+            Refusal::usage(format!(
+                "nothing that can be read in `{kept}` is called `{id}`, but it may be in what cannot be read: {}",
+                reasons.join("; ")
+            ))
+        }
+    }
 }
 
 /// Whether people may call it that.

@@ -186,7 +186,7 @@ impl Harness {
                 now: moment.now,
                 lost_files: !history.files.is_empty() && !self.is_contained(),
                 knows_thread: history.runs.iter().any(|earlier| earlier.run != run.id && earlier.asked),
-                commanded: run.task.event.as_ref().is_some_and(|event| self.commanded(event)),
+                command: run.task.event.as_ref().and_then(|event| self.command(event)),
                 instructions: instructions.as_deref(),
             };
             bodies.push(Body::Message(Message::User { text: task::words(&run.task, setting) }));
@@ -198,9 +198,10 @@ impl Harness {
         self.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained)
     }
 
-    /// Whether the event starts the agent through a command in its text.
-    fn commanded(&self, event: &Event) -> bool {
-        trigger::fires(&self.agent.triggers, event).is_ok_and(|trigger| trigger.command)
+    /// The words behind `/hob`, when the event starts the agent through a command in its text.
+    fn command<'a>(&self, event: &'a Event) -> Option<&'a str> {
+        let trigger = trigger::fires(&self.agent.triggers, event).ok()?;
+        trigger::command(trigger, event)
     }
 
     fn toolbox(&self, history: &History, run: &Run) -> Result<Toolbox, Error> {

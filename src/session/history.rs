@@ -163,7 +163,7 @@ fn active_path<'a>(entries: &[&'a Entry]) -> Vec<&'a Entry> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::domain::entry::{LeafMoved, MessageInterrupted, Note};
+    use crate::domain::entry::{AttemptStarted, Input, LeafMoved, MessageInterrupted, Note, Settled};
     use crate::domain::id::{Epoch, EventKey, InstanceId, InstanceKind};
     use crate::domain::message::{Block, Call, Stop, Usage};
 

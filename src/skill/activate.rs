@@ -91,6 +91,21 @@ pub fn read_resource(library: &Library, allowed: &[Name], name: &str, path: &str
     }
 }
 
+/// The directory, as people call it, of a project's skill that stands in front of a different one of
+/// the same name that ships with hob.
+pub fn hides_shipped<'a>(library: &'a Library, name: &str) -> Option<&'a str> {
+    let home = &library.shelved(name).ok()?.home;
+    let Home::Directory { real, shown } = home else { return None };
+    let (_, shipped) = library::SHIPPED.iter().find(|(shipped, _)| *shipped == name)?;
+    // Equal lists have equal sizes, so that what is read is all of it.
+    let same_files = files(home) == files(&Home::Shipped(shipped));
+    let same = |(path, content): &(&str, &str)| match *path {
+        SKILL_FILE => library::read(&real.join(path)).is_ok_and(|read| read.is_ok_and(|text| text == *content)),
+        path => bounded(&real.join(path)).is_ok_and(|bytes| bytes == content.as_bytes()),
+    };
+    (!same_files || !shipped.iter().all(same)).then_some(shown)
+}
+
 fn home<'a>(library: &'a Library, allowed: &[Name], name: &str) -> Result<&'a Home, String> {
     if !allowed.iter().any(|allowed| allowed.as_str() == name) {
         let known = allowed.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

@@ -26,7 +26,7 @@ pub enum InvalidLocation {
     /// The agent could reach it.
     #[error(
         "the store `{}` is inside the workspace `{}`, where the agent could read and change it; \
-         give a directory outside with `--store`, or unset HOB_STATE",
+         name a directory outside with `--store` or HOB_STATE",
         store.display(), workspace.display()
     )]
     Inside {

@@ -15,6 +15,7 @@ mod floors;
 mod foreign_text;
 mod golden;
 mod live_view;
+mod manners;
 mod path;
 mod readme;
 mod recovery;

@@ -87,7 +87,11 @@ fn the_readmes_commands_print_an_answer_and_a_plan() {
         let args: Vec<&str> = command.split_whitespace().collect();
         format!("$ hob {command}\n{}", here(&scene, &args).transcript())
     });
-    insta::assert_snapshot!(shown.collect::<Vec<_>>().join("\n"));
+    let shown = shown.collect::<Vec<_>>().join("\n");
+    let (_, plan) = readme.split_once("```text\n").unwrap();
+    let (plan, _) = plan.split_once("```\n").unwrap();
+    assert!(shown.contains(plan), "the README shows another plan than the one that is printed");
+    insta::assert_snapshot!(shown);
 }
 
 fn bless() -> bool {

@@ -99,6 +99,12 @@ pub fn fires<'a>(triggers: &'a [Trigger], event: &Event) -> Result<&'a Trigger, 
     Err(why_not.unwrap_or_else(|| unheard(triggers, event)))
 }
 
+/// The words behind `/hob` that an event which [`fires`] this trigger gives as a command; `None` for a
+/// trigger that asks for none.
+pub fn command<'a>(trigger: &Trigger, event: &'a Event) -> Option<&'a str> {
+    trigger.command.then(|| text::command(event.text())).flatten()
+}
+
 /// What [`fires`] could not know about a trigger, as a sentence for people.
 pub fn unasked(trigger: &Trigger) -> Option<String> {
     let paths = &trigger.paths;

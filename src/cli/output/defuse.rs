@@ -10,15 +10,44 @@ use std::str::CharIndices;
 
 use unicode_width::UnicodeWidthChar;
 
+use super::workflow;
+
 /// Longest escape sequence that is taken out as a whole, in bytes. Of a longer one only the escape
 /// character is made visible, so that text cannot be hidden in it.
 const SEQUENCE_MAX: usize = 4096;
 
-/// The text with nothing in it that a terminal would obey or a reader would not see. Complete ANSI,
-/// OSC and DCS sequences and invisible characters are dropped; other controls become visible
-/// (`␛`, `␍`, `<U+202E>`); line ends and tabs stay. Takes time linear in the text; text that
-/// is harmless is handed back as it came.
+/// The text with nothing in it that a terminal or a CI job would obey, or a reader would not see.
+/// Complete ANSI, OSC and DCS sequences and invisible characters are dropped; other controls become
+/// visible (`␛`, `␍`, `<U+202E>`); a job's command is taken apart (`: :error::`); line ends and tabs
+/// stay. Takes time linear in the text; text that is harmless is handed back as it came.
 pub fn defuse(text: &str) -> Cow<'_, str> {
+    match controls(text) {
+        Cow::Borrowed(text) => workflow::defuse(text),
+        Cow::Owned(text) => Cow::Owned(workflow::defuse(&text).into_owned()),
+    }
+}
+
+/// JSON, as the same value, in which everything that [`defuse`] would change is spelled as an escape.
+pub fn defuse_json(json: &str) -> Cow<'_, str> {
+    let is_harmless = |c| treat(c) == Treat::Keep;
+    if json.chars().all(is_harmless) && !json.contains(workflow::OLD_COMMAND) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        match c {
+            '[' if out.ends_with("##") => out.push_str("\\u005b"),
+            c if is_harmless(c) => out.push(c),
+            // Stands between values alone: a string has it escaped already.
+            '\0'..' ' => out.push(' '),
+            c => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The text without what a terminal would obey or a reader would not see.
+fn controls(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(|c| treat(c) != Treat::Keep) else { return Cow::Borrowed(text) };
     let (harmless, rest) = text.split_at(first);
     let mut out = String::with_capacity(text.len());
@@ -74,24 +103,6 @@ pub fn one_line(text: &str, columns: usize) -> String {
         line.push('…');
     }
     line
-}
-
-/// The same JSON with nothing in it that a terminal would obey or a reader would not see: such
-/// characters stand as `\u202e`. A program that reads it finds what was there.
-pub fn defuse_json(json: &str) -> Cow<'_, str> {
-    // Below the space, JSON has nothing but what stands between its values.
-    let hides = |c: char| c > '~' && treat(c) != Treat::Keep;
-    if !json.contains(hides) {
-        return Cow::Borrowed(json);
-    }
-    let mut out = String::with_capacity(json.len() + 64);
-    for c in json.chars() {
-        match hides(c) {
-            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}"))),
-            false => out.push(c),
-        }
-    }
-    Cow::Owned(out)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -190,17 +201,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_keeps_its_meaning() {
-        let hostile = serde_json::json!(["a\u{1b}[2J\u{9b}31m\u{7f}\r\n\u{202e}\u{e0041}\u{200b}", "\u{e4} \u{1f980}"])
-            .to_string();
-        let harmless = defuse_json(&hostile);
-        let read = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
-        assert_eq!(read(&harmless), read(&hostile));
-        assert_eq!(harmless, r#"["a\u001b[2J\u009b31m\u007f\r\n\u202e\udb40\udc41\u200b","ä 🦀"]"#);
-        assert!(matches!(defuse_json("[1]"), Cow::Borrowed(_)));
-    }
-
-    #[test]
     fn what_a_terminal_would_obey_is_gone_and_what_a_person_wrote_is_left() {
         for (given, left) in [
             ("plain text,\n\ttabs and ünïcode 日本 👍🏽 ❤️", "plain text,\n\ttabs and ünïcode 日本 👍🏽 ❤️"),
@@ -225,6 +225,8 @@ mod tests {
             ("a\u{200b}b\u{feff}c\u{ad}d\u{2060}e", "abcde"),
             ("hidden \u{e0069}\u{e0067}\u{e006e}ore", "hidden ore"),
             ("one\u{2028}two\u{2029}\u{85}", "one<U+2028>two<U+2029><U+0085>"),
+            ("a\n::error::b", "a\n: :error::b"),
+            (":\u{200b}:add-mask::b #\u{1b}[1m#[x]", ": :add-mask::b ## [x]"),
         ] {
             assert_eq!(defuse(given), left, "{given:?}");
         }
@@ -242,6 +244,21 @@ mod tests {
         // Each search ends at the next control, so this is not quadratic: it would take minutes.
         let many = "\u{1b}]0;".repeat(200_000);
         assert_eq!(defuse(&many).chars().filter(|c| *c == '␛').count(), 200_000);
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_shows_nothing_that_a_terminal_would_obey() {
+        let text = "\u{9b}2J\u{202e}\u{200b}\u{e0041}\u{7f}\u{1b}[1m\r\n::error::##[group]## é\t\\";
+        let json = format!(" {{\r\t\"a\" : {} }}", serde_json::Value::from(text));
+        let shown = defuse_json(&json);
+        assert!(matches!(defuse(&shown), Cow::Borrowed(_)), "{shown}");
+        assert!(
+            shown.contains(r"\u009b2J\u202e\u200b\udb40\udc41\u007f") && shown.contains(r"##\u005bgroup]"),
+            "{shown}"
+        );
+        let value: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        assert_eq!(value["a"], text);
+        assert!(matches!(defuse_json(r#"{"a":["é##"]}"#), Cow::Borrowed(_)));
     }
 
     #[test]
@@ -274,6 +291,7 @@ mod tests {
             Just("\u{1b}\\".to_owned()),
             "[\\x00-\\x1f\\x7f-\\u{9f}\\u{200b}-\\u{200f}\\u{2028}-\\u{202e}]{0,4}",
             "[0-9;]{0,3}[a-zA-Z]",
+            "[:#\\[ \n]{0,5}",
         ];
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
@@ -290,6 +308,14 @@ mod tests {
         fn twice_is_once(text in hostile()) {
             let once = defuse(&text).into_owned();
             prop_assert_eq!(defuse(&once), once.as_str());
+        }
+
+        #[test]
+        fn json_is_the_same_value(text in hostile()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let shown = defuse_json(&json);
+            prop_assert!(matches!(defuse(&shown), Cow::Borrowed(_)), "{shown}");
+            prop_assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
         }
 
         #[test]

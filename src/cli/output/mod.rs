@@ -1,10 +1,11 @@
 //! Text to people: what may be printed, where, and with which exit code hob ends.
 //!
 //! Foreign text (an issue, a model, a tool) reaches a terminal or a job log through [`defuse()`] or
-//! [`one_line`] and in no other way. What hob itself styles with ANSI codes goes to [`print()`] and
+//! [`one_line`], as JSON through [`print_json`], and in no other way. What hob itself styles with ANSI codes goes to [`print()`] and
 //! [`tell`], which take the styles off where nobody can see them: no terminal, `NO_COLOR`, `TERM=dumb`.
 
 mod defuse;
+mod workflow;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -103,6 +104,15 @@ pub fn print(text: &str) -> io::Result<()> {
     forgive_gone_reader(write_lines(&mut anstream::stdout().lock(), text))
 }
 
+/// Writes one JSON value to standard output, on one line when it is one. The same value: what a
+/// terminal or a CI job would obey is escaped in its strings.
+///
+/// # Errors
+/// As for [`print()`].
+pub fn print_json(json: &str) -> io::Result<()> {
+    print(&defuse_json(json))
+}
+
 /// Writes a message for people to standard error, and a line end if it has none. Nothing can be
 /// done when that fails, so nothing is said.
 pub fn tell(text: &str) {
@@ -110,6 +120,8 @@ pub fn tell(text: &str) {
 }
 
 fn write_lines(out: &mut dyn Write, text: &str) -> io::Result<()> {
+    // Foreign text is harmless already; its place on a page may still have made it a job's command.
+    let text = workflow::defuse(text);
     out.write_all(text.as_bytes())?;
     if !text.is_empty() && !text.ends_with('\n') {
         out.write_all(b"\n")?;
@@ -143,7 +155,7 @@ mod tests {
 
     #[test]
     fn text_ends_with_one_line_end_and_nothing_stays_nothing() {
-        for (given, written) in [("", ""), ("a", "a\n"), ("a\n", "a\n"), ("a\n\n", "a\n\n")] {
+        for (given, written) in [("", ""), ("a", "a\n"), ("a\n", "a\n"), ("a\n\n", "a\n\n"), ("::x::", ": :x::\n")] {
             let mut out = Vec::new();
             write_lines(&mut out, given).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), written);
