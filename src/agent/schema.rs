@@ -1,6 +1,6 @@
 //! The head of an agent file as a JSON Schema, for editors: `docs/agent.schema.json`.
 //!
-//! The types here only describe; [`super::check`] reads, and says what is wrong in better words. A
+//! The types here only describe; [`super::check()`] reads, and says what is wrong in better words. A
 //! test holds the two together.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! One conversation of an instance: opened from its log, prompted, and journalled as it goes.
 //!
 //! The log is the truth. Everything here is either the fold of it ([`history`], [`resume`]) or
-//! appends to it before acting on it ([`turns`], [`tools`]).
+//! appends to it before acting on it ([`turns`], `tools`).
 
 pub mod history;
 pub mod journal;

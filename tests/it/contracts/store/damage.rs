@@ -1,6 +1,7 @@
 //! Cut anywhere, flipped anywhere: noticed, never a panic, never a wrong accept.
 
 use std::fs;
+use std::io::Write as _;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -36,9 +37,17 @@ fn scene() -> Scene {
     Scene { root, log, inbox, written, covered }
 }
 
+/// Puts other bytes into a file where it is: one that is emptied first, ext4 brings to the disk at
+/// each close.
+fn put(path: &Path, bytes: &[u8]) {
+    let mut file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.set_len(bytes.len() as u64).unwrap();
+}
+
 /// Opens after a change of the log, and checks what every opening must hold to.
 fn open_checked(scene: &Scene, changed: &[u8], what: &str) -> Option<Vec<String>> {
-    fs::write(&scene.log, changed).unwrap();
+    put(&scene.log, changed);
     let opened = open(scene.root.path());
     let after = fs::read(&scene.log).unwrap();
     match opened {
@@ -103,7 +112,7 @@ fn an_inbox_with_any_bit_flipped_or_cut_is_refused_or_loses_its_torn_end() {
             flipped
         }));
         for changed in changes {
-            fs::write(&scene.inbox, &changed).unwrap();
+            put(&scene.inbox, &changed);
             // Both rows are named by the manifest of the second claim.
             assert!(matches!(open(scene.root.path()), Err(Error::Damaged { .. })), "byte {at}");
             assert_eq!(fs::read(&scene.inbox).unwrap(), changed);
@@ -182,7 +191,7 @@ fn sha256(bytes: &[u8]) -> String {
 fn what_is_wrong_is_named_with_its_place_and_the_next_move() {
     let scene = scene();
     let said = |changed: &[u8]| {
-        fs::write(&scene.log, changed).unwrap();
+        put(&scene.log, changed);
         let error = open(scene.root.path()).unwrap_err().to_string();
         error.replace(&dir(scene.root.path()).display().to_string(), "…")
     };
