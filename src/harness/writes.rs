@@ -35,10 +35,41 @@ fn place(event: Option<&Event>) -> Place {
     let mut people: Vec<String> = people.map(|person| person.login.clone()).collect();
     people.sort_unstable();
     people.dedup();
-    Place {
-        forge: event.forge,
-        hosts: vec![event.host.split(':').next().unwrap_or_default().to_ascii_lowercase()],
-        people,
-        closes: false,
+    Place { forge: event.forge, hosts: vec![without_port(&event.host)], people, closes: false }
+}
+
+/// A host in the spelling that URLs have, without its port. An IPv6 address stands in brackets.
+fn without_port(host: &str) -> String {
+    let bare = match host.rsplit_once(':') {
+        Some((bare, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !is_open(bare) => bare,
+        _ => host,
+    };
+    url::Host::parse(bare).map_or_else(|_| bare.to_ascii_lowercase(), |host| host.to_string())
+}
+
+/// Whether the text ends within an IPv6 address.
+fn is_open(bare: &str) -> bool {
+    bare.contains(':') && !bare.ends_with(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_known_without_its_port() {
+        for (given, expected) in [
+            ("github.com", "github.com"),
+            ("Git.Example:8443", "git.example"),
+            ("[::1]", "[::1]"),
+            ("[0:0::1]:3000", "[::1]"),
+            ("[2001:DB8::7]:443", "[2001:db8::7]"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("", ""),
+            (":", ""),
+        ] {
+            assert_eq!(without_port(given), expected, "for `{given}`");
+        }
     }
 }

@@ -22,6 +22,12 @@ const LATER: &[&str] = &[
     "try again later",
 ];
 
+/// Words that mean that the account is empty, whatever the status.
+const NO_CREDIT: &[&str] = &["insufficient_quota", "billing_error", "credit balance is too low"];
+
+/// Words that mean that there is no such model, whatever the status.
+const NO_MODEL: &[&str] = &["model_not_found", "is not a valid model id"];
+
 /// How vendors say that the window is full. `*` is any text, `#` is a number.
 const OVERFLOW: &[&str] = &[
     "prompt is too long",
@@ -51,11 +57,14 @@ pub(super) fn status(who: &str, status: u16, after: Option<Duration>, body: &[u8
     let text = said.lower();
     let kind = match status {
         401 | 403 => ErrorKind::Auth,
-        429 if text.contains("insufficient_quota") => ErrorKind::Fatal,
+        402 | 429 if NO_CREDIT.iter().any(|word| text.contains(word)) => ErrorKind::Config,
         429 => ErrorKind::Transient { after },
         413 => ErrorKind::Overflow,
         // Some vendors refuse a prompt that is too long without a word.
         400 if body.is_empty() => ErrorKind::Overflow,
+        // Not the vendor's interface, or not a model of it.
+        300..=399 | 404 | 405 | 410 => by_text(&text).unwrap_or(ErrorKind::Config),
+        402 => ErrorKind::Config,
         _ => by_text(&text).unwrap_or(match status {
             408 | 409 | 425 | 500..=599 => ErrorKind::Transient { after },
             _ => ErrorKind::Fatal,
@@ -74,9 +83,9 @@ pub(super) fn said(who: &str, kind: &str, message: &str) -> Error {
     let kind = match kind {
         "authentication_error" | "permission_error" | "invalid_api_key" => ErrorKind::Auth,
         "request_too_large" => ErrorKind::Overflow,
-        "insufficient_quota" | "billing_error" => ErrorKind::Fatal,
         _ => by_text(&said.lower()).unwrap_or(match kind {
-            "invalid_request_error" | "not_found_error" | "model_not_found" => ErrorKind::Fatal,
+            "not_found_error" => ErrorKind::Config,
+            "invalid_request_error" => ErrorKind::Fatal,
             // The vendor accepted the request and then broke off.
             _ => ErrorKind::Transient { after: None },
         }),
@@ -103,6 +112,9 @@ fn is_invisible(c: char) -> bool {
 }
 
 fn by_text(text: &str) -> Option<ErrorKind> {
+    if NO_CREDIT.iter().chain(NO_MODEL).any(|word| text.contains(word)) {
+        return Some(ErrorKind::Config);
+    }
     if LATER.iter().any(|word| text.contains(word)) {
         return Some(ErrorKind::Transient { after: None });
     }
@@ -135,11 +147,12 @@ fn advice(kind: ErrorKind, status: u16) -> &'static str {
         (ErrorKind::Transient { .. }, _) => "it may pass",
         (ErrorKind::Overflow, _) => "the conversation is longer than the model's window",
         (ErrorKind::Auth, _) => "check the key, and that it may use this model",
-        (ErrorKind::Fatal, 404) => "check the model's name and the base URL",
-        (ErrorKind::Fatal, 402 | 429) => "check the account's credit",
-        (ErrorKind::Fatal, 300..=399) => {
+        (ErrorKind::Config, 404 | 405 | 410) => "check the model's name and the base URL",
+        (ErrorKind::Config, 402 | 429) => "check the account's credit",
+        (ErrorKind::Config, 300..=399) => {
             "redirects are not followed, because the key would go along: check the base URL"
         }
+        (ErrorKind::Config, _) => "check the model's name, the base URL and the account's credit",
         (ErrorKind::Fatal, _) => "asking again would bring the same",
     }
 }
@@ -231,16 +244,24 @@ mod tests {
             (
                 429,
                 r#"{"error":{"code":"insufficient_quota","message":"You exceeded your current quota"}}"#,
-                ErrorKind::Fatal,
+                ErrorKind::Config,
             ),
+            (402, r#"{"error":{"type":"billing_error","message":"pay"}}"#, ErrorKind::Config),
+            (
+                400,
+                r#"{"error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the API"}}"#,
+                ErrorKind::Config,
+            ),
+            (400, r#"{"error":{"code":"model_not_found","message":"no such model"}}"#, ErrorKind::Config),
+            (405, "<html>", ErrorKind::Config),
             (500, "", LATER),
             (502, "<html>Bad gateway</html>", LATER),
             (529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#, LATER),
             (408, "", LATER),
             (400, r#"{"error":{"message":"model overloaded"}}"#, LATER),
             (400, r#"{"error":{"type":"invalid_request_error","message":"tools.0: bad"}}"#, ErrorKind::Fatal),
-            (404, "", ErrorKind::Fatal),
-            (302, "", ErrorKind::Fatal),
+            (404, "", ErrorKind::Config),
+            (302, "", ErrorKind::Config),
             (413, "", ErrorKind::Overflow),
             (400, "", ErrorKind::Overflow),
         ] {
@@ -285,6 +306,10 @@ mod tests {
             ("rate_limit_error", LATER),
             ("authentication_error", ErrorKind::Auth),
             ("invalid_request_error", ErrorKind::Fatal),
+            ("not_found_error", ErrorKind::Config),
+            ("model_not_found", ErrorKind::Config),
+            ("insufficient_quota", ErrorKind::Config),
+            ("billing_error", ErrorKind::Config),
             ("request_too_large", ErrorKind::Overflow),
         ] {
             assert_eq!(said("x", kind, "").kind, expected, "for `{kind}`");

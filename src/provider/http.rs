@@ -60,7 +60,7 @@ impl Line {
     async fn exchange_openly(&self, body: Body, reader: &mut dyn Reader, on: On<'_>) -> Result<Whole, Error> {
         let client = match self.client.get_or_init(|| self.build()) {
             Ok(client) => client,
-            Err(reason) => return Err(self.fatal(format!("could not set up TLS: {reason}"))),
+            Err(reason) => return Err(self.misconfigured(format!("could not set up TLS: {reason}"))),
         };
         let mut request = client.post(self.url.clone()).header(CONTENT_LENGTH, body.len());
         for (name, value) in &self.headers {
@@ -68,6 +68,12 @@ impl Line {
         }
         let response = match timeout(self.idle, request.body(body.into_stream()).send()).await {
             Err(_) => return Err(self.silent()),
+            Ok(Err(error)) if is_untrusted(&error) => {
+                return Err(self.misconfigured(format!(
+                    "has a certificate that is not trusted: {}; name the one to trust in SSL_CERT_FILE",
+                    causes(&error)
+                )));
+            }
             Ok(Err(error)) => return Err(self.transient(format!("could not be reached: {}", causes(&error)))),
             Ok(Ok(response)) => response,
         };
@@ -83,7 +89,7 @@ impl Line {
             let said = head(response, self.idle).await;
             return Err(match Said::json(&said) {
                 Some(said) => classify::said(self.who, &said.kind, &said.message),
-                None => self.fatal(format!(
+                None => self.misconfigured(format!(
                     "answered {status} with `{}` and no event stream; check the base URL",
                     classify::defuse(&kind)
                 )),
@@ -190,6 +196,10 @@ impl Line {
         Error { kind: ErrorKind::Transient { after: None }, message: format!("{} {what}", self.who) }
     }
 
+    fn misconfigured(&self, what: String) -> Error {
+        Error { kind: ErrorKind::Config, message: format!("{} {what}", self.who) }
+    }
+
     fn fatal(&self, what: String) -> Error {
         Error { kind: ErrorKind::Fatal, message: format!("{} {what}", self.who) }
     }
@@ -224,6 +234,25 @@ async fn head(mut response: reqwest::Response, idle: Duration) -> Vec<u8> {
     }
     bytes.truncate(ERROR_MAX);
     bytes
+}
+
+/// Whether the other side's certificate is the cause.
+fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    for _ in 0..8 {
+        let Some(error) = next else { break };
+        // An error inside an `io::Error` is not its source: it stands for it.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
+        let found = inner.map_or_else(|| error.downcast_ref(), |inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(_)) = found {
+            return true;
+        }
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 /// An error with its causes, outermost first; the URL, which reqwest repeats, left out.
@@ -298,6 +327,16 @@ pub(super) mod tests {
             .unwrap_err();
         assert_eq!(error.kind, ErrorKind::Transient { after: None });
         assert_eq!(error.message, "anthropic was silent for 120 s");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_from_a_server_that_is_gone() {
+        use std::io::Error as Io;
+        let untrusted = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(is_untrusted(&untrusted()));
+        assert!(is_untrusted(&Io::other(Io::other(untrusted()))));
+        assert!(!is_untrusted(&Io::other(rustls::Error::HandshakeNotComplete)));
+        assert!(!is_untrusted(&Io::from(std::io::ErrorKind::ConnectionRefused)));
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //!   the calls, errors marked.
 //! - What was pushed is serialised once: a turn costs what is new. Request n's system, tools and
 //!   messages are the head of request n + 1's, cache marks aside.
-//! - Arguments that are not a JSON object are sent back as `{}`.
+//! - Arguments that are not a JSON object are sent back as `{}`, and an id that another vendor gave,
+//!   or that was sent before, as another one, in the call and its result alike.
 //! - Memory stays bounded whatever the other side sends.
 //! - Dropping the future of [`Conversation::ask`] closes the connection.
 
@@ -20,6 +21,7 @@ mod anthropic;
 mod base_url;
 mod blocks;
 mod body;
+mod call_ids;
 pub mod catalog;
 mod classify;
 mod connect;
@@ -134,6 +136,9 @@ pub enum ErrorKind {
     Overflow,
     /// No key, or one that is not accepted.
     Auth,
-    /// Asking the same again would bring the same.
+    /// The operator must mend it: the model's name, its address, a certificate, the account's credit,
+    /// a recording. Nothing in the conversation is at fault.
+    Config,
+    /// The conversation itself causes it: asking the same again would bring the same.
     Fatal,
 }

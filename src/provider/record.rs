@@ -137,7 +137,7 @@ impl Reel {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(take) = state.1.takes.get(&place) else { return Ok(None) };
         if take.request.as_deref() != Some(asked) {
-            return Err(self.fatal(&format!(
+            return Err(self.refused(&format!(
                 "holds another conversation's answer for run {}, turn {}; record into a new file",
                 place.run, place.turn
             )));
@@ -154,13 +154,13 @@ impl Reel {
         let take = Take { request: Some(asked), answer };
         let line = json(&TakeLine::of(place, &take));
         let line = self.redactor.redact_json(&String::from_utf8_lossy(&line)).into_owned().into_bytes();
-        write_line(file, line).map_err(|error| self.fatal(&format!("cannot be written: {error}")))?;
+        write_line(file, line).map_err(|error| self.refused(&format!("cannot be written: {error}")))?;
         tape.takes.insert(place, take);
         Ok(())
     }
 
-    fn fatal(&self, what: &str) -> Error {
-        Error { kind: ErrorKind::Fatal, message: format!("recording `{}` {what}", self.path) }
+    fn refused(&self, what: &str) -> Error {
+        Error { kind: ErrorKind::Config, message: format!("recording `{}` {what}", self.path) }
     }
 }
 

@@ -71,7 +71,7 @@ impl Conversation for Talk {
                     "replay file `{path}` has no answer for run {run}, turn {turn} ({end}); record one with a real \
                      model and `--record FILE`"
                 );
-                return Err(Error { kind: ErrorKind::Fatal, message });
+                return Err(Error { kind: ErrorKind::Config, message });
             };
             let asked = conversed.digest();
             if take.request.as_ref().is_some_and(|recorded| *recorded != asked) {

@@ -12,12 +12,10 @@ pub const TRIES: u32 = 6;
 const BASE: Duration = Duration::from_secs(1);
 /// No wait of our own is longer.
 const CAP: Duration = Duration::from_secs(60);
-/// A `Retry-After` beyond this is cut: the run's own deadline is a better judge.
-const ASKED_CAP: Duration = Duration::from_secs(5 * 60);
 
 /// How long to wait after the `failures`-th transient failure in a row (from 1), or `None` when
-/// it was the last try. `asked` is what `Retry-After` said and is never undercut (up to 5 min);
-/// `jitter`, from 0 to 1, spreads the rest evenly, so that many runs do not come back at once.
+/// it was the last try. `asked` is what `Retry-After` said and is never undercut, however long it
+/// is: the run's own deadline ends the wait. `jitter`, from 0 to 1, spreads the rest evenly, so that many runs do not come back at once.
 pub fn wait(failures: u32, asked: Option<Duration>, jitter: f64) -> Option<Duration> {
     if failures >= TRIES {
         return None;
@@ -27,7 +25,7 @@ pub fn wait(failures: u32, asked: Option<Duration>, jitter: f64) -> Option<Durat
     let jitter = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 1.0 };
     let spread = ceiling.mul_f64(jitter);
     Some(match asked {
-        Some(asked) => asked.min(ASKED_CAP).max(spread),
+        Some(asked) => asked.max(spread),
         None => spread,
     })
 }
@@ -63,9 +61,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_asks_for_is_kept_up_to_five_minutes() {
+    fn what_the_server_asks_for_is_never_cut() {
         let asked = |seconds| wait(1, Some(Duration::from_secs(seconds)), 1.0).map(|d| d.as_secs());
-        assert_eq!([asked(0), asked(7), asked(299), asked(86_400)], [Some(1), Some(7), Some(299), Some(300)]);
+        assert_eq!([asked(0), asked(7), asked(299), asked(86_400)], [Some(1), Some(7), Some(299), Some(86_400)]);
         assert_eq!(wait(6, Some(Duration::from_secs(1)), 0.0), None);
     }
 

@@ -150,7 +150,7 @@ impl Session {
     /// What follows a model call that brought no answer.
     async fn after_failure(&mut self, run: &RunId, error: provider::Error) -> Result<Option<Stopped>, Error> {
         match error.kind {
-            ErrorKind::Auth => Ok(Some(Stopped::Unanswered(error))),
+            ErrorKind::Auth | ErrorKind::Config => Ok(Some(Stopped::Unanswered(error))),
             ErrorKind::Overflow | ErrorKind::Fatal => Ok(Some(Stopped::Failed(error.message))),
             ErrorKind::Transient { after } => {
                 // Counted from the log, so that a restart does not reset it; after the last try it

@@ -1,4 +1,5 @@
-//! Passing secrets from a process whose environment shows them to one whose environment does not.
+//! Passing the variables from a process whose environment shows them to one whose environment does
+//! not.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +14,7 @@ use rustix::fs::MemfdFlags;
 use rustix::process::DumpableBehavior;
 use zeroize::Zeroizing;
 
-/// Tells the new image where the secrets are: the number of an open file.
+/// Tells the new image where the variables are: the number of an open file.
 pub(super) const DESCRIPTOR: &str = "HOB_SECRETS_FD";
 
 /// Name of the file in memory, as `/proc/<pid>/fd` shows it.
@@ -22,7 +23,7 @@ const NAME: &str = "hob-secrets";
 /// More than the kernel lets an environment hold.
 const BYTES_MAX: u64 = 8 << 20;
 
-/// Why the secrets could not be taken out.
+/// Why the environment could not be emptied.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A step that the kernel refused.
@@ -42,10 +43,33 @@ fn refused(step: &'static str) -> impl FnOnce(io::Error) -> Error {
     move |cause| Error::Refused { step, cause }
 }
 
-/// Returns the variables, secrets among them, in a process whose own environment holds none. With
-/// secrets in `variables` that is another image of this program: this call replaces the process.
-pub(super) fn hide(mut variables: BTreeMap<OsString, OsString>) -> Result<BTreeMap<OsString, OsString>, Error> {
-    let handed_over = variables.remove(OsStr::new(DESCRIPTOR));
+/// Variables that stay in the environment: what libraries look up in the process itself. The HTTP
+/// client its proxies, the terminal whether and how it shows colour, nothing else.
+const STAYS: &[&str] = &[
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "NO_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLORTERM",
+    "TERM",
+    "LANG",
+    "CI",
+];
+
+/// Returns the variables in a process whose own environment holds nothing but [`STAYS`]. The first
+/// time that is another image of this program: this call replaces the process.
+pub(super) fn hide(variables: BTreeMap<OsString, OsString>) -> Result<BTreeMap<OsString, OsString>, Error> {
+    let handed_over = variables.get(OsStr::new(DESCRIPTOR));
+    if handed_over.is_some() && variables.keys().any(|name| name != DESCRIPTOR && !stays(name)) {
+        return Err(Error::Foreign);
+    }
     if handed_over.is_some() {
         // The name of a process that was started over is that of the link, `exe`. Best effort, and only
         // now: a process that others cannot read cannot write this file either.
@@ -54,42 +78,37 @@ pub(super) fn hide(mut variables: BTreeMap<OsString, OsString>) -> Result<BTreeM
     rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(io::Error::from)
         .map_err(refused("cannot make the process unreadable"))?;
-    let secrets: BTreeMap<OsString, OsString> = variables
-        .extract_if(.., |name, value| name.to_str().is_some_and(super::is_secret) && !value.is_empty())
-        .collect();
-    if !secrets.is_empty() {
-        return Err(replace_process(&secrets));
-    }
-    if let Some(descriptor) = handed_over {
-        variables.extend(receive(&descriptor)?);
-    }
+    let Some(descriptor) = handed_over else { return Err(replace_process(&variables)) };
+    let received = receive(descriptor)?;
     // Whoever started hob may have left files open; no tool inherits them, nor the emptied one.
     close_fds::set_fds_cloexec(3, &[]);
-    Ok(variables)
+    Ok(received)
+}
+
+fn stays(name: &OsStr) -> bool {
+    STAYS.iter().any(|stays| name == *stays)
 }
 
 /// Starts the program over. Returns only when that failed.
 #[expect(clippy::disallowed_methods, reason = "replaces this process by itself; no other is started")]
-fn replace_process(secrets: &BTreeMap<OsString, OsString>) -> Error {
-    let memory = match put_aside(secrets) {
+fn replace_process(variables: &BTreeMap<OsString, OsString>) -> Error {
+    let memory = match put_aside(variables) {
         Ok(memory) => memory,
         Err(cause) => return refused("cannot keep them in memory")(cause),
     };
     let mut arguments = std::env::args_os();
     let mut program = Command::new("/proc/self/exe");
     program.arg0(arguments.next().unwrap_or_else(|| "hob".into())).args(arguments);
-    for name in secrets.keys() {
-        program.env_remove(name);
-    }
+    program.env_clear().envs(variables.iter().filter(|(name, _)| stays(name)));
     program.env(DESCRIPTOR, memory.as_raw_fd().to_string());
     refused("cannot start hob over")(program.exec())
 }
 
 /// An anonymous file that survives `exec`, read from its start.
-fn put_aside(secrets: &BTreeMap<OsString, OsString>) -> io::Result<File> {
+fn put_aside(variables: &BTreeMap<OsString, OsString>) -> io::Result<File> {
     let mut memory = File::from(rustix::fs::memfd_create(NAME, MemfdFlags::empty())?);
     let mut bytes = Zeroizing::new(Vec::new());
-    for (name, value) in secrets {
+    for (name, value) in variables {
         bytes.extend_from_slice(name.as_bytes());
         bytes.push(b'=');
         bytes.extend_from_slice(value.as_bytes());
@@ -99,7 +118,7 @@ fn put_aside(secrets: &BTreeMap<OsString, OsString>) -> io::Result<File> {
     Ok(memory)
 }
 
-/// Reads the secrets and empties the file, so that its descriptor, which only the kernel can close
+/// Reads the variables and empties the file, so that its descriptor, which only the kernel can close
 /// at the next `exec`, leads to nothing.
 fn receive(descriptor: &OsStr) -> Result<BTreeMap<OsString, OsString>, Error> {
     let number: u32 = descriptor.to_str().and_then(|text| text.parse().ok()).ok_or(Error::Foreign)?;

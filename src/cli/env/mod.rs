@@ -1,8 +1,9 @@
 //! The environment: every variable hob reads, read once, before any thread is started.
 //!
-//! Secrets do not stay in it. What a process was started with can be read in `/proc/<pid>/environ`
-//! for as long as it lives, and removing a variable does not change that; so a process that was
-//! handed a secret replaces itself with one that was not (see [`Environment::take`]).
+//! It does not stay. What a process was started with can be read in `/proc/<pid>/environ` for as
+//! long as it lives, and removing a variable does not change that; and what else a CI job holds
+//! there, hob cannot know. So a process that starts tools replaces itself with one that was started
+//! with next to nothing (see [`Environment::take`]).
 
 mod handover;
 mod variables;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 
 use crate::domain::secret::Secret;
 use crate::provider::Site;
+use crate::telemetry::redact::SECRET_MIN;
 
 pub use variables::{Use, VARIABLES, Variable, reference};
 
@@ -84,20 +86,20 @@ pub enum Error {
         /// As written.
         name: String,
     },
-    /// Hiding the secrets failed; going on would leave them where tools can read them.
-    #[error("cannot take the secrets out of the environment: {0}")]
+    /// Emptying it failed; going on would leave them where tools can read them.
+    #[error("cannot empty the environment: {0}")]
     Handover(#[from] handover::Error),
 }
 
 impl Environment {
-    /// Takes the secrets out of the environment and reads the rest. To be called first of all by a
-    /// command that starts tools, while the process has one thread.
+    /// Empties the environment and reads what was in it. To be called first of all by a command that
+    /// starts tools, while the process has one thread.
     ///
-    /// A process that was started with a secret does not return from here: it replaces itself by the
-    /// same program with the same arguments and the secrets in an anonymous file in memory, which
-    /// the new image reads and empties. Also makes the process unreadable to others of the
-    /// same user (no core dump, no `/proc/<pid>/mem`), and keeps the descriptors it inherited
-    /// from what it starts.
+    /// The process does not return from here the first time: it replaces itself by the same program
+    /// with the same arguments and all variables in an anonymous file in memory, which the new image
+    /// reads and empties. Only what libraries look up in the process itself stays (proxies and
+    /// colours). Also makes the process unreadable to others of the same user (no core dump, no
+    /// `/proc/<pid>/mem`), and keeps the descriptors it inherited from what it starts.
     ///
     /// # Errors
     /// See [`Error`]; exit code 2.
@@ -205,13 +207,19 @@ impl Given<'_> {
             }
             let Some(value) = self.text(name)? else { continue };
             // Also under another name: `LLM_KEY` with the same value is the same secret.
-            if leads_to_secret(name) || secrets.iter().any(|secret| value.contains(secret.expose())) {
+            if leads_to_secret(name) || secrets.iter().any(|secret| shows(&value, secret.expose().trim())) {
                 return Err(Error::OwnSecret { name: name.to_owned() });
             }
             exposed.insert(name.to_owned(), value);
         }
         Ok(exposed)
     }
+}
+
+/// Whether the secret can be read off `value`. In a longer value a short one, like the placeholder
+/// of a server that needs no key, is found by chance.
+fn shows(value: &str, secret: &str) -> bool {
+    value.trim() == secret || (secret.len() >= SECRET_MIN && value.contains(secret))
 }
 
 fn is_name(name: &str) -> bool {

@@ -75,8 +75,12 @@ fn only_listed_variables_are_exposed_and_never_a_secret() {
         @"`HOB_EXPOSE` holds `B C`, which is no variable's name; write names with commas between them");
     insta::assert_snapshot!(error(&[("HOB_EXPOSE", "OPENAI_API_KEY"), ("OPENAI_API_KEY", "k")]),
         @"`HOB_EXPOSE` names `OPENAI_API_KEY`, which holds a secret of hob's own; no agent may see it, take it off the list");
-    insta::assert_snapshot!(error(&[("HOB_EXPOSE", "LLM"), ("LLM", "Bearer k1"), ("OPENAI_API_KEY", "k1")]),
+    insta::assert_snapshot!(error(&[("HOB_EXPOSE", "LLM"), ("LLM", "Bearer sk-123456"), ("OPENAI_API_KEY", "sk-123456\n")]),
         @"`HOB_EXPOSE` names `LLM`, which holds a secret of hob's own; no agent may see it, take it off the list");
+    // A placeholder is in many a value by chance.
+    let placeholder = |value| read(&[("HOB_EXPOSE", "A"), ("A", value), ("OPENAI_API_KEY", "x")]);
+    assert_eq!(placeholder("/usr/libexec").unwrap().exposed["A"], "/usr/libexec");
+    assert!(placeholder("x").is_err());
     assert!(read(&[("HOB_EXPOSE", "OPENAI_API_KEY_FILE"), ("OPENAI_API_KEY_FILE", "/dev/null")]).is_err());
 }
 

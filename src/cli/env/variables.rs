@@ -57,7 +57,8 @@ pub const VARIABLES: &[Variable] = &[
         name: "HOB_EXPOSE",
         purpose: Use::Setting,
         meaning: "Names of variables, with commas between them, that an agent's `sandbox.env` may name. \
-                  hob's own secrets cannot be on it.",
+                  hob's own secrets cannot be on it, nor a variable whose value is one of them or, from 8 bytes \
+                  on, holds one.",
     },
     Variable {
         name: "SSL_CERT_FILE",
@@ -68,7 +69,8 @@ pub const VARIABLES: &[Variable] = &[
         name: "HTTPS_PROXY",
         purpose: Use::Setting,
         meaning: "Proxy of requests to models, as usual with `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` and their \
-                  lower-case forms.",
+                  lower-case forms. It stays in hob's own environment, so where hob runs as root, commands of \
+                  the `local` sandbox can read a password in it (`user:password@…`).",
     },
     Variable {
         name: "NO_COLOR",
@@ -103,8 +105,11 @@ pub fn reference() -> String {
     for (title, purpose) in [
         (
             "## Secrets\n\nEach can also be in a file: `<NAME>_FILE` names it, and line ends at its end are not part \
-             of the value. `hob run` takes secrets out of its environment, `/proc/<pid>/environ` included, \
-             before it starts anything; no tool, agent or log sees them.",
+             of the value. `hob run` empties its environment, `/proc/<pid>/environ` included, before it starts \
+             anything: only proxies (`HTTPS_PROXY` and the like) and what colours depend on (`NO_COLOR`, `CLICOLOR`, \
+             `CLICOLOR_FORCE`, `COLORTERM`, `TERM`, `LANG`, `CI`) stay. No tool, agent or log sees a secret. A value \
+             shorter than 8 bytes, like the placeholder of a server that needs no key, is no secret: it is not taken \
+             out of logs and answers, because it would be found in many words by chance.",
             Use::Secret,
         ),
         ("## Settings", Use::Setting),

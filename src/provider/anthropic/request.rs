@@ -1,13 +1,17 @@
 //! A conversation as the bytes of a request: the head once, each message once, the messages last,
 //! so that everything sent before stands at the same place in every later request.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::thinking::{self, Effort};
 use crate::domain::message::{Answer, Block, Call, ToolResult};
+use crate::domain::name::Thinking;
 use crate::provider::body::{Body, Hashed, json};
+use crate::provider::call_ids::CallIds;
 use crate::provider::{Opening, Said, catalog};
 
 /// Value of the `anthropic-version` header.
@@ -22,6 +26,9 @@ const ANSWER_TOKENS_UNKNOWN: u32 = 8192;
 /// the four marks that the API allows.
 const MARKED: usize = 2;
 
+/// Longest call id of another vendor that is sent as it is; some gateways take no longer one.
+const FOREIGN_ID_MAX: usize = 64;
+
 /// Ends the last block of a message, its content and the message.
 const CLOSE: &[u8] = b"}]}";
 const MARK_AND_CLOSE: &[u8] = br#","cache_control":{"type":"ephemeral"}}]}"#;
@@ -33,8 +40,28 @@ pub(super) struct Request {
     full: String,
     /// Everything up to `"messages":[`.
     head: Bytes,
+    /// The same with thinking off, where an open turn without a thought would be refused.
+    calm: Option<Bytes>,
     messages: Vec<Message>,
+    turn: Turn,
+    ids: CallIds,
     hashed: Hashed,
+    /// Whether `hashed` began with `calm`.
+    hashed_calm: bool,
+}
+
+/// The turn under way: from what a user says to the answer without calls.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// No answer of it called a tool so far.
+    Fresh,
+    /// It is in its calls.
+    Calling {
+        /// It began with a thought, and no other model answered in it since.
+        thought: bool,
+        /// Results were the last that was said.
+        results: bool,
+    },
 }
 
 /// A message as it is sent, with the comma before it.
@@ -92,7 +119,7 @@ enum Part<'a> {
         data: &'a str,
     },
     ToolUse {
-        id: &'a str,
+        id: Cow<'a, str>,
         name: &'a str,
         input: Input<'a>,
     },
@@ -127,59 +154,50 @@ impl Request {
             Some(row) => row.output.min(ANSWER_TOKENS),
             None => ANSWER_TOKENS_UNKNOWN,
         };
-        let last = opening.tools.len().saturating_sub(1);
-        let head = Head {
-            model: name,
-            max_tokens,
-            stream: true,
-            effort: thinking::effort(name, opening.thinking, max_tokens),
-            tools: opening
-                .tools
-                .iter()
-                .enumerate()
-                .map(|(at, spec)| Tool {
-                    name: &spec.name,
-                    description: &spec.description,
-                    input_schema: &spec.parameters,
-                    cache_control: (at == last).then_some(Mark {}),
-                })
-                .collect(),
-            system: [(opening.system, true), (opening.environment, false)]
-                .into_iter()
-                .filter(|(text, _)| !text.trim().is_empty())
-                .map(|(text, marked)| Part::Text { text, cache_control: marked.then_some(Mark {}) })
-                .collect(),
-            messages: [],
-        };
-        let mut head = json(&head);
-        head.truncate(head.len().saturating_sub(END.len()));
-        Self { full: full.to_owned(), head: head.into(), messages: Vec::new(), hashed: Hashed::default() }
+        let effort = thinking::effort(name, opening.thinking, max_tokens);
+        let calm = || head(name, max_tokens, thinking::effort(name, Thinking::Off, max_tokens), opening);
+        Self {
+            full: full.to_owned(),
+            calm: effort.demands_thought().then(calm),
+            head: head(name, max_tokens, effort, opening),
+            messages: Vec::new(),
+            turn: Turn::Fresh,
+            ids: CallIds::default(),
+            hashed: Hashed::default(),
+            hashed_calm: false,
+        }
     }
 
-    /// Appends a message. What the API would refuse for ever after (an empty text, a message
-    /// without content) is left out. Two user messages may follow each other: the API joins them,
-    /// so that a note after results changes no byte that was sent.
+    /// Appends a message. What the API would refuse for ever after (an empty text, a thought at the
+    /// end of an answer, a message without content) is left out. Two user messages may follow each
+    /// other: the API joins them, so that a note after results changes no byte that was sent.
     pub(super) fn push(&mut self, said: Said<'_>) {
-        let (user, content) = match said {
+        let mut ids = std::mem::take(&mut self.ids);
+        let (user, mut content) = match said {
             Said::User(text) => (true, vec![Part::Text { text, cache_control: None }]),
-            Said::Answer(answer) => (false, self.parts(answer)),
-            Said::Results(results) => (true, results.iter().map(result).collect()),
+            Said::Answer(answer) => (false, self.parts(answer, &mut ids)),
+            Said::Results(results) => (true, results.iter().map(|result| self::result(result, &ids)).collect()),
         };
-        let content: Vec<Part<'_>> = content
-            .into_iter()
-            .filter(|part| !matches!(part, Part::Text { text, .. } if text.trim().is_empty()))
-            .collect();
-        if content.is_empty() {
-            return;
+        content.retain(|part| !part.is_blank());
+        if !user {
+            while content.pop_if(|part| part.is_thought()).is_some() {}
         }
-        let mut bytes = vec![b','];
-        bytes.extend(json(&Outer { role: if user { "user" } else { "assistant" }, content }));
-        self.messages.push(Message { bytes: bytes.into(), user });
+        self.turn = self.turn.after(said, &self.full, content.first().is_some_and(Part::is_thought));
+        if !content.is_empty() {
+            let mut bytes = vec![b','];
+            bytes.extend(json(&Outer { role: if user { "user" } else { "assistant" }, content }));
+            self.messages.push(Message { bytes: bytes.into(), user });
+        }
+        self.ids = ids;
     }
 
     /// What is sent now, and its digest.
     pub(super) fn send(&mut self) -> (Body, String) {
         let body = self.body();
+        if self.hashed_calm != self.calm().is_some() {
+            self.hashed_calm = !self.hashed_calm;
+            self.hashed = Hashed::default();
+        }
         let digest = self.hashed.digest(&body);
         (body, digest)
     }
@@ -195,7 +213,7 @@ impl Request {
             .nth(MARKED - 1)
             .map_or(0, |(at, _)| at);
         let mut body = Body::with_capacity(self.messages.len() + 2 * MARKED + 2);
-        body.push(self.head.clone());
+        body.push(self.calm().unwrap_or(&self.head).clone());
         for (at, message) in self.messages.iter().enumerate() {
             // Marks only move on: what stands before them is as it will be.
             if at == marked_from {
@@ -213,8 +231,14 @@ impl Request {
         body
     }
 
+    /// The head of a request in which the model must not be told to think: a budget demands a
+    /// thought at the beginning of the open turn, and another model's thought cannot be sent.
+    fn calm(&self) -> Option<&Bytes> {
+        self.calm.as_ref().filter(|_| matches!(self.turn, Turn::Calling { thought: false, .. }))
+    }
+
     /// An answer as it came; reasoning only to the model that signed it.
-    fn parts<'a>(&self, answer: &'a Answer) -> Vec<Part<'a>> {
+    fn parts<'a>(&self, answer: &'a Answer, ids: &mut CallIds) -> Vec<Part<'a>> {
         let own = answer.model == self.full;
         answer
             .blocks
@@ -227,86 +251,87 @@ impl Request {
                     Part::Thinking { thinking: text, signature }
                 }),
                 Block::Reasoning { .. } => None,
-                Block::Call(call) => Some(Part::ToolUse { id: &call.id, name: &call.name, input: Input::of(call) }),
+                Block::Call(call) => Some(Part::ToolUse {
+                    id: ids.of_call(&call.id, fits(&call.id, own)),
+                    name: &call.name,
+                    input: Input::of(call),
+                }),
             })
             .collect()
     }
 }
 
-fn result(result: &ToolResult) -> Part<'_> {
-    Part::ToolResult { tool_use_id: &result.call, content: &result.content, is_error: result.is_error }
+impl Turn {
+    /// The turn after this was said; `thought_first` when it is sent with a thought at its beginning.
+    fn after(self, said: Said<'_>, full: &str, thought_first: bool) -> Self {
+        match (said, self) {
+            (Said::Answer(answer), _) if !answer.blocks.iter().any(|block| matches!(block, Block::Call(_))) => {
+                Self::Fresh
+            }
+            (Said::Answer(_), Self::Fresh) => Self::Calling { thought: thought_first, results: false },
+            // A budget thinks once in a turn: later answers of it need no thought.
+            (Said::Answer(answer), Self::Calling { thought, .. }) => {
+                Self::Calling { thought: thought && answer.model == full, results: false }
+            }
+            (Said::Results(_), Self::Calling { thought, .. }) => Self::Calling { thought, results: true },
+            // A note beside results is part of their message and ends no turn.
+            (Said::User(_), Self::Calling { results: true, .. }) => self,
+            (Said::User(_) | Said::Results(_), _) => Self::Fresh,
+        }
+    }
+}
+
+fn result<'a>(result: &'a ToolResult, ids: &'a CallIds) -> Part<'a> {
+    let ToolResult { call, content, is_error, name: _ } = result;
+    Part::ToolResult { tool_use_id: ids.of_result(call), content, is_error: *is_error }
+}
+
+/// Everything up to `"messages":[`.
+fn head(name: &str, max_tokens: u32, effort: Effort, opening: Opening<'_>) -> Bytes {
+    let last = opening.tools.len().saturating_sub(1);
+    let head = Head {
+        model: name,
+        max_tokens,
+        stream: true,
+        effort,
+        tools: opening
+            .tools
+            .iter()
+            .enumerate()
+            .map(|(at, spec)| Tool {
+                name: &spec.name,
+                description: &spec.description,
+                input_schema: &spec.parameters,
+                cache_control: (at == last).then_some(Mark {}),
+            })
+            .collect(),
+        system: [(opening.system, true), (opening.environment, false)]
+            .into_iter()
+            .filter(|(text, _)| !text.trim().is_empty())
+            .map(|(text, marked)| Part::Text { text, cache_control: marked.then_some(Mark {}) })
+            .collect(),
+        messages: [],
+    };
+    let mut head = json(&head);
+    head.truncate(head.len().saturating_sub(END.len()));
+    head.into()
+}
+
+impl Part<'_> {
+    fn is_thought(&self) -> bool {
+        matches!(self, Part::Thinking { .. } | Part::RedactedThinking { .. })
+    }
+
+    fn is_blank(&self) -> bool {
+        matches!(self, Part::Text { text, .. } if text.trim().is_empty())
+    }
+}
+
+/// Whether a call may be sent under this id.
+fn fits(id: &str, own: bool) -> bool {
+    let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    !id.is_empty() && id.bytes().all(word) && (own || id.len() <= FOREIGN_ID_MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::message::{Stop, Usage};
-    use crate::domain::name::Thinking;
-
-    const OPENING: Opening<'_> = Opening { system: "s", environment: "", tools: &[], thinking: Thinking::Off };
-
-    fn answer(model: &str, blocks: Vec<Block>) -> Answer {
-        Answer { blocks, stop: Stop::Tools, model: model.into(), usage: Usage::default(), request: String::new() }
-    }
-
-    fn call(arguments: &str) -> Block {
-        Block::Call(Call { id: "1".into(), name: "t".into(), arguments: arguments.into() })
-    }
-
-    fn messages(request: &Request) -> String {
-        let body = request.body().concat();
-        body.split_once("\"messages\":").unwrap().1.strip_suffix('}').unwrap().to_owned()
-    }
-
-    #[test]
-    fn arguments_that_are_no_object_are_sent_back_as_an_empty_one() {
-        for (written, sent) in [
-            (r#"{"b": 1, "a" :2}"#, r#"{"b": 1, "a" :2}"#),
-            (" {} ", "{}"),
-            ("", "{}"),
-            ("[1]", "{}"),
-            (r#"{"a":"#, "{}"),
-            (r#"{"a":"\ud800"}"#, "{}"),
-            (&"[".repeat(5000), "{}"),
-        ] {
-            let mut request = Request::open("anthropic/m", "m", OPENING);
-            request.push(Said::Answer(&answer("anthropic/m", vec![call(written)])));
-            let expected = format!(
-                r#"[{{"role":"assistant","content":[{{"type":"tool_use","id":"1","name":"t","input":{sent}}}]}}]"#
-            );
-            assert_eq!(messages(&request), expected);
-        }
-    }
-
-    #[test]
-    fn reasoning_goes_back_to_the_model_that_signed_it_and_to_no_other() {
-        let reasoning = |signature: Option<&str>, redacted| Block::Reasoning {
-            text: "hm".into(),
-            signature: signature.map(str::to_owned),
-            redacted,
-        };
-        let blocks =
-            vec![reasoning(Some("sig"), false), reasoning(Some("cipher"), true), reasoning(None, false), call("{}")];
-        let sent = |model: &str| {
-            let mut request = Request::open("anthropic/m", "m", OPENING);
-            request.push(Said::Answer(&answer(model, blocks.clone())));
-            messages(&request)
-        };
-        insta::assert_snapshot!(sent("anthropic/m"), @r#"[{"role":"assistant","content":[{"type":"thinking","thinking":"hm","signature":"sig"},{"type":"redacted_thinking","data":"cipher"},{"type":"tool_use","id":"1","name":"t","input":{}}]}]"#);
-        insta::assert_snapshot!(sent("anthropic/other"), @r#"[{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"t","input":{}}]}]"#);
-    }
-
-    #[test]
-    fn what_the_api_would_refuse_for_ever_after_is_left_out() {
-        let mut request = Request::open("anthropic/m", "m", OPENING);
-        request.push(Said::User(" \n"));
-        request.push(Said::Answer(&answer("anthropic/m", vec![Block::Text { text: " ".into() }])));
-        request.push(Said::Results(&[]));
-        assert_eq!(messages(&request), "[]");
-        request.push(Said::User("go"));
-        assert_eq!(
-            messages(&request),
-            r#"[{"role":"user","content":[{"type":"text","text":"go","cache_control":{"type":"ephemeral"}}]}]"#
-        );
-    }
-}
+mod tests;

@@ -33,6 +33,13 @@ struct OutputConfig {
     effort: &'static str,
 }
 
+impl Effort {
+    /// Whether the API refuses an open tool turn whose answer does not begin with a thought.
+    pub(super) fn demands_thought(self) -> bool {
+        matches!(self.thinking, Some(Mode::Enabled { .. }))
+    }
+}
+
 /// What a generation takes.
 #[derive(Clone, Copy)]
 enum Takes {

@@ -1,5 +1,7 @@
 //! A conversation as the bytes of a request: the head once, each message once, the messages last.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -7,6 +9,7 @@ use serde_json::value::RawValue;
 use crate::domain::message::{Answer, Block, Call, ToolResult};
 use crate::domain::name::Thinking;
 use crate::provider::body::{Body, Hashed, json};
+use crate::provider::call_ids::CallIds;
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens. Sent only for models of the catalogue: others
@@ -17,10 +20,13 @@ const END: &[u8] = b"]}";
 
 /// One conversation's request.
 pub(super) struct Request {
+    /// `provider/model`: call ids of another model may not suit this one.
+    full: String,
     /// Everything up to and with the system message.
     head: Bytes,
     /// Each with the comma before it.
     messages: Vec<Bytes>,
+    ids: CallIds,
     hashed: Hashed,
 }
 
@@ -79,7 +85,7 @@ enum Message<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename = "function")]
 struct ToolCall<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     function: Called<'a>,
 }
 
@@ -115,15 +121,30 @@ impl Request {
         };
         let mut head = json(&head);
         head.truncate(head.len().saturating_sub(END.len()));
-        Self { head: head.into(), messages: Vec::new(), hashed: Hashed::default() }
+        Self {
+            full: full.to_owned(),
+            head: head.into(),
+            messages: Vec::new(),
+            ids: CallIds::default(),
+            hashed: Hashed::default(),
+        }
     }
 
     /// Appends a turn: one message, or one for each result.
     pub(super) fn push(&mut self, said: Said<'_>) {
         match said {
             Said::User(text) => self.append(&Message::User { content: text }),
-            Said::Answer(answer) => self.append(&message(answer)),
-            Said::Results(results) => results.iter().for_each(|result| self.append(&result_message(result))),
+            Said::Answer(answer) => {
+                let own = answer.model == self.full;
+                let message = message(answer, |id| self.ids.of_call(id, own));
+                self.append(&message);
+            }
+            Said::Results(results) => {
+                for result in results {
+                    let id = self.ids.of_result(&result.call).to_owned();
+                    self.append(&result_message(&id, result));
+                }
+            }
         }
     }
 
@@ -145,15 +166,17 @@ impl Request {
     }
 }
 
-fn message(answer: &Answer) -> Message<'_> {
+fn message<'a>(answer: &'a Answer, mut id_of: impl FnMut(&'a str) -> Cow<'a, str>) -> Message<'a> {
     let mut content = String::new();
     let mut tool_calls = Vec::new();
     for block in &answer.blocks {
         match block {
             Block::Text { text } => content.push_str(text),
             Block::Reasoning { .. } => {}
-            Block::Call(call) => tool_calls
-                .push(ToolCall { id: &call.id, function: Called { name: &call.name, arguments: arguments(call) } }),
+            Block::Call(call) => {
+                let function = Called { name: &call.name, arguments: arguments(call) };
+                tool_calls.push(ToolCall { id: id_of(&call.id), function });
+            }
         }
     }
     // `null` stands beside calls only.
@@ -165,9 +188,9 @@ fn arguments(call: &Call) -> &str {
     if call.arguments.trim().is_empty() || call.arguments().is_err() { "{}" } else { &call.arguments }
 }
 
-fn result_message(result: &ToolResult) -> Message<'_> {
+fn result_message<'a>(id: &'a str, result: &ToolResult) -> Message<'a> {
     let mark = if result.is_error { "error: " } else { "" };
-    Message::Tool { tool_call_id: &result.call, content: format!("{mark}{}", result.content) }
+    Message::Tool { tool_call_id: id, content: format!("{mark}{}", result.content) }
 }
 
 /// What a generation takes for `reasoning_effort`.
@@ -222,6 +245,34 @@ fn effort(model: &str, thinking: Thinking, tools: bool) -> Option<&'static str> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::message::{Stop, Usage};
+
+    #[test]
+    fn a_call_of_another_model_or_one_that_repeats_an_id_gets_a_new_one_with_its_result() {
+        let opening = Opening { system: "s", environment: "", tools: &[], thinking: Thinking::Off };
+        let mut request = Request::open("openai-chat/m", "m", opening);
+        for (model, id) in [("openai-chat/m", "call_0"), ("openai-chat/m", "call_0"), ("anthropic/o", "toolu_1")] {
+            let call = Block::Call(Call { id: id.into(), name: "t".into(), arguments: "{}".into() });
+            let usage = Usage::default();
+            let answer =
+                Answer { blocks: vec![call], stop: Stop::Tools, model: model.into(), usage, request: String::new() };
+            request.push(Said::Answer(&answer));
+            let content = "x".to_owned();
+            request.push(Said::Results(&[ToolResult { call: id.into(), name: "t".into(), content, is_error: false }]));
+        }
+        let sent: serde_json::Value = serde_json::from_str(&request.send().0.concat()).unwrap();
+        let ids: Vec<&str> = sent["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|message| message["tool_calls"][0]["id"].as_str().or(message["tool_call_id"].as_str()))
+            .collect();
+        let [a, b, c, d, e, f] = ids[..] else { panic!("{ids:?}") };
+        assert_eq!((a, c, e), (b, d, f));
+        assert_eq!(a, "call_0");
+        // Nine letters and digits: what the strictest server takes.
+        assert!([c, e].iter().all(|id| id.len() == 9) && c != e, "{ids:?}");
+    }
 
     #[test]
     fn every_generation_is_told_in_its_own_words() {

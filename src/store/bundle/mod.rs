@@ -121,10 +121,14 @@ impl Bundle {
     /// Gives out a new epoch; the one before it may not write any more.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When it cannot be written, or the manifest names the last epoch there can be.
     pub fn claim(&mut self, at: Timestamp) -> Result<Epoch, Error> {
         self.claimed = None;
-        let epoch = Epoch(self.manifest.epoch.0 + 1);
+        let Some(epoch) = self.manifest.epoch.0.checked_add(1).map(Epoch) else {
+            let path = self.dir.join(manifest::NAME);
+            let what = format!("names epoch {}, which no hob ever reached", self.manifest.epoch);
+            return Err(Error::Damaged { path, line: 1, offset: 0, what });
+        };
         self.durably(|this| this.cover(epoch, at))?;
         self.claimed = Some(epoch);
         self.failpoints.hit(failpoint::CLAIMED);

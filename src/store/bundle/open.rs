@@ -67,16 +67,14 @@ impl Bundle {
         hob.clone_into(&mut manifest.hob);
 
         let newest = manifest.epoch;
-        let (log, entries, log_note) = Chain::open(dir.join(LOG), &manifest.log, |line| {
-            if line.epoch > newest {
-                return Err(Fault::Damage(format!(
-                    "was written under epoch {}, which was never given out",
-                    line.epoch
-                )));
-            }
-            entry(line, instance)
-        })?;
-        let (inbox, rows, inbox_note) = Chain::open(dir.join(INBOX), &manifest.inbox, |line| row(line, instance))?;
+        let given_out = |line: &Record<'_>| match line.epoch <= newest {
+            true => Ok(()),
+            false => Err(Fault::Damage(format!("was written under epoch {}, which was never given out", line.epoch))),
+        };
+        let (log, entries, log_note) =
+            Chain::open(dir.join(LOG), &manifest.log, |line| given_out(line).and_then(|()| entry(line, instance)))?;
+        let (inbox, rows, inbox_note) =
+            Chain::open(dir.join(INBOX), &manifest.inbox, |line| given_out(line).and_then(|()| row(line, instance)))?;
         let bundle = Self {
             blobs: Blobs::new(&dir),
             runs: fold(rows, &entries),

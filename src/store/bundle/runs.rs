@@ -1,24 +1,34 @@
 //! What was admitted and what became of it, folded from the inbox and the log.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::super::Error;
 use crate::domain::entry::Body;
 use crate::domain::id::RunId;
 use crate::domain::run::{Run, State};
 
+/// What is known of one run.
+#[derive(Debug, Default)]
+struct Known {
+    admitted: bool,
+    /// `None` until it was begun.
+    begun: Option<State>,
+}
+
 /// The runs of one instance in the order of their admission.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
     admitted: Vec<Run>,
-    /// Of runs that were begun; all others are queued.
-    begun: BTreeMap<RunId, State>,
+    /// By id, of every run that a row or an entry names.
+    known: HashMap<RunId, Known>,
 }
 
 impl Runs {
     /// A row of the inbox. A run is unique on its id: the first row counts.
     pub(super) fn admit(&mut self, run: Run) {
-        if self.get(&run.id).is_none() {
+        let known = self.known.entry(run.id.clone()).or_default();
+        if !known.admitted {
+            known.admitted = true;
             self.admitted.push(run);
         }
     }
@@ -26,20 +36,20 @@ impl Runs {
     /// An entry of the log. The first outcome counts, for ever.
     pub(super) fn see(&mut self, body: &Body) {
         match body {
-            Body::AttemptStarted(started) => {
-                self.begun.entry(started.run.clone()).or_insert(State::Running);
-            }
-            Body::Input(input) => {
-                self.begun.entry(input.run.clone()).or_insert(State::Running);
-            }
+            Body::AttemptStarted(started) => _ = self.begin(&started.run),
+            Body::Input(input) => _ = self.begin(&input.run),
             Body::Settled(settled) => {
-                let state = self.begun.entry(settled.run.clone()).or_insert(State::Running);
+                let state = self.begin(&settled.run);
                 if *state == State::Running {
                     *state = State::Settled(settled.outcome.clone());
                 }
             }
             _ => {}
         }
+    }
+
+    fn begin(&mut self, id: &RunId) -> &mut State {
+        self.known.entry(id.clone()).or_default().begun.get_or_insert(State::Running)
     }
 
     /// Refuses an entry that would settle a run twice, or one that was never admitted.
@@ -57,11 +67,38 @@ impl Runs {
     }
 
     pub(super) fn state(&self, id: &RunId) -> Option<State> {
-        self.get(id)?;
-        Some(self.begun.get(id).cloned().unwrap_or(State::Queued))
+        let known = self.known.get(id).filter(|known| known.admitted)?;
+        Some(known.begun.clone().unwrap_or(State::Queued))
     }
+}
 
-    fn get(&self, id: &RunId) -> Option<&Run> {
-        self.admitted.iter().find(|run| run.id == *id)
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::domain::id::{EventKey, InstanceId};
+    use crate::domain::run::Task;
+
+    #[test]
+    fn thirty_thousand_runs_are_found_by_their_ids() {
+        let instance: InstanceId = "github.com/700100/issue/42/triage".parse().unwrap();
+        let admitted_at = "2026-03-01T09:00:00Z".parse().unwrap();
+        let run = |n: usize| {
+            let event_key = EventKey::from_parts(["local", &n.to_string()]);
+            let id = RunId::derive(&instance, &event_key, None);
+            Run { id, instance: instance.clone(), event_key, attempt_tag: None, admitted_at, task: Task::default() }
+        };
+        let many: Vec<Run> = (0..30_000).map(run).collect();
+        let mut runs = Runs::default();
+        // One look at each run for every row would take minutes.
+        let begun = Instant::now();
+        for run in many.iter().chain(&many) {
+            runs.admit(run.clone());
+        }
+        assert!(many.iter().all(|run| runs.state(&run.id) == Some(State::Queued)));
+        assert!(begun.elapsed() < Duration::from_secs(10), "it took {:?}", begun.elapsed());
+        assert_eq!(runs.all().len(), many.len());
+        assert_eq!(runs.state(&run(30_000).id), None);
     }
 }

@@ -37,9 +37,9 @@ async fn every_fault_says_what_to_do_about_it() {
             (Reply::status(400).body(error("invalid_request_error", "prompt is too long: 9 > 8")), ErrorKind::Overflow),
             (Reply::status(413), ErrorKind::Overflow),
             (Reply::status(400).body(error("invalid_request_error", "no")), ErrorKind::Fatal),
-            (Reply::status(404), ErrorKind::Fatal),
+            (Reply::status(404), ErrorKind::Config),
             (Reply::status(400).body(vec![b'x'; 1 << 20]), ErrorKind::Fatal),
-            (Reply::html(), ErrorKind::Fatal),
+            (Reply::html(), ErrorKind::Config),
             (Reply::html().header("x", "y").body(error("overloaded_error", "Overloaded")), LATER),
             (Reply::stream("<!doctype html>"), LATER),
             (Reply::stream(""), LATER),
@@ -108,7 +108,7 @@ async fn a_redirect_is_not_followed_because_the_key_would_go_along() {
         let elsewhere = ModelServer::start([]);
         let server = ModelServer::start([Reply::status(307).header("location", &elsewhere.url)]);
         let error = ask_once(&*connected(model, &server)).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Fatal);
+        assert_eq!(error.kind, ErrorKind::Config);
         assert!(error.message.contains("redirects are not followed"), "{error}");
         assert!(elsewhere.requests().is_empty());
     }

@@ -76,7 +76,7 @@ async fn a_replay_that_runs_out_names_file_run_and_turn() {
     let server = ModelServer::start([answer().text("One.").end()]);
     ask_once(&*record(connected(MODELS[0], &server), &path).unwrap()).await.unwrap();
     let error = begun(&*replayed(&path)).ask(Place { run: 1, turn: 4 }, &mut |_| {}).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Fatal);
+    assert_eq!(error.kind, ErrorKind::Config);
     let message = error.message.replace(&path.display().to_string(), "FILE");
     insta::assert_snapshot!(message, @"replay file `FILE` has no answer for run 1, turn 4 (it ends with run 0, turn 0); record one with a real model and `--record FILE`");
 }
@@ -95,7 +95,7 @@ async fn a_place_that_is_recorded_is_not_asked_for_again() {
     let mut other = begun(&*record_again().unwrap());
     other.push(Said::User("Something else."));
     let error = other.ask(FIRST, &mut |_| {}).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Fatal);
+    assert_eq!(error.kind, ErrorKind::Config);
     let message = error.message.replace(&path.display().to_string(), "FILE");
     insta::assert_snapshot!(message, @"recording `FILE` holds another conversation's answer for run 0, turn 0; record into a new file");
 }

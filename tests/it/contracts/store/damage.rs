@@ -227,3 +227,41 @@ fn a_link_in_place_of_a_file_is_not_followed() {
     std::os::unix::fs::symlink(&elsewhere, &scene.log).unwrap();
     assert!(matches!(open(scene.root.path()), Err(Error::Io { .. })));
 }
+
+/// Replaces a sealed line's member, and seals it again, as somebody would who means harm.
+fn resealed(line: &str, from: &str, to: &str) -> String {
+    let (content, _) = line.split_once(",\"sum\":").unwrap();
+    assert!(content.contains(from), "{content}");
+    let content = content.replacen(from, to, 1);
+    let sum = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&content));
+    format!("{content},\"sum\":\"{sum}\"}}\n")
+}
+
+#[test]
+fn no_number_of_a_hostile_file_is_one_too_many() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut bundle, _) = open(root.path()).unwrap();
+    admit(&mut bundle, "first");
+    drop(bundle);
+    let manifest = dir(root.path()).join("manifest.json");
+    let written = fs::read_to_string(&manifest).unwrap();
+
+    let last = format!("\"epoch\":{}", u64::MAX);
+    fs::write(&manifest, resealed(&written, "\"epoch\":0", &last)).unwrap();
+    let (mut bundle, _) = open(root.path()).unwrap();
+    let said = bundle.claim(at(2)).unwrap_err().to_string();
+    assert!(said.contains("manifest.json` is damaged"), "{said}");
+    assert!(said.contains("names epoch 18446744073709551615"), "{said}");
+    drop(bundle);
+
+    fs::write(&manifest, resealed(&written, "\"entries\":1", &format!("\"entries\":{}", u64::MAX))).unwrap();
+    assert!(matches!(open(root.path()), Err(Error::Damaged { .. })));
+
+    fs::write(&manifest, written).unwrap();
+    let inbox = dir(root.path()).join("inbox.jsonl");
+    let row = fs::read_to_string(&inbox).unwrap();
+    // A later row could never follow this one.
+    fs::write(&inbox, resealed(&row, "\"epoch\":0", &last)).unwrap();
+    let said = open(root.path()).unwrap_err().to_string();
+    assert!(said.contains("which was never given out"), "{said}");
+}
