@@ -112,7 +112,7 @@ mod tests {
     use crate::domain::name::Thinking;
 
     fn after(words: &str, needs_result: bool) -> String {
-        let mut history = History::of(&log(words));
+        let mut history = History::of(log(words));
         history.prompt = Some(Prompt {
             system: String::new(),
             environment: String::new(),
