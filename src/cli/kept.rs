@@ -6,7 +6,8 @@ use super::env::Environment;
 use super::refusal::Refusal;
 use super::work::clock;
 use crate::domain::id::InstanceId;
-use crate::store::bundle::{Holder, Peek, peek};
+use crate::domain::run::Run;
+use crate::store::bundle::{Holder, Peek, admitted, peek};
 use crate::store::location::{self, Location};
 use crate::store::{Bundle, Opening};
 use crate::telemetry::failpoint::Failpoints;
@@ -42,14 +43,21 @@ fn named(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refu
     })
 }
 
-/// An instance as it stands now, without the right to write to it; `None` when nothing of it is kept.
-pub(super) fn look(root: &Path, instance: &InstanceId) -> Result<Option<Peek>, Refusal> {
+/// An instance as it stands now, without the right to write to it; `None` when nothing of it is kept,
+/// or none of its runs `concerns` the asker: a log is not read for nothing.
+pub(super) fn look(
+    root: &Path,
+    instance: &InstanceId,
+    concerns: impl Fn(&Run) -> bool,
+) -> Result<Option<Peek>, Refusal> {
     let dir = root.join(instance.external());
     match std::fs::symlink_metadata(&dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         // Whatever else is wrong with it is said by whoever reads it.
-        _ => Ok(Some(peek(&dir)?)),
+        _ => {}
     }
+    let is_asked_for = admitted(&dir)?.iter().any(concerns);
+    Ok(if is_asked_for { Some(peek(&dir)?) } else { None })
 }
 
 /// Opens an instance to work on it, and tells what was cut off of it.

@@ -15,7 +15,6 @@ use crate::domain::message::Usage;
 use crate::domain::outcome::Outcome;
 use crate::domain::run::Run;
 use crate::session::history::{History, RunHistory};
-use crate::store::bundle::Peek;
 
 /// A settled run, with what its report needs to know.
 pub(super) struct Report<'a> {
@@ -26,18 +25,18 @@ pub(super) struct Report<'a> {
 }
 
 /// A run that was settled before this command: its report, and when that was.
-pub(super) fn settled_before(peeked: &Peek, run: &Run, json: bool) -> Result<Exit, Refusal> {
+pub(super) fn settled_before(entries: Vec<Entry>, run: &Run, json: bool) -> Result<Exit, Refusal> {
     let is_it = |entry: &&Entry| matches!(&entry.body, Body::Settled(settled) if settled.run == run.id);
-    if let Some(entry) = peeked.entries.iter().find(is_it) {
+    if let Some(entry) = entries.iter().find(is_it) {
         let at = entry.at.strftime("%Y-%m-%d %H:%M UTC");
         output::tell(&format!("{} was settled at {at}; `--again` runs it anew", run.id));
     }
-    Report::new(run, &History::of(&peeked.entries)).print(json)
+    Report::new(run, &History::of(entries)).print(json)
 }
 
 /// The runs that this command found unfinished and finished on its way, as far as it did.
-pub(super) fn left_behind(peeked: &Peek, runs: &[Run], json: bool) -> Result<(), Refusal> {
-    let history = History::of(&peeked.entries);
+pub(super) fn left_behind(entries: Vec<Entry>, runs: &[Run], json: bool) -> Result<(), Refusal> {
+    let history = History::of(entries);
     for run in runs {
         if history.find(&run.id).is_some_and(|known| known.settled.is_some()) {
             output::tell(&format!("{} was left unfinished; this is its report:", run.id));

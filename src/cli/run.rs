@@ -109,17 +109,20 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let wish = Wish { asked: asked(request, &agent, &redactor), again: args.again };
 
     // Asked of a look alone: what is settled is shown without a model, a sandbox or the right to write.
-    let peeked = kept::look(&root, &instance)?;
-    let known = peeked.as_ref().and_then(|peeked| Some((peeked, wish.known(peeked.runs())?)));
-    match (known, &wish.asked) {
-        (Some((peeked, (run, State::Settled(_)))), _) => {
+    let peeked = kept::look(&root, &instance, |run| wish.may_be(run))?;
+    let known = peeked.as_ref().and_then(|peeked| wish.known(peeked.runs()));
+    match (known.map(|(run, state)| (run.clone(), state)), peeked) {
+        (Some((run, State::Settled(_))), Some(peeked)) => {
             drop(observer);
-            return report::settled_before(peeked, run, args.json);
+            return report::settled_before(peeked.entries, &run, args.json);
         }
-        (None, Err(nothing)) => return Err(Refusal::usage(nothing)),
+        (None, _) => {
+            if let Err(nothing) = &wish.asked {
+                return Err(Refusal::usage(nothing));
+            }
+        }
         _ => {}
     }
-    drop(peeked);
 
     let order = parts::Order {
         agent,
@@ -144,9 +147,9 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     // The live view ends before the answer is printed.
     drop(harness);
     if !first.is_empty()
-        && let Some(peeked) = kept::look(&root, &instance)?
+        && let Some(peeked) = kept::look(&root, &instance, |_| true)?
     {
-        report::left_behind(&peeked, &first, args.json)?;
+        report::left_behind(peeked.entries, &first, args.json)?;
     }
     match worked? {
         (Worked::Settled(history), _) => Report::new(&run, &history).print(args.json),
@@ -233,6 +236,11 @@ struct Wish {
 }
 
 impl Wish {
+    /// Whether the run may be this wish already, by what was asked of it.
+    fn may_be(&self, run: &Run) -> bool {
+        self.asked.as_ref().map_or(true, |asked| run.event_key == asked.key || run.task == asked.task)
+    }
+
     /// The run that is this wish already. Words and data are a new run each time, unless the same
     /// ones were left unfinished: whoever says them again means that run.
     fn known<'a>(&self, runs: impl Iterator<Item = (&'a Run, State)>) -> Option<(&'a Run, State)> {

@@ -37,8 +37,8 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
     let mut exit = Exit::Completed;
     for listed in list(&root)? {
         match peek(&listed.dir) {
-            Ok(peeked) => {
-                let history = History::of(&peeked.entries);
+            Ok(mut peeked) => {
+                let history = History::of(std::mem::take(&mut peeked.entries));
                 rows.extend(peeked.runs().map(|(run, state)| Row {
                     admitted: run.admitted_at,
                     run: run.id.to_string(),

@@ -121,7 +121,7 @@ impl Harness {
         });
         begun.insert(0, Body::AttemptStarted(started));
         for entry in journal.append(begun)? {
-            history.add(&entry);
+            history.add(entry);
         }
         let parts = Parts {
             provider: self.provider.clone(),

@@ -1,9 +1,12 @@
-//! The bytes of a request, in pieces that are shared with the conversation, never copied.
+//! The bytes of a request, in pieces that are shared with the conversation.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+/// Small pieces are sent together up to so many bytes: what a pipe or a socket takes at once.
+const BLOCK: usize = 64 << 10;
 
 /// One request's body.
 #[derive(Default)]
@@ -55,13 +58,31 @@ impl Body {
     }
 
     pub(super) fn into_stream(self) -> reqwest::Body {
-        reqwest::Body::wrap_stream(stream::iter(self.pieces.into_iter().map(Ok::<_, std::convert::Infallible>)))
+        reqwest::Body::wrap_stream(stream::iter(blocks(self.pieces).map(Ok::<_, std::convert::Infallible>)))
     }
 
     #[cfg(test)]
     pub(super) fn concat(&self) -> String {
         String::from_utf8(self.pieces.concat()).unwrap()
     }
+}
+
+/// The same bytes in few pieces: a long conversation has thousands of small ones, and a call of the
+/// system for every few of them costs more than copying them, one block at a time.
+fn blocks(pieces: Vec<Bytes>) -> impl Iterator<Item = Bytes> {
+    let mut pieces = pieces.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let first = pieces.next()?;
+        if pieces.peek().is_none_or(|next| first.len() + next.len() > BLOCK) {
+            return Some(first);
+        }
+        let mut block = BytesMut::with_capacity(BLOCK);
+        block.extend_from_slice(&first);
+        while let Some(piece) = pieces.next_if(|piece| block.len() + piece.len() <= BLOCK) {
+            block.extend_from_slice(&piece);
+        }
+        Some(block.freeze())
+    })
 }
 
 /// Compact JSON of what is made of text, numbers, lists and raw JSON.
@@ -72,6 +93,20 @@ pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_pieces_are_sent_together_and_large_ones_as_they_are() {
+        let sizes = |sizes: &[usize]| {
+            let pieces = || sizes.iter().zip(0_u8..).map(|(size, n)| Bytes::from(vec![n; *size])).collect::<Vec<_>>();
+            let blocks: Vec<Bytes> = blocks(pieces()).collect();
+            assert_eq!(blocks.concat(), pieces().concat());
+            blocks.iter().map(Bytes::len).collect::<Vec<_>>()
+        };
+        assert_eq!(sizes(&[]), [0; 0]);
+        assert_eq!(sizes(&[1, 2, 0, 3]), [6]);
+        assert_eq!(sizes(&[1, BLOCK, 2, BLOCK - 2, 1]), [1, BLOCK, BLOCK, 1]);
+        assert_eq!(sizes(&[3 * BLOCK, 1, 1]), [3 * BLOCK, 2]);
+    }
 
     #[test]
     fn length_and_digest_are_those_of_the_whole() {

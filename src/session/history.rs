@@ -3,7 +3,7 @@
 pub mod files;
 mod run;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use self::files::Files;
 pub use self::run::RunHistory;
@@ -46,61 +46,70 @@ pub(crate) const REMINDER: &str = "Reminder:";
 
 impl History {
     /// Folds a whole log.
-    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Self {
+    pub fn of(mut entries: Vec<Entry>) -> Self {
         let session = SessionId::default();
-        let entries: Vec<&Entry> = entries.into_iter().filter(|entry| entry.session == session).collect();
+        entries.retain(|entry| entry.session == session);
+        keep_active_path(&mut entries);
         let mut history = Self::default();
-        for entry in active_path(&entries) {
+        for entry in entries {
             history.add(entry);
         }
         history
     }
 
     /// Adds the next entry of the active path.
-    pub fn add(&mut self, entry: &Entry) {
+    pub fn add(&mut self, entry: Entry) {
         self.leaf = entry.seq;
-        match &entry.body {
-            Body::AttemptStarted(started) => self.run(&started.run).begin(started, entry.at),
-            Body::Input(input) => self.run(&input.run).input = Some(input.clone()),
-            Body::Prompt(prompt) => self.prompt = Some(prompt.clone()),
+        let at = entry.at;
+        match entry.body {
+            Body::AttemptStarted(started) => self.run(&started.run).begin(&started, at),
+            Body::Input(input) => {
+                let run = self.run(&input.run);
+                run.input = Some(input);
+            }
+            Body::Prompt(prompt) => self.prompt = Some(prompt),
             Body::Note(note) => {
-                self.turns.push(Turn::User(note.text.clone()));
                 self.with_last(|run| {
                     run.told_to_land |= note.text.starts_with(LAND);
                     run.unfinished += u32::from(note.text.starts_with(REMINDER));
                 });
+                self.turns.push(Turn::User(note.text));
             }
             Body::Message(Message::User { text }) => {
-                self.turns.push(Turn::User(text.clone()));
+                self.turns.push(Turn::User(text));
                 self.with_last(|run| run.asked = true);
             }
             Body::Message(Message::Assistant(answer)) => {
-                self.with_last(|run| run.answered(answer));
-                self.turns.push(Turn::Answer(answer.clone()));
+                self.with_last(|run| run.answered(&answer));
+                self.turns.push(Turn::Answer(answer));
             }
             Body::MessageInterrupted(cut) => self.with_last(|run| run.failures += u32::from(cut.transient)),
             Body::ToolResult(result) => {
                 let unfit = result.is_error && result.name == resume::FINISH;
                 self.with_last(|run| run.unfinished += u32::from(unfit));
                 match self.turns.last_mut() {
-                    Some(Turn::Results(results)) => results.push(result.clone()),
-                    _ => self.turns.push(Turn::Results(vec![result.clone()])),
+                    Some(Turn::Results(results)) => results.push(result),
+                    _ => self.turns.push(Turn::Results(vec![result])),
                 }
             }
             Body::WorkspaceDelta(delta) => delta.changes.iter().for_each(|change| self.files.add(change)),
             Body::EffectProposed(effect) => {
                 let proposed = &mut self.run(&effect.run).proposed;
                 proposed.retain(|earlier| earlier.key != effect.key);
-                proposed.push(effect.clone());
+                proposed.push(effect);
             }
-            Body::EffectRefused(refused) => self.run(&refused.run).refused.push(refused.clone()),
+            Body::EffectRefused(refused) => {
+                let run = self.run(&refused.run);
+                run.refused.push(refused);
+            }
             // The first outcome wins, for ever.
             Body::Settled(settled) => {
-                self.run(&settled.run).settled.get_or_insert_with(|| settled.clone());
+                let run = self.run(&settled.run);
+                run.settled.get_or_insert(settled);
             }
             _ => {}
         }
-        self.with_last(|run| run.worked_until(entry.at));
+        self.with_last(|run| run.worked_until(at));
     }
 
     /// What the log says of this run, if anything.
@@ -137,27 +146,21 @@ impl History {
     }
 }
 
-/// Entries from the root to the leaf. A `leaf_moved` entry hangs where the leaf went, so following
-/// parents from the last entry leaves out what the move left behind.
-fn active_path<'a>(entries: &[&'a Entry]) -> Vec<&'a Entry> {
+/// Keeps the entries from the root to the leaf. A `leaf_moved` entry hangs where the leaf went, so
+/// following parents from the last entry leaves out what the move left behind.
+fn keep_active_path(entries: &mut Vec<Entry>) {
     // A log without moves is its own path.
     if entries.windows(2).all(|pair| pair[1].parent == Some(pair[0].seq)) {
-        return entries.to_vec();
+        return;
     }
-    let place: HashMap<Seq, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.seq, at)).collect();
-    let mut path = Vec::new();
-    let mut next = entries.last().copied();
-    while let Some(entry) = next {
-        path.push(entry);
+    let parents: HashMap<Seq, Option<Seq>> = entries.iter().map(|entry| (entry.seq, entry.parent)).collect();
+    let leaf = entries.last().map(|entry| entry.seq);
+    let path: HashSet<Seq> = std::iter::successors(leaf, |seq| {
         // Parents lie before their children: what does not would be a loop, and ends the path.
-        next = entry
-            .parent
-            .filter(|parent| *parent < entry.seq)
-            .and_then(|parent| place.get(&parent))
-            .map(|at| entries[*at]);
-    }
-    path.reverse();
-    path
+        parents.get(seq).copied().flatten().filter(|parent| parent < seq && parents.contains_key(parent))
+    })
+    .collect();
+    entries.retain(|entry| path.contains(&entry.seq));
 }
 
 #[cfg(test)]
@@ -284,17 +287,17 @@ pub(crate) mod tests {
             // The answer that overflowed is left behind, its results with it.
             ("start input ask call result back:2 say", "user answer"),
         ] {
-            assert_eq!(shape(&History::of(&log(words))), expected, "after `{words}`");
+            assert_eq!(shape(&History::of(log(words))), expected, "after `{words}`");
         }
     }
 
     #[test]
     fn what_a_run_spent_is_counted_over_its_attempts() {
-        let history = History::of(&log("start input ask call cut cut start result say"));
+        let history = History::of(log("start input ask call cut cut start result say"));
         let run = history.find(&run()).unwrap();
         assert_eq!((run.attempts, run.spent.turns, run.spent.usage.input, run.failures), (2, 2, 20, 0));
-        assert!(History::of(&log("start input ask land")).runs[0].told_to_land);
-        assert_eq!(History::of(&log("start input ask cut stop cut")).runs[0].failures, 2);
+        assert!(History::of(log("start input ask land")).runs[0].told_to_land);
+        assert_eq!(History::of(log("start input ask cut stop cut")).runs[0].failures, 2);
     }
 
     #[test]
@@ -303,13 +306,13 @@ pub(crate) mod tests {
         if let Some(Entry { body: Body::Settled(settled), .. }) = entries.last_mut() {
             settled.message = "late".into();
         }
-        assert_eq!(History::of(&entries).runs[0].settled.as_ref().unwrap().message, "done");
+        assert_eq!(History::of(entries).runs[0].settled.as_ref().unwrap().message, "done");
     }
 
     #[test]
     fn a_path_whose_parents_lie_ahead_ends_instead_of_looping() {
         let mut entries = log("start input ask");
         entries[1].parent = Some(Seq(2));
-        assert_eq!(shape(&History::of(&entries)), "user");
+        assert_eq!(shape(&History::of(entries)), "user");
     }
 }

@@ -111,7 +111,7 @@ impl Session {
     /// Appends, then folds what was appended.
     fn record(&mut self, bodies: Vec<Body>) -> Result<(), Error> {
         for entry in self.journal.append(bodies)? {
-            self.history.add(&entry);
+            self.history.add(entry);
         }
         Ok(())
     }

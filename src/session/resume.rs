@@ -165,7 +165,7 @@ mod tests {
     }
 
     fn after(words: &str, needs_result: bool) -> String {
-        let mut history = History::of(&log(words));
+        let mut history = History::of(log(words));
         history.prompt = Some(prompt());
         match progress(&history, &run(), needs_result) {
             Progress::NotAsked => "not asked".into(),
@@ -233,7 +233,7 @@ mod tests {
             let words = written(&choices);
             for end in 0..=words.len() {
                 let prefix = words[..end].join(" ");
-                let mut history = History::of(&log(&prefix));
+                let mut history = History::of(log(&prefix));
                 history.prompt = Some(prompt());
                 let open = open_calls(&history);
                 match progress(&history, &run(), false) {
@@ -250,7 +250,7 @@ mod tests {
                         parent: Some(leaf),
                         body,
                     };
-                    history.add(&entry);
+                    history.add(entry);
                 }
                 proptest::prop_assert!(open_calls(&history).is_empty(), "closed after `{}`", prefix);
             }

@@ -123,7 +123,7 @@ fn settle(
         cost_nano_usd: known.and_then(|known| known.cost_nano_usd),
     };
     for entry in journal.settle(resume::closing(&history), settled)? {
-        history.add(&entry);
+        history.add(entry);
     }
     Ok((Ended::Settled, journal.bundle, history))
 }

@@ -34,7 +34,7 @@ pub async fn work_until(
     mut bundle: Bundle,
     with: &Circumstances,
 ) -> Result<Worked, harness::Error> {
-    let mut history = History::of(&bundle.take_entries());
+    let mut history = History::of(bundle.take_entries());
     loop {
         if history.find(run).is_some_and(|known| known.settled.is_some()) {
             return Ok(Worked::Settled(Box::new(history)));

@@ -58,7 +58,9 @@ impl<W: Write + Send> Observer for Plain<W> {
             Progress::Note(note) => one_line(note, COLUMNS * 4),
         };
         let out = &mut state.out;
-        writeln!(out, "{}", line.trim_end().trim_end_matches(':')).and_then(|()| out.flush()).ok();
+        // In one piece, so that nobody else's output comes between a line and its end.
+        let line = format!("{}\n", line.trim_end().trim_end_matches(':'));
+        out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok();
     }
 }
 

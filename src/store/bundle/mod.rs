@@ -29,7 +29,7 @@ use jiff::Timestamp;
 pub use lock::Holder;
 pub use manifest::Manifest;
 pub use open::Opening;
-pub use peek::{Listed, Peek, list, peek};
+pub use peek::{Listed, Peek, admitted, list, peek};
 
 use super::{Admission, Blob, Draft, Error};
 use crate::domain::entry::{Body, Entry};

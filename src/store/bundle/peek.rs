@@ -8,6 +8,7 @@ use super::super::Error;
 use super::chain;
 use super::disk::{self, failed};
 use super::open::{self, INBOX, LOG};
+use super::record::Record;
 use super::runs::Runs;
 use super::{Manifest, blobs};
 use crate::domain::entry::Entry;
@@ -50,6 +51,19 @@ pub fn peek(dir: &Path) -> Result<Peek, Error> {
         Err(Error::Damaged { .. }) => look(dir),
         looked => looked,
     }
+}
+
+/// The runs that were ever admitted to the bundle in this directory, without a look at its log: what
+/// became of them only [`peek`] can tell.
+///
+/// # Errors
+/// As for [`peek`], as far as manifest and inbox go.
+pub fn admitted(dir: &Path) -> Result<Vec<Run>, Error> {
+    let manifest = Manifest::read(dir)?;
+    let inbox = dir.join(INBOX);
+    let row = |line: &Record<'_>| open::row(line, &manifest.instance);
+    let (_, rows) = chain::scan(&inbox, &disk::open(&inbox, false)?, &manifest.inbox, row)?;
+    Ok(rows.into_iter().flatten().collect())
 }
 
 fn look(dir: &Path) -> Result<Peek, Error> {

@@ -22,7 +22,7 @@ pub(crate) fn restored(
     let clock = Clock::new(|| "2026-01-02T03:04:05Z".parse().unwrap());
     let options = virtual_::Options { seed: seed.map(Path::to_owned), clock };
     let sandbox = hob::sandbox::open(Options::Virtual(options))?;
-    History::of(log).files.restore(&*sandbox, blob)?;
+    History::of(log.to_vec()).files.restore(&*sandbox, blob)?;
     Ok(sandbox)
 }
 
