@@ -38,7 +38,11 @@ impl Terminal {
         // that without unsafe code here, and is part of every Debian.
         #[expect(clippy::disallowed_methods, reason = "starts the program that a test looks at")]
         let mut started = Command::new("setsid");
-        started.args(["--ctty", "--"]).arg(command.get_program()).args(command.get_args());
+        // A shell's job in the background ignores SIGINT, and all it starts would: `env` puts it back.
+        started
+            .args(["--ctty", "--", "env", "--default-signal=INT,QUIT", "--"])
+            .arg(command.get_program())
+            .args(command.get_args());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => started.env(name, value),
