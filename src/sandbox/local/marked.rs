@@ -13,6 +13,9 @@ pub(super) const NAME: &str = "HOB_CALL";
 /// to hide in it does what `env -i` does more simply.
 const ENVIRON_MAX: u64 = 1 << 20;
 
+/// So many processes that may be the shell's are looked at one by one.
+const FEW: i32 = 64;
+
 /// Times around: a process may start another one just before it ends.
 const ROUNDS: usize = 8;
 
@@ -32,12 +35,27 @@ pub(super) fn kill(shell: Pid, mark: &str) {
 
 fn find(shell: Pid, mark: &str) -> Vec<Pid> {
     let wanted = format!("{NAME}={mark}");
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
-    // Numbers are given upwards, so what the shell started has a higher one (until they start again
-    // from below, once in four million processes).
-    let younger = pids.filter(|pid| *pid > shell.as_raw_nonzero().get());
-    younger.filter(|pid| carries(*pid, wanted.as_bytes())).filter_map(Pid::from_raw).collect()
+    let younger = younger(shell.as_raw_nonzero().get());
+    younger.into_iter().filter(|pid| carries(*pid, wanted.as_bytes())).filter_map(Pid::from_raw).collect()
+}
+
+/// Numbers that a process may have that was started after the shell. They are given upwards, so
+/// what the shell started has a higher one (until they start again from below, once in four million
+/// processes). Most shells start little, and asking for a few numbers costs less than a walk.
+fn younger(shell: i32) -> Vec<i32> {
+    match newest() {
+        Some(newest) if newest >= shell && newest - shell <= FEW => (shell + 1..=newest).collect(),
+        _ => {
+            let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+            let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
+            pids.filter(|pid| *pid > shell).collect()
+        }
+    }
+}
+
+/// The number that was given last.
+fn newest() -> Option<i32> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_whitespace().last()?.parse().ok()
 }
 
 fn carries(pid: i32, wanted: &[u8]) -> bool {
@@ -46,4 +64,17 @@ fn carries(pid: i32, wanted: &[u8]) -> bool {
     // A process that ends meanwhile reads as empty.
     let _ = file.take(ENVIRON_MAX).read_to_end(&mut environ);
     environ.split(|byte| *byte == 0).any(|variable| variable == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_started_later_is_looked_at() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        for (shell, seen) in [(1, true), (me - 1, true), (me, false), (i32::MAX, false)] {
+            assert_eq!(younger(shell).contains(&me), seen, "later than {shell}");
+        }
+    }
 }
