@@ -165,7 +165,9 @@ fn a_web_page_in_the_place_of_an_answer_is_told_once() {
         let ran = run(&scene, &server, model, "plain");
         assert_eq!(ran.code(), Some(1), "{}", ran.transcript());
         assert!(
-            ran.stderr().contains("answered 200 with `text/html` and no event stream; check the base URL; `--again`"),
+            ran.stderr().contains(
+                "answered 200 with `text/html` and no event stream; check the base URL; what was done is kept"
+            ),
             "{}",
             ran.stderr()
         );
@@ -218,7 +220,7 @@ fn a_result_that_is_never_right_fails_the_run() {
     for model in MODELS {
         let scene = scene();
         let wrong = |n: usize| answer().call(&format!("f{n}"), "finish", json!({ "severity": "medium" })).end_tools();
-        let server = ModelServer::start((0..3).map(wrong).chain((0..2).map(|_| answer().text("It is medium.").end())));
+        let server = ModelServer::start((0..3).map(wrong).chain((0..3).map(|_| answer().text("It is medium.").end())));
         let ran = run(&scene, &server, model, "sorter");
         assert_eq!(ran.code(), Some(1), "{}", ran.transcript());
         assert!(

@@ -52,7 +52,7 @@ fn nothing_that_is_printed_steers_a_terminal() {
     exit 0
     --- stdout
     x<U+009B>31m<U+202E>y␍␡
-    ::error::z
+    : :error::z
 
     plan: 1 effect on Codertocat/Hello-World#1, 1 refused, nothing sent
 
@@ -60,22 +60,22 @@ fn nothing_that_is_printed_steers_a_terminal() {
     +++ status comment
     + x[2J]0;owned31my
     +
-    + ::error::z
+    + : :error::z
 
     ! label refused: `x [2J ]0;owned 31m<U+202E>y ::error::z` is not a label: it has control characters in it
     --- stderr
     authority: not asked, you are the operator
     run-5ce6d55d8d235343e6ac5b62: attempt 1, replay/../tape.jsonl, sandbox virtual: in memory, on a copy of the working directory's files; no network, no processes
     turn 1: 1000 tokens in, 50 out
-      bash: printf '%s' 'x<U+009B>31m<U+202E>y␍␡ ::error::z'; exit 3
+      bash: printf '%s' 'x<U+009B>31m<U+202E>y␍␡ : :error::z'; exit 3
       glob: src/*
       grep: fn main
-      read: x<U+009B>31m<U+202E>y␍␡ ::error::z (error: `x<U+009B>31m<U+202E>y␍␡)
-      x<U+009B>31m<U+202E>y␍␡ ::error::z: {"x\u001b[2J\u001b]0;owned\u0007<U+009B>31m<U+202E>y\r␡\n::error::z":"x\u001b[2J\u001b]0;owned\u0007<U+009B>31m<U+202E>y\r␡\n::error::z"} (error: There is no tool named `x [2J ]0;owned 31m<U+202E>y ::error::z`. The tools are `read`, `grep`, `glob`, `bash`, `activate_skill`, `read_skill_resource`, `propos…)
+      read: x<U+009B>31m<U+202E>y␍␡ : :error::z (error: `x<U+009B>31m<U+202E>y␍␡)
+      x<U+009B>31m<U+202E>y␍␡ : :error::z: {"x\u001b[2J\u001b]0;owned\u0007<U+009B>31m<U+202E>y\r␡\n::error::z":"x\u001b[2J\u001b]0;owned\u0007<U+009B>31m<U+202E>y\r␡\n::error::z"} (error: There is no tool named `x [2J ]0;owned 31m<U+202E>y ::error::z`. The tools are `read`, `grep`, `glob`, `bash`, `activate_skill`, `read_skill_resource`, `propos…)
       refused: label: `x [2J ]0;owned 31m<U+202E>y ::error::z` is not a label: it has control characters in it
       propose_label: {"add":["x\u001b[2J\u001b]0;owned\u0007<U+009B>31m<U+202E>y\r␡\n::error::z","bug"]} (error: Refused: `x [2J ]0;owned 31m<U+202E>y ::error::z` is not a label: it has control characters in it.)
       proposed: status comment
-      propose_status: x<U+009B>31m<U+202E>y␍␡ ::error::z
+      propose_status: x<U+009B>31m<U+202E>y␍␡ : :error::z
     turn 2: 1000 tokens in, 50 out
     "#);
     assert_harmless(&ran, "run");

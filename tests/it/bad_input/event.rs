@@ -177,7 +177,7 @@ fn arguments_that_ask_for_nothing_or_for_two_things() {
         "run triage --model replay/../tape.jsonl --message hi --host git.example",
         "rum triage",
         "show",
-    ]), @r"
+    ]), @"
     $ hob run
     exit 2
     --- stdout
@@ -193,7 +193,7 @@ fn arguments_that_ask_for_nothing_or_for_two_things() {
     exit 2
     --- stdout
     --- stderr
-    error: there is nothing to do; give `--event FILE`, `--message TEXT` or `--input JSON`
+    error: there is nothing to do, and nothing was left unfinished; give `--event FILE`, `--message TEXT` or `--input JSON`
 
     $ hob run triage --model replay/../tape.jsonl --input {not
     exit 2

@@ -25,24 +25,24 @@ fn a_store_that_cannot_be_one() {
         &format!("{GOOD} --store ../file/below"),
         "runs --store ../file",
         "show x --store ../file",
-    ]), @r"
+    ]), @"
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl --store .
     exit 2
     --- stdout
     --- stderr
-    error: the store `[SCENE]/work` is inside the workspace `[SCENE]/work`, where the agent could read and change it; give a directory outside with `--store`, or unset HOB_STATE
+    error: the store `[SCENE]/work` is inside the workspace `[SCENE]/work`, where the agent could read and change it; name a directory outside with `--store` or HOB_STATE
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl --store sessions
     exit 2
     --- stdout
     --- stderr
-    error: the store `[SCENE]/work/sessions` is inside the workspace `[SCENE]/work`, where the agent could read and change it; give a directory outside with `--store`, or unset HOB_STATE
+    error: the store `[SCENE]/work/sessions` is inside the workspace `[SCENE]/work`, where the agent could read and change it; name a directory outside with `--store` or HOB_STATE
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl --store ../link/sessions
     exit 2
     --- stdout
     --- stderr
-    error: the store `[SCENE]/work/sessions` is inside the workspace `[SCENE]/work`, where the agent could read and change it; give a directory outside with `--store`, or unset HOB_STATE
+    error: the store `[SCENE]/work/sessions` is inside the workspace `[SCENE]/work`, where the agent could read and change it; name a directory outside with `--store` or HOB_STATE
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl --store sqlite:hob.db
     exit 2
@@ -93,7 +93,9 @@ fn a_torn_tail_is_cut_off_and_the_run_goes_on() {
     let log = scene.bundle().join("log.jsonl");
     let whole = std::fs::read(&log).unwrap();
     std::fs::write(&log, [&whole, &b"{\"seq\":9,\"epo"[..]].concat()).unwrap();
-    insta::assert_snapshot!(shown(&scene, &["runs", GOOD]), @r"
+    Tape::new().says("Seen.").next_run().says("Seen again.").write(&scene.beside("tape.jsonl"));
+    let again = format!("{GOOD} --again");
+    insta::assert_snapshot!(shown(&scene, &["runs", &again]), @"
     $ hob runs
     exit 0
     --- stdout
@@ -101,17 +103,19 @@ fn a_torn_tail_is_cut_off_and_the_run_goes_on() {
     [TIME]  [RUN]  completed       1050  Codertocat/Hello-World#1 (triage)
     --- stderr
 
-    $ hob run triage --event ../issue.json --model replay/../tape.jsonl
+    $ hob run triage --event ../issue.json --model replay/../tape.jsonl --again
     exit 0
     --- stdout
-    Seen.
+    Seen again.
 
     plan: no effects on Codertocat/Hello-World#1
     --- stderr
     `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` ended in the middle of a write: cut 13 bytes off after line 7
     authority: not asked, you are the operator
+    [RUN]: attempt 1, replay/../tape.jsonl, sandbox virtual: in memory, on a copy of the working directory's files; no network, no processes
+    turn 1: 1000 tokens in, 50 out
     ");
-    assert_eq!(std::fs::read(&log).unwrap(), whole, "more was cut than was torn");
+    assert!(std::fs::read(&log).unwrap().starts_with(&whole), "more was cut than was torn");
 }
 
 #[test]
@@ -170,7 +174,7 @@ fn a_bundle_of_a_newer_version_is_left_alone() {
     let mut newer: serde_json::Value = serde_json::from_str(&text).unwrap();
     newer["format"] = "bundle-v2".into();
     std::fs::write(&manifest, newer.to_string()).unwrap();
-    insta::assert_snapshot!(shown(&scene, &[GOOD, "runs", "show Codertocat/Hello-World#1"]), @r"
+    insta::assert_snapshot!(shown(&scene, &[GOOD, "runs", "show Codertocat/Hello-World#1"]), @"
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl
     exit 2
     --- stdout
@@ -187,7 +191,7 @@ fn a_bundle_of_a_newer_version_is_left_alone() {
     exit 2
     --- stdout
     --- stderr
-    error: nothing that can be read in `[SCENE]/state` is called `Codertocat/Hello-World#1`; `hob runs` lists what is, and says why the rest cannot be read
+    error: nothing that can be read in `[SCENE]/state` is called `Codertocat/Hello-World#1`, but it may be in what cannot be read: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/manifest.json` was written by a newer hob (format `bundle-v2`); use that version or a later one
     ");
     assert_eq!(std::fs::read_to_string(&manifest).unwrap(), newer.to_string());
 }

@@ -287,30 +287,29 @@ fn a_recording_that_has_run_out() {
     let _filters = filtered();
     let scene = scene();
     Tape::new().calls([("glob", json!({ "pattern": "*" }))]).write(&scene.beside("tape.jsonl"));
-    insta::assert_snapshot!(shown(&scene, &[GOOD, GOOD]), @r"
+    insta::assert_snapshot!(shown(&scene, &[GOOD, GOOD]), @"
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl
     exit 1
     --- stdout
-    plan: no effects on Codertocat/Hello-World#1
     --- stderr
     authority: not asked, you are the operator
     [RUN]: attempt 1, replay/../tape.jsonl, sandbox virtual: in memory, on a copy of the working directory's files; no network, no processes
     turn 1: 1000 tokens in, 50 out
       glob: *
-    failed: replay file `../tape.jsonl` has no answer for run 0, turn 1 (it ends with run 0, turn 0); record one with a real model and `--record FILE`; `--again` runs it anew
+    error: replay file `../tape.jsonl` has no answer for run 0, turn 1 (it ends with run 0, turn 0); record one with a real model and `--record FILE`; what was done is kept, the same command goes on
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl
     exit 1
     --- stdout
-    plan: no effects on Codertocat/Hello-World#1
     --- stderr
     authority: not asked, you are the operator
-    failed: replay file `../tape.jsonl` has no answer for run 0, turn 1 (it ends with run 0, turn 0); record one with a real model and `--record FILE`; `--again` runs it anew
+    [RUN]: attempt 2, resumed, replay/../tape.jsonl, sandbox virtual: in memory, on a copy of the working directory's files; no network, no processes
+    error: replay file `../tape.jsonl` has no answer for run 0, turn 1 (it ends with run 0, turn 0); record one with a real model and `--record FILE`; what was done is kept, the same command goes on
     ");
     // Whoever has a longer recording goes on.
-    Tape::new().says("Unused.").next_run().says("Now.").write(&scene.beside("tape.jsonl"));
-    let again = hob(&scene, &format!("{GOOD} --again"));
-    assert!(again.stdout().starts_with("Now."), "{}", again.transcript());
+    Tape::new().calls([("glob", json!({ "pattern": "*" }))]).says("Now.").write(&scene.beside("tape.jsonl"));
+    let longer = hob(&scene, GOOD);
+    assert!(longer.stdout().starts_with("Now."), "{}", longer.transcript());
 }
 
 #[test]
@@ -336,13 +335,12 @@ fn a_recording_of_another_conversation() {
         scene.end(command)
     };
     assert_eq!(run("one").code(), Some(0));
-    insta::assert_snapshot!(run("two").transcript(), @r"
+    insta::assert_snapshot!(run("two").transcript(), @"
     exit 1
     --- stdout
-    plan: no effects on two
     --- stderr
     [RUN]: attempt 1, anthropic/m, sandbox virtual: in memory, on a copy of the working directory's files; no network, no processes
-    failed: recording `../r.jsonl` holds another conversation's answer for run 0, turn 0; record into a new file; `--again` runs it anew
+    error: recording `../r.jsonl` holds another conversation's answer for run 0, turn 0; record into a new file; what was done is kept, the same command goes on
     ");
     insta::assert_snapshot!(shown_with(&scene, "run triage --message x --model openai-chat/m --record ../r.jsonl", &[
         &[("OPENAI_API_KEY", KEY), ("OPENAI_BASE_URL", "http://127.0.0.1:9")],
