@@ -14,6 +14,7 @@ use super::report::{self, Report};
 use super::{kept, live, parts, work};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, Asked, AskedWrong, DELIVERY_MAX, Delivery, Heard, Request, Verified};
+use crate::domain::entry::Entry;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Run, State};
@@ -108,22 +109,10 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let root = kept::root(args.store.as_deref(), environment, &workspace)?;
     let wish = Wish { asked: asked(request, &agent, &redactor), again: args.again };
 
-    // Asked of a look alone: what is settled is shown without a model, a sandbox or the right to write.
-    let peeked = kept::look(&root, &instance, |run| wish.may_be(run))?;
-    let known = peeked.as_ref().and_then(|peeked| wish.known(peeked.runs()));
-    match (known.map(|(run, state)| (run.clone(), state)), peeked) {
-        (Some((run, State::Settled(_))), Some(peeked)) => {
-            drop(observer);
-            return report::settled_before(peeked.entries, &run, args.json);
-        }
-        (None, _) => {
-            if let Err(nothing) = &wish.asked {
-                return Err(Refusal::usage(nothing));
-            }
-        }
-        _ => {}
+    if let Some((run, entries)) = settled(&wish, &root, &instance)? {
+        drop(observer);
+        return report::settled_before(entries, &run, args.json);
     }
-
     let order = parts::Order {
         agent,
         skills,
@@ -161,6 +150,18 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
             let reason = redactor.redact(&reason);
             Err(Refusal::failed(format!("{reason}; what was done is kept, the same command goes on")))
         }
+    }
+}
+
+/// The run that is this wish and is settled, with its log. Asked of a look alone: it is shown without
+/// a model, a sandbox or the right to write. Refuses when there is neither something to do nor left.
+fn settled(wish: &Wish, root: &Path, instance: &InstanceId) -> Result<Option<(Run, Vec<Entry>)>, Refusal> {
+    let peeked = kept::look(root, instance, |run| wish.may_be(run))?;
+    let known = peeked.as_ref().and_then(|peeked| wish.known(peeked.runs())).map(|(run, state)| (run.clone(), state));
+    match (known, peeked, &wish.asked) {
+        (Some((run, State::Settled(_))), Some(peeked), _) => Ok(Some((run, peeked.entries))),
+        (None, _, Err(nothing)) => Err(Refusal::usage(nothing)),
+        _ => Ok(None),
     }
 }
 
