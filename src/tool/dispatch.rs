@@ -96,7 +96,6 @@ async fn watched(slot: &Slot, arguments: Map<String, Value>, scope: &Scope) -> R
 
 fn answered(name: &str, done: std::thread::Result<Reply>) -> Reply {
     done.unwrap_or_else(|_| {
-        tracing::error!(tool = name, "a tool panicked");
         Reply::error(format!("`{name}` failed inside hob, which is a bug of hob. What it did is not known."))
     })
 }
