@@ -4,6 +4,7 @@
 pub mod domain;
 pub mod telemetry;
 // 1 outside, and the pure rules
+pub mod forge;
 pub mod provider;
 pub mod rules;
 pub mod sandbox;
@@ -16,6 +17,7 @@ pub mod tool;
 pub mod trust;
 // 3 work
 pub mod channel;
+pub mod effect;
 pub mod session;
 // 4 assembly
 pub mod harness;
