@@ -141,7 +141,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         report::left_behind(peeked.entries, &first, args.json)?;
     }
     match worked? {
-        (Worked::Settled(history), _) => Report::new(&run, &history).print(args.json),
+        (Worked::Settled { history, .. }, _) => Report::new(&run, &history).print(args.json),
         (Worked::Interrupted, exit) => {
             output::tell("stopped: what was done is kept, the same command goes on");
             Ok(exit)
