@@ -67,7 +67,7 @@ fn while_a_retry_is_waited_for() {
         let later = Reply::status(429).header("retry-after", "100");
         let server = ModelServer::start([later, answer().text("Done.").end()]);
         let running = scene.start(command(&scene, &server, "apart"));
-        wait_for_log(&scene, "\"message_interrupted\"");
+        scene.wait_for_log("\"message_interrupted\"", 1);
         stop(running, how);
         goes_on(&scene, &server, "apart");
     }
@@ -110,11 +110,11 @@ fn while_a_command_runs_in_memory() {
         let quick = answer().call("c2", "bash", json!({ "command": "true" })).end_tools();
         let server = ModelServer::start([call, quick, answer().text("Done.").end()]);
         let running = scene.start(command(&scene, &server, "apart"));
-        wait_for_log(&scene, "\"name\":\"bash\",\"arguments\"");
+        scene.wait_for_log("\"name\":\"bash\",\"arguments\"", 1);
         stop(running, how);
         // What left nothing behind is run again, and stopped again.
         let running = scene.start(command(&scene, &server, "apart"));
-        wait_for_log_count(&scene, "attempt_started", 2);
+        scene.wait_for_log("attempt_started", 2);
         stop(running, how);
         assert_eq!(server.requests().len(), 1, "the model was asked again while its call has no result");
     }
@@ -132,22 +132,4 @@ fn the_second_signal_ends_at_once() {
     let ran = stop(running, (Signal::INT, 130));
     assert!(!group_exists(&group), "something of the command is left: {}", ran.transcript());
     goes_on(&scene, &server, "here");
-}
-
-/// Waits until the log of the only instance holds this.
-fn wait_for_log(scene: &Scene, text: &str) {
-    wait_for_log_count(scene, text, 1);
-}
-
-fn wait_for_log_count(scene: &Scene, text: &str, count: usize) {
-    let began = std::time::Instant::now();
-    let there = || {
-        let logs = std::fs::read_dir(scene.store()).into_iter().flatten().flatten();
-        logs.filter_map(|entry| std::fs::read_to_string(entry.path().join("log.jsonl")).ok())
-            .any(|log| log.matches(text).count() >= count)
-    };
-    while !there() {
-        assert!(began.elapsed() < Duration::from_secs(60), "`{text}` did not come");
-        std::thread::park_timeout(Duration::from_millis(5));
-    }
 }
