@@ -32,9 +32,9 @@ use crate::worker::Worked;
 /// again shows what a finished run answered.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 completed, 1 failed, 2 usage or configuration, 4 limited by a budget, 130 or 143 interrupted \
-                        (the same \
-                  command goes on). Runs that were left unfinished go first, and their answers are printed first."
+    after_help = "Exit codes: 0 completed, 1 failed or not answered, 2 usage or configuration (a key that is refused, a \
+                  model that is unknown), 4 limited by a budget, 130 or 143 interrupted. Where a run has no outcome, \
+                  the same command goes on. Runs that were left unfinished go first, and their answers are printed first."
 )]
 pub(super) struct Args {
     /// Name of the agent: a file in `agents/`, or one that ships with hob
@@ -146,11 +146,14 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
             output::tell("stopped: what was done is kept, the same command goes on");
             Ok(exit)
         }
-        (Worked::Unanswered(reason), _) => {
-            let reason = redactor.redact(&reason);
-            Err(Refusal::failed(format!("{reason}; what was done is kept, the same command goes on")))
-        }
+        (Worked::Unanswered(reason), _) => Err(Refusal::failed(goes_on(&redactor.redact(&reason)))),
+        (Worked::Misconfigured(reason), _) => Err(Refusal::usage(goes_on(&redactor.redact(&reason)))),
     }
+}
+
+/// Why a run stopped without an outcome, and what to do next.
+fn goes_on(reason: &str) -> String {
+    format!("{reason}; what was done is kept, the same command goes on")
 }
 
 /// The run that is this wish and is settled, with its log. Asked of a look alone: it is shown without
