@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use crate::domain::secret::Secret;
+use crate::domain::secret::{self, Secret};
 use crate::provider::Site;
 use crate::telemetry::redact::SECRET_MIN;
 
@@ -147,7 +147,7 @@ impl Environment {
     /// See [`Error`]; exit code 2.
     pub fn look() -> Result<Self, Error> {
         let mut variables = process_variables();
-        variables.retain(|name, _| !name.to_str().is_some_and(leads_to_secret));
+        variables.retain(|name, _| !name.to_str().is_some_and(secret::is_behind));
         Self::read(&variables)
     }
 
@@ -162,8 +162,8 @@ impl Environment {
         let given = Given(variables);
         let vendor = |key, base_url| Ok::<_, Error>(Site { key: given.secret(key)?, base_url: given.text(base_url)? });
         let mut environment = Self {
-            anthropic: vendor("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")?,
-            openai: vendor("OPENAI_API_KEY", "OPENAI_BASE_URL")?,
+            anthropic: vendor(secret::ANTHROPIC_KEY, "ANTHROPIC_BASE_URL")?,
+            openai: vendor(secret::OPENAI_KEY, "OPENAI_BASE_URL")?,
             model: given.text("HOB_MODEL")?,
             state: given.path("HOB_STATE"),
             user_state: given
@@ -184,15 +184,6 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "the one place where hob reads its environment")]
 fn process_variables() -> BTreeMap<OsString, OsString> {
     std::env::vars_os().collect()
-}
-
-/// Whether the variable, or the file it names, holds a secret of hob's own.
-fn leads_to_secret(name: &str) -> bool {
-    is_secret(name.strip_suffix("_FILE").unwrap_or(name))
-}
-
-fn is_secret(name: &str) -> bool {
-    VARIABLES.iter().any(|variable| variable.purpose == Use::Secret && variable.name == name)
 }
 
 /// The variables, asked by name.
@@ -265,7 +256,7 @@ impl Given<'_> {
             }
             let Some(value) = self.text(name)? else { continue };
             // Also under another name: `LLM_KEY` with the same value is the same secret.
-            if leads_to_secret(name) || secrets.iter().any(|secret| shows(&value, secret.expose().trim())) {
+            if secret::is_behind(name) || secrets.iter().any(|secret| shows(&value, secret.expose().trim())) {
                 return Err(Error::OwnSecret { name: name.to_owned() });
             }
             exposed.insert(name.to_owned(), value);

@@ -1,5 +1,7 @@
 //! The table of variables, and the page made from it.
 
+use crate::domain::secret;
+
 /// A variable hob reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -27,8 +29,8 @@ pub enum Use {
 
 /// Every variable hob reads, secrets first, then as the reference page shows them.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "ANTHROPIC_API_KEY", purpose: Use::Secret, meaning: "Key for `anthropic/…` models." },
-    Variable { name: "OPENAI_API_KEY", purpose: Use::Secret, meaning: "Key for `openai-chat/…` models." },
+    Variable { name: secret::ANTHROPIC_KEY, purpose: Use::Secret, meaning: "Key for `anthropic/…` models." },
+    Variable { name: secret::OPENAI_KEY, purpose: Use::Secret, meaning: "Key for `openai-chat/…` models." },
     Variable {
         name: "HOB_GITHUB_TOKEN",
         purpose: Use::Secret,
