@@ -47,12 +47,8 @@ pub trait Forge: Send + Sync {
     fn edit<'a>(&'a self, thread: Thread, id: u64, body: &'a str) -> BoxFuture<'a, Result<Posted, Error>>;
 
     /// Puts labels on and takes labels off. What is there already, or gone already, is right as it is.
-    fn label<'a>(
-        &'a self,
-        thread: Thread,
-        add: &'a [String],
-        remove: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Error>>;
+    fn label<'a>(&'a self, thread: Thread, add: &'a [String], remove: &'a [String])
+    -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// Where bundles rest between two jobs: artifacts of workflow runs, packages of a project.
