@@ -15,6 +15,7 @@ mod run;
 mod runs;
 mod show;
 mod timeline;
+mod wish;
 mod work;
 
 use clap::{Parser, Subcommand};

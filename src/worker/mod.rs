@@ -15,8 +15,13 @@ use attempt::Ended;
 /// How the work on an instance ended.
 #[derive(Debug)]
 pub enum Worked {
-    /// The run that was waited for is settled; this is what the log adds up to.
-    Settled(Box<History>),
+    /// The run that was waited for is settled.
+    Settled {
+        /// Still open, for what is owed to the outside.
+        bundle: Box<Bundle>,
+        /// What the log adds up to.
+        history: Box<History>,
+    },
     /// Stopped from outside; the same call goes on.
     Interrupted,
     /// The model's service did not answer; the same call goes on.
@@ -38,11 +43,10 @@ pub async fn work_until(
 ) -> Result<Worked, harness::Error> {
     let mut history = History::of(bundle.take_entries());
     loop {
-        if history.find(run).is_some_and(|known| known.settled.is_some()) {
-            return Ok(Worked::Settled(Box::new(history)));
-        }
-        let Some(claim) = queue::claim(&mut bundle, with.clock.now())? else {
-            return Ok(Worked::Settled(Box::new(history)));
+        let settled = history.find(run).is_some_and(|known| known.settled.is_some());
+        let next = if settled { None } else { queue::claim(&mut bundle, with.clock.now())? };
+        let Some(claim) = next else {
+            return Ok(Worked::Settled { bundle: Box::new(bundle), history: Box::new(history) });
         };
         if claim.run.id != *run {
             let left = format!("{} was left unfinished: it goes first", claim.run.id);
