@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::glob::bracketed;
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, output};
 use crate::sandbox::{Error, Sandbox};
@@ -73,7 +72,7 @@ impl Typed for Read {
 /// What a sandbox said no to, as a sentence. What does not exist may only not be shown.
 pub(super) fn failed(sandbox: &dyn Sandbox, error: &Error) -> Reply {
     let left_out = sandbox.left_out().filter(|_| matches!(error, Error::NotFound(_)));
-    Reply::error(with_notes(format!("{error}."), &bracketed(left_out.as_slice())))
+    Reply::error(output::with_notes(format!("{error}."), &output::bracketed(left_out.as_slice())))
 }
 
 fn show(asked: &Read, bytes: &[u8]) -> Reply {
@@ -100,18 +99,7 @@ fn show(asked: &Read, bytes: &[u8]) -> Reply {
     if file.dropped > 0 {
         notes.push(format!("[{} control characters are not shown]", file.dropped));
     }
-    Reply::ok(with_notes(text, &notes))
-}
-
-/// The text, then the notes on lines of their own.
-pub(super) fn with_notes(mut text: String, notes: &[String]) -> String {
-    for note in notes {
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(note);
-    }
-    text
+    Reply::ok(output::with_notes(text, &notes))
 }
 
 /// A whole file.

@@ -4,7 +4,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::files::{Place, failed, with_notes};
+use super::files::{Place, failed};
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, output, walk};
 
@@ -85,12 +85,7 @@ fn show(pattern: &str, paths: &[&str], mut notes: Vec<String>) -> Reply {
         notes.insert(0, format!("{shown} of {} files are shown; narrow the pattern or the path", paths.len()));
     }
     text.truncate(text.trim_end_matches('\n').len());
-    Reply::ok(with_notes(text, &bracketed(&notes)))
-}
-
-/// Notes as they stand below a result.
-pub(super) fn bracketed(notes: &[String]) -> Vec<String> {
-    notes.iter().map(|note| format!("[{note}]")).collect()
+    Reply::ok(output::with_notes(text, &output::bracketed(&notes)))
 }
 
 /// A glob in which `*` does not cross directories.

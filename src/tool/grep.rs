@@ -7,8 +7,8 @@ use grep_searcher::{SearcherBuilder, sinks};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::files::{Place, failed, with_notes};
-use super::glob::{PATH_MAX, bracketed, compile};
+use super::files::{Place, failed};
+use super::glob::{PATH_MAX, compile};
 use super::typed::Typed;
 use super::walk::Found;
 use super::{Nature, Reply, Scope, output, walk};
@@ -235,7 +235,7 @@ fn show(pattern: &str, hits: Hits) -> Reply {
     } else {
         lines.join("\n")
     };
-    Reply::ok(with_notes(text, &bracketed(&notes)))
+    Reply::ok(output::with_notes(text, &output::bracketed(&notes)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::files::{Place, failed, with_notes};
+use super::files::{Place, failed};
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, output};
 use crate::sandbox::{End, Exec, Output};
@@ -94,7 +94,7 @@ fn show(output: &Output, timeout: Option<Duration>) -> Reply {
         (End::Cancelled, _) => notes.push("[killed because the run was stopped]".to_owned()),
     }
     notes.extend(output.notes.iter().map(|note| format!("[{}]", output::one_line(note, 500))));
-    let content = with_notes(text, &notes);
+    let content = output::with_notes(text, &notes);
     Reply { content, is_error: output.end == End::Cancelled, ..Reply::default() }
 }
 
