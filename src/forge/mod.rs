@@ -9,11 +9,18 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+mod foreign;
+pub mod github;
+mod limit;
+mod line;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+
+pub use line::{Line, Unusable};
 
 use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
@@ -47,12 +54,8 @@ pub trait Forge: Send + Sync {
     fn edit<'a>(&'a self, thread: Thread, id: u64, body: &'a str) -> BoxFuture<'a, Result<Posted, Error>>;
 
     /// Puts labels on and takes labels off. What is there already, or gone already, is right as it is.
-    fn label<'a>(
-        &'a self,
-        thread: Thread,
-        add: &'a [String],
-        remove: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Error>>;
+    fn label<'a>(&'a self, thread: Thread, add: &'a [String], remove: &'a [String])
+    -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// Where bundles rest between two jobs: artifacts of workflow runs, packages of a project.
@@ -158,7 +161,7 @@ pub enum Error {
     Refused {
         /// `post a comment on acme/widgets#4`.
         doing: String,
-        /// HTTP status.
+        /// HTTP status; 0 when it did not come to an answer (a certificate that is not trusted).
         status: u16,
         /// What the forge said, and the next move.
         said: String,
