@@ -11,6 +11,7 @@
 //! The log is the truth: a run is begun or settled when the log says so. The manifest is written
 //! after it, and proves that nothing settled or claimed was cut off.
 
+pub mod archive;
 mod blobs;
 mod chain;
 mod disk;
