@@ -70,7 +70,7 @@ impl Watch {
         failpoints: Failpoints,
     ) -> Result<Worked, Refusal> {
         let with = Circumstances { clock: clock(), cancel: self.cancel.clone(), redactor, failpoints, marker, jitter };
-        let worked = self.drive(work_until(run, harness, bundle, &with)).await;
+        let worked = self.drive(Box::pin(work_until(run, harness, bundle, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
 }
