@@ -9,6 +9,8 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+pub mod gitlab;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -47,12 +49,8 @@ pub trait Forge: Send + Sync {
     fn edit<'a>(&'a self, thread: Thread, id: u64, body: &'a str) -> BoxFuture<'a, Result<Posted, Error>>;
 
     /// Puts labels on and takes labels off. What is there already, or gone already, is right as it is.
-    fn label<'a>(
-        &'a self,
-        thread: Thread,
-        add: &'a [String],
-        remove: &'a [String],
-    ) -> BoxFuture<'a, Result<(), Error>>;
+    fn label<'a>(&'a self, thread: Thread, add: &'a [String], remove: &'a [String])
+    -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// Where bundles rest between two jobs: artifacts of workflow runs, packages of a project.
