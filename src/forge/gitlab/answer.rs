@@ -26,6 +26,13 @@ pub(super) struct User {
     pub(super) username: String,
 }
 
+/// An issue or merge request that was changed.
+#[derive(Deserialize)]
+pub(super) struct Changed {
+    #[serde(rename = "iid")]
+    _iid: u64,
+}
+
 /// A member of a project, inherited or not.
 #[derive(Deserialize)]
 pub(super) struct Member {

@@ -46,7 +46,7 @@ impl Gitlab {
     /// # Errors
     /// As for every read; what is not there is [`Error::Refused`] with status 404.
     pub async fn object(&self, object: Object) -> Result<Value, Error> {
-        let path = &self.site.path;
+        let path = &self.path;
         let doing = match object {
             Object::Issue { iid } => format!("read {path}#{iid}"),
             Object::MergeRequest { iid } => format!("read {path}!{iid}"),
@@ -54,7 +54,7 @@ impl Gitlab {
             Object::Project => format!("read what {path} is"),
             Object::User { id } => format!("read who user {id} is"),
         };
-        let answer = self.line.read(&doing, &object.endpoint(self.site.project), &[]).await?;
+        let answer = self.api.read(&doing, &object.endpoint(self.project), &[]).await?;
         parsed(&doing, &answer.body)
     }
 }

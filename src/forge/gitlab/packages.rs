@@ -25,9 +25,9 @@ use gitlab::api::projects::pipelines::Pipeline as ReadPipeline;
 use sha2::{Digest, Sha256};
 
 use super::answer::{File, MergeRequest, Package, Pipeline};
-use super::line::{Line, built, misbuilt, unreadable};
-use super::parsed;
+use super::api::{Api, built};
 use super::version::{Version, newest_first};
+use super::{parsed, unreadable};
 use crate::domain::id::Epoch;
 use crate::forge::{Error, Kept, Origin, Shelf};
 
@@ -53,8 +53,8 @@ const FILES: &[(&str, &str)] = &[("order_by", "id"), ("sort", "desc"), ("per_pag
 pub struct Packages {
     project: u64,
     /// For what a job's token cannot read.
-    api: Line,
-    line: Line,
+    api: Api,
+    job_api: Api,
     job: Option<u64>,
     /// What [`Shelf::find`] saw, by package; nothing else is looked into.
     seen: Mutex<BTreeMap<u64, Seen>>,
@@ -69,8 +69,8 @@ struct Seen {
 }
 
 impl Packages {
-    pub(super) fn new(project: u64, api: Line, line: Line, job: Option<u64>) -> Self {
-        Self { project, api, line, job, seen: Mutex::default() }
+    pub(super) fn new(project: u64, api: Api, job_api: Api, job: Option<u64>) -> Self {
+        Self { project, api, job_api, job, seen: Mutex::default() }
     }
 
     /// Removes old versions of a package and keeps the newest three of those that came from the
@@ -91,7 +91,7 @@ impl Packages {
         let mut gone = 0;
         for id in old.into_iter().skip(KEPT).take(TIDIED_MAX) {
             let endpoint = built(&doing, DeletePackage::builder().project(self.project).package_id(id).build())?;
-            match self.line.write(&doing, &endpoint, None).await {
+            match self.job_api.write(&doing, &endpoint, None).await {
                 Ok(_) => gone += 1,
                 Err(Error::Refused { status: 404, .. }) => {}
                 Err(error) => return Err(error),
@@ -103,7 +103,7 @@ impl Packages {
     /// The packages of exactly this name that hold our versions.
     async fn list(&self, doing: &str, name: &str) -> Result<Vec<(Package, Version)>, Error> {
         let endpoint = built(doing, ListPackages::builder().project(self.project).package_name(name).build())?;
-        let answer = self.line.read(doing, &endpoint, NEWEST).await?;
+        let answer = self.job_api.read(doing, &endpoint, NEWEST).await?;
         let packages: Vec<Package> = parsed(doing, &answer.body)?;
         let ours = packages.into_iter().filter(|package| package.name == name && package.package_type == "generic");
         Ok(ours
@@ -173,7 +173,7 @@ impl Packages {
         let mut endpoint = GetPackageFile::builder();
         endpoint.project(self.project).package_name(name).package_version(version).file_name(FILE);
         let endpoint = built(&doing, endpoint.build())?;
-        let archive = self.line.download(&doing, &endpoint, ARCHIVE_MAX).await?;
+        let archive = self.job_api.download(&doing, &endpoint, ARCHIVE_MAX).await?;
         if !hex::encode(Sha256::digest(&archive)).eq_ignore_ascii_case(digest) {
             let said = "it is not the file whose origin was asked; another has taken its place".to_owned();
             return Err(unreadable(&doing, said));
@@ -189,7 +189,7 @@ impl Packages {
             endpoint.project(self.project).package_name(name).package_version(version.to_string()).file_name(FILE);
             // The archive goes beside it: the builder would copy it.
             let endpoint = built(&doing, endpoint.contents(Vec::new()).build())?;
-            match self.line.write(&doing, &endpoint, Some(archive.clone())).await {
+            match self.job_api.write(&doing, &endpoint, Some(archive.clone())).await {
                 Err(Error::Refused { status: 400, said, .. })
                     if said.contains("Duplicate package") && version.nth < TAKEN_MAX =>
                 {
@@ -206,7 +206,7 @@ impl Packages {
             return Ok(file);
         }
         let endpoint = built(doing, PackageFiles::builder().project(self.project).package_id(package).build())?;
-        let files: Vec<File> = parsed(doing, &self.line.read(doing, &endpoint, FILES).await?.body)?;
+        let files: Vec<File> = parsed(doing, &self.job_api.read(doing, &endpoint, FILES).await?.body)?;
         let newest = files.into_iter().filter(|file| file.file_name == FILE).max_by_key(|file| file.id);
         let file = newest.ok_or_else(|| unreadable(doing, format!("there is no {FILE} in it")))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -218,7 +218,7 @@ impl Packages {
 
     fn seen(&self, doing: &str, package: u64) -> Result<Seen, Error> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(&package).cloned().ok_or_else(|| misbuilt(doing, &"it was not found on this shelf"))
+        built(doing, seen.get(&package).cloned().ok_or("it was not found on this shelf"))
     }
 
     async fn pipeline(&self, doing: &str, id: u64) -> Result<Pipeline, Error> {
