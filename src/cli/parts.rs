@@ -132,10 +132,15 @@ pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Ref
 /// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
 pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai-chat"];
 
+/// What an agent's head may refer to.
+pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {
+    agent::Known { skills, providers: PROVIDERS }
+}
+
 /// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.
 pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Found, Refusal> {
     let names = skills.names();
-    let known = agent::Known { skills: &names, providers: PROVIDERS };
+    let known = known(&names);
     let library = agent::library::Library::new([workspace.to_owned()]);
     match library.find(name, &known) {
         Ok(found) => {

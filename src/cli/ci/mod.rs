@@ -9,51 +9,35 @@ mod job;
 mod log;
 mod markdown;
 mod outputs;
-mod reach;
 #[cfg(test)]
 mod runner;
 #[cfg(test)]
 mod script;
 mod shelved;
 mod summary;
+mod way;
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::env::Environment;
-use super::output::Exit;
+use super::output::{self, Exit, Level};
 use super::refusal::Refusal;
-use super::wish::{self, Wish};
-use super::work::{Watch, clock};
-use super::{kept, live, parts};
-use crate::channel::Asked;
-use crate::domain::event::{Event, ThreadKind};
-use crate::domain::run::Task;
-use crate::effect::{self, Came, Corridor, Finished};
-use crate::forge::Thread;
-use crate::session::history::History;
-use crate::skill::library::Library;
-use crate::store::Bundle;
-use crate::telemetry::progress::Progress;
-use crate::telemetry::redact::Redactor;
-use crate::worker::Worked;
+use super::work::clock;
+use super::{kept, parts};
+use crate::domain::front_matter;
+use crate::store::bundle;
 use admission::Admitted;
-use ending::{Ending, Fate, Trust, Written};
 use face::Face;
 use job::Job;
-use reach::Reach;
+use way::Way;
 
-/// Longest time of a job from its start where nothing else is said.
+/// Longest time of a job from its start, where neither operator nor runner says.
 const TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
-/// Kept free of that time, to save the session and to send what it proposed.
-const RESERVE: Duration = Duration::from_secs(60);
-
-/// Longest wait for a forge that asks to wait, all waits of a job together.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest that an operator can ask for.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Work in a CI job: what the GitHub Action and the GitLab template start
 ///
@@ -61,18 +45,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// of its thread, sends what the agent proposed, each write once, and keeps the session for the next
 /// job. Everything it needs stands in the job's environment.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 completed, or nothing to do, 1 failed, 2 usage or configuration, 3 refused, 4 limited by a \
+                  budget, 130 or 143 interrupted (the next job of the same thread goes on)."
+)]
 pub(super) struct Args {
-    /// What to do: the whole way of an event, or only keep a session that a stopped job left
-    #[arg(long, value_enum, default_value_t = Phase::Run)]
+    /// What to do
+    #[arg(long, value_enum, value_name = "PHASE", default_value_t = Phase::Run)]
     phase: Phase,
 }
 
 /// A part of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Phase {
-    /// From the event to the effects.
+    /// The whole way from the event to the effects
     Run,
-    /// Keeps what an earlier step of the job left unkept.
+    /// Keep the session that a stopped step of this job left
     Save,
 }
 
@@ -82,42 +70,53 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
     let runtime = runtime.map_err(|error| Refusal::failed(format!("the async runtime could not start: {error}")))?;
     match args.phase {
         Phase::Run => runtime.block_on(Box::pin(go(environment))),
-        Phase::Save => runtime.block_on(save(environment)),
+        Phase::Save => runtime.block_on(Box::pin(save(environment))),
     }
 }
 
 async fn go(environment: &Environment) -> Result<Exit, Refusal> {
     let started = clock().now();
-    let job = Job::of(&environment.ci)?;
+    let workspace = parts::workspace()?;
+    let job = Job::of(environment, started)?;
     output::steer(&log::masks(job.runner(), environment.secrets()));
     let face = Face::new(job.runner(), &environment.ci);
-    let redactor = Redactor::new(environment.secrets());
     let deadline = deadline(&job, environment, started)?;
-    let reach = Reach::new(&job, environment)?;
-    match admission::admit(&job, &reach, environment).await? {
-        Admitted::Nothing(reason) => {
-            output::tell(&output::defuse(&reason));
-            face.nothing(Level::Notice, "skipped", &reason)?;
-            Ok(Exit::Completed)
-        }
-        Admitted::Refused(reason) => {
-            output::tell(&output::defuse(&reason));
-            face.nothing(Level::Warning, "refused", &reason)?;
-            Ok(Exit::Refused)
-        }
+    let told = |level, outcome, reason: &str, exit| {
+        output::tell(&output::defuse(reason));
+        face.nothing(level, outcome, reason).map(|()| exit)
+    };
+    match admission::admit(&job, environment, &workspace).await? {
+        Admitted::Nothing(reason) => told(Level::Notice, "skipped", &reason, Exit::Completed),
+        Admitted::Refused(reason) => told(Level::Warning, "refused", &reason, Exit::Refused),
         Admitted::Started(started) => {
-            let way = Way { job: &job, reach: &reach, face: &face, redactor: &redactor, environment, deadline };
-            Box::pin(way.walk(*started)).await
+            let way = Way { job: &job, face: &face, environment, workspace: &workspace, deadline };
+            way.walk(*started).await
         }
     }
 }
 
-/// A job whose event starts an agent.
-struct Way<'a> {
-    job: &'a Job,
-    reach: &'a Reach,
-    face: &'a Face,
-    redactor: &'a Redactor,
-    environment: &'a Environment,
-    deadline: Timestamp,
+/// Keeps every session that this job worked on and did not keep as it is now.
+async fn save(environment: &Environment) -> Result<Exit, Refusal> {
+    let job = Job::of(environment, clock().now())?;
+    for listed in bundle::list(&job.sessions(environment))? {
+        let manifest = listed.manifest?;
+        if shelved::keep(job.shelf(), &listed.dir, &manifest).await?.is_new {
+            output::tell(&output::defuse(&format!("kept the session of {}", manifest.label)));
+        }
+    }
+    Ok(Exit::Completed)
+}
+
+/// When the agent must have landed: the operator's time from the job's start, or what the runner
+/// leaves, whichever is earlier.
+fn deadline(job: &Job, environment: &Environment, started: Timestamp) -> Result<Timestamp, Refusal> {
+    let timeout = match &environment.ci.timeout {
+        None => TIMEOUT,
+        Some(given) => front_matter::duration(given).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
+            let given: String = given.chars().take(40).collect();
+            Refusal::usage(format!("the timeout is `{given}`, but it should be like `90s`, `20m` or `1h`, at most 24h"))
+        })?,
+    };
+    let own = started.checked_add(timeout).unwrap_or(Timestamp::MAX);
+    Ok(job.deadline().map_or(own, |runners| own.min(runners)))
 }
