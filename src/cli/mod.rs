@@ -1,7 +1,6 @@
 //! The door: arguments, environment and files come in here; text and exit codes go out.
 
 mod check;
-#[expect(dead_code, reason = "the command that says all this comes with `hob ci`")]
 mod ci;
 mod completions;
 pub mod env;
@@ -44,6 +43,7 @@ enum Command {
     Check(check::Args),
     Runs(runs::Args),
     Show(show::Args),
+    Ci(ci::Args),
     Completions(completions::Args),
 }
 
@@ -65,6 +65,7 @@ fn perform(command: &Command) -> Result<Exit, Refusal> {
         Command::Check(args) => check(args),
         Command::Runs(args) => runs::run(args, &Environment::look().map_err(Refusal::usage)?),
         Command::Show(args) => show::run(args, &Environment::look().map_err(Refusal::usage)?),
+        Command::Ci(args) => ci::run(args, &Environment::take().map_err(Refusal::usage)?),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -36,6 +36,11 @@ impl Watch {
         })
     }
 
+    /// Cancelled by the first signal.
+    pub(super) fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
     /// Which signal came; [`Exit::Completed`] while none has.
     pub(super) fn exit(&self) -> Exit {
         self.exit

@@ -52,8 +52,8 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
     };
     let skills = Arc::new(Skills::open(workspace));
     let (found, who) = match chosen(&event, environment, workspace, &skills)? {
-        Chosen::One(found, who) => (found, who),
-        Chosen::Nobody(nobody) => return Ok(Admitted::Nothing(nobody.to_string())),
+        Ok(chosen) => chosen,
+        Err(nobody) => return Ok(Admitted::Nothing(nobody.to_string())),
     };
     let own = job.forge().own().await.map_err(Refusal::failed)?;
     let own_ids = own_ids(environment.ci.own_ids.as_deref().unwrap_or_default())?;
@@ -88,22 +88,22 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
 /// a state key of the operator will take its place.
 pub(super) const MARKER_SECRET: &[u8] = b"";
 
-enum Chosen {
-    One(Found, Who),
-    Nobody(Nobody),
-}
-
-/// The agent that the operator named, else the one that the event starts.
-fn chosen(event: &Event, environment: &Environment, workspace: &Path, skills: &Skills) -> Result<Chosen, Refusal> {
+/// The agent that the operator named, else the one that the event starts, and who may start it.
+fn chosen(
+    event: &Event,
+    environment: &Environment,
+    workspace: &Path,
+    skills: &Skills,
+) -> Result<Result<(Found, Who), Nobody>, Refusal> {
     if let Some(name) = &environment.ci.agent {
         let found = parts::agent(name, workspace, skills)?;
         return Ok(match named(&found.agent, event) {
             Choice::One(one) => {
                 let who = one.who();
-                Chosen::One(found, who)
+                Ok((found, who))
             }
-            Choice::Nobody(nobody) => Chosen::Nobody(nobody),
-            Choice::Several(_) => Chosen::Nobody(Nobody(Vec::new())),
+            Choice::Nobody(nobody) => Err(nobody),
+            Choice::Several(_) => Err(Nobody(Vec::new())),
         });
     }
     let names = skills.names();
@@ -113,7 +113,7 @@ fn chosen(event: &Event, environment: &Environment, workspace: &Path, skills: &S
         output::tell(&output::defuse(&format!("{error}; it starts nothing")));
     }
     match choose(filed.found.iter().map(|found| &found.agent), event) {
-        Choice::Nobody(nobody) => Ok(Chosen::Nobody(nobody)),
+        Choice::Nobody(nobody) => Ok(Err(nobody)),
         Choice::Several(names) => {
             let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             Err(Refusal::usage(format!(
@@ -123,7 +123,7 @@ fn chosen(event: &Event, environment: &Environment, workspace: &Path, skills: &S
         Choice::One(one) => {
             let (name, who) = (one.agent.name.clone(), one.who());
             let at = filed.found.iter().position(|found| found.agent.name == name).unwrap_or_default();
-            Ok(Chosen::One(filed.found.swap_remove(at), who))
+            Ok(Ok((filed.found.swap_remove(at), who)))
         }
     }
 }

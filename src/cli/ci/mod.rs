@@ -13,7 +13,8 @@ mod outputs;
 mod runner;
 #[cfg(test)]
 mod script;
-mod shelved;
+mod sent;
+mod sessions;
 mod summary;
 mod way;
 
@@ -26,8 +27,8 @@ use super::output::{self, Exit, Level};
 use super::refusal::Refusal;
 use super::work::clock;
 use super::{kept, parts};
-use crate::domain::front_matter;
-use crate::store::bundle;
+use crate::domain::front_matter::length;
+use crate::telemetry::redact::Redactor;
 use admission::Admitted;
 use face::Face;
 use job::Job;
@@ -89,20 +90,27 @@ async fn go(environment: &Environment) -> Result<Exit, Refusal> {
         Admitted::Nothing(reason) => told(Level::Notice, "skipped", &reason, Exit::Completed),
         Admitted::Refused(reason) => told(Level::Warning, "refused", &reason, Exit::Refused),
         Admitted::Started(started) => {
-            let way = Way { job: &job, face: &face, environment, workspace: &workspace, deadline };
+            let redactor = Redactor::new(environment.secrets());
+            let failpoints = kept::failpoints(environment)?;
+            let way = Way {
+                job: &job,
+                face: &face,
+                environment,
+                workspace: &workspace,
+                deadline,
+                redactor: &redactor,
+                failpoints: &failpoints,
+            };
             way.walk(*started).await
         }
     }
 }
 
-/// Keeps every session that this job worked on and did not keep as it is now.
+/// Keeps what a stopped step left.
 async fn save(environment: &Environment) -> Result<Exit, Refusal> {
     let job = Job::of(environment, clock().now())?;
-    for listed in bundle::list(&job.sessions(environment))? {
-        let manifest = listed.manifest?;
-        if shelved::keep(job.shelf(), &listed.dir, &manifest).await?.is_new {
-            output::tell(&output::defuse(&format!("kept the session of {}", manifest.label)));
-        }
+    for label in sessions::keep_left(&job, environment).await? {
+        output::tell(&output::defuse(&format!("kept the session of {label} for the next job")));
     }
     Ok(Exit::Completed)
 }
@@ -112,7 +120,7 @@ async fn save(environment: &Environment) -> Result<Exit, Refusal> {
 fn deadline(job: &Job, environment: &Environment, started: Timestamp) -> Result<Timestamp, Refusal> {
     let timeout = match &environment.ci.timeout {
         None => TIMEOUT,
-        Some(given) => front_matter::duration(given).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
+        Some(given) => length(given).map(Duration::from_secs).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
             let given: String = given.chars().take(40).collect();
             Refusal::usage(format!("the timeout is `{given}`, but it should be like `90s`, `20m` or `1h`, at most 24h"))
         })?,

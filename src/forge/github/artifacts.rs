@@ -87,7 +87,7 @@ impl Shelf for Artifacts {
             let usable = |artifact: Artifact| {
                 let Artifact { id, name: found, size_in_bytes, expired, created_at, workflow_run } = artifact;
                 let run = workflow_run.and_then(|run| run.id);
-                let kept = Kept { id, at: created_at?, size: size_in_bytes, run };
+                let kept = Kept { id, at: created_at?, size: Some(size_in_bytes), run };
                 (found == name && !expired).then_some(kept)
             };
             let mut found: Vec<Kept> = list.artifacts.into_iter().filter_map(usable).collect();
@@ -123,8 +123,8 @@ impl Shelf for Artifacts {
     fn fetch<'a>(&'a self, kept: &'a Kept) -> BoxFuture<'a, Result<Bytes, Error>> {
         async move {
             let doing = format!("fetch artifact {} of {}", kept.id, self.github.repository);
-            if kept.size > ARCHIVE_MAX as u64 {
-                let said = format!("it has {} bytes, more than hob ever kept; delete it", kept.size);
+            if let Some(size) = kept.size.filter(|size| *size > ARCHIVE_MAX as u64) {
+                let said = format!("it has {size} bytes, more than hob ever kept; delete it");
                 return Err(Error::Refused { doing, status: 0, said });
             }
             let call = self.call(doing, &format!("artifacts/{}/zip", kept.id));

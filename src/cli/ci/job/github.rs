@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::bounded;
-use crate::channel::ci::github;
 use crate::channel::Heard;
+use crate::channel::ci::github;
 use crate::cli::env::{Ci, Environment};
 use crate::cli::parts;
 use crate::cli::refusal::Refusal;
@@ -23,6 +23,8 @@ pub(in crate::cli::ci) struct Github {
     pub(super) job: github::Job,
     pub(super) forge: Arc<Forge>,
     pub(super) shelf: Artifacts,
+    /// The branch whose runs are trusted with sessions; empty when the payload does not tell.
+    pub(super) default_branch: String,
     /// The event's payload, as the runner wrote it.
     payload: Vec<u8>,
 }
@@ -53,17 +55,13 @@ impl Github {
             _ => None,
         };
         let payload = bounded(&job.event_path, "GITHUB_EVENT_PATH")?;
-        Ok(Self { job, shelf: Artifacts::new(forge.clone(), runner), forge, payload })
+        let default_branch = github::default_branch(&payload).unwrap_or_default();
+        Ok(Self { job, shelf: Artifacts::new(forge.clone(), runner), forge, default_branch, payload })
     }
 
     /// What happened.
     pub(super) fn hear(&self) -> Result<Heard, Refusal> {
         self.job.hear(self.payload.clone()).map_err(Refusal::usage)
-    }
-
-    /// The branch whose runs are trusted with sessions; empty when the payload does not tell.
-    pub(super) fn default_branch(&self) -> String {
-        github::default_branch(&self.payload).unwrap_or_default()
     }
 }
 

@@ -75,16 +75,13 @@ impl Job {
     }
 
     /// What the maker of an earlier session must have in common with this job.
-    pub(super) fn trusts<T>(&self, repository: u64, pull: Option<u64>, with: impl FnOnce(Here<'_>) -> T) -> T {
+    pub(super) fn here(&self, repository: u64, pull: Option<u64>) -> Here<'_> {
         match self {
             Self::Github(job) => {
-                let default_branch = job.default_branch();
                 let on = On::Github { workflow: job.job.workflow.as_deref() };
-                with(Here { repository, default_branch: &default_branch, pull, on })
+                Here { repository, default_branch: &job.default_branch, pull, on }
             }
-            Self::Gitlab(job) => {
-                with(Here { repository, default_branch: &job.job.default_branch, pull, on: On::Gitlab })
-            }
+            Self::Gitlab(job) => Here { repository, default_branch: &job.job.default_branch, pull, on: On::Gitlab },
         }
     }
 
