@@ -9,11 +9,18 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+mod foreign;
+pub mod github;
+mod limit;
+mod line;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+
+pub use line::{Line, Unusable};
 
 use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
@@ -154,7 +161,7 @@ pub enum Error {
     Refused {
         /// `post a comment on acme/widgets#4`.
         doing: String,
-        /// HTTP status.
+        /// HTTP status; 0 when it did not come to an answer (a certificate that is not trusted).
         status: u16,
         /// What the forge said, and the next move.
         said: String,

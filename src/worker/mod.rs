@@ -26,6 +26,8 @@ pub enum Worked {
     Interrupted,
     /// The model's service did not answer; the same call goes on.
     Unanswered(String),
+    /// What the operator gave to reach the model is wrong; mended, the same call goes on.
+    Misconfigured(String),
 }
 
 /// Works on the runs of an instance in their order until `run` is settled. A run that a process
@@ -56,6 +58,7 @@ pub async fn work_until(
             Ended::Settled => {}
             Ended::Interrupted => return Ok(Worked::Interrupted),
             Ended::Unanswered(reason) => return Ok(Worked::Unanswered(reason)),
+            Ended::Misconfigured(reason) => return Ok(Worked::Misconfigured(reason)),
         }
     }
 }

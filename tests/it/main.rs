@@ -14,6 +14,7 @@ mod environment;
 mod faults;
 mod floors;
 mod foreign_text;
+mod forge_github;
 mod golden;
 mod live_view;
 mod manners;

@@ -13,6 +13,7 @@
 //! after it, and proves that nothing settled or claimed was cut off.
 
 mod applied;
+pub mod archive;
 mod blobs;
 mod chain;
 mod disk;
