@@ -6,6 +6,7 @@ mod scene;
 mod action;
 mod agent_files;
 mod bad_input;
+mod ci;
 mod command_line;
 mod contracts;
 #[cfg(feature = "virtual")]
