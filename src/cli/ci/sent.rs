@@ -1,11 +1,15 @@
 //! What the job writes: what settled runs of the instance proposed, and what became of it.
 
 use super::ending::{Fate, Written};
+use crate::cli::live::words;
 use crate::domain::effect::{Effect, State};
 use crate::domain::id::RunId;
 use crate::effect::{self, Came, Finished, Owed};
 use crate::session::history::History;
 use crate::store::Effects;
+
+/// Columns of what is written, in a line of the log.
+const GIST: usize = 100;
 
 /// What no job has written yet.
 pub(super) fn owed(history: &History, effects: &Effects) -> Vec<Owed> {
@@ -14,6 +18,19 @@ pub(super) fn owed(history: &History, effects: &Effects) -> Vec<Owed> {
         Some(Finished { outcome: &settled.outcome, proposed: &run.proposed })
     });
     effect::owed(finished, effects)
+}
+
+/// What became of a write, as a line of the log.
+pub(super) fn line(effect: &Effect, came: &Came) -> String {
+    let what = words::proposed(effect, GIST);
+    match came {
+        Came::Done(State::Applied(object) | State::Found(object)) if !object.url.is_empty() => {
+            format!("{what}: {}", object.url)
+        }
+        Came::Done(State::Applied(_) | State::Found(_)) => format!("{what}: done"),
+        Came::Done(state) => format!("{what}: {state}"),
+        Came::Waiting { reason } => format!("{what} waits for the next job: {reason}"),
+    }
 }
 
 /// A write, and what became of it in this job or before.

@@ -10,7 +10,7 @@ use super::admission::{MARKER_SECRET, Started};
 use super::ending::{Ending, Trust};
 use super::face::Face;
 use super::job::Job;
-use super::sent::{Sent, owed};
+use super::sent::{self, Sent, owed};
 use super::sessions::Sessions;
 use crate::channel::Asked;
 use crate::cli::env::Environment;
@@ -203,9 +203,15 @@ impl Way<'_> {
                 observer: to.observer,
                 failpoints: self.failpoints,
             };
-            let sending = watch.drive(Box::pin(effect::apply(bundle, owed, &corridor)));
-            let done = Box::pin(self.face.folded("effects", "hob: what it writes", sending)).await;
-            came = done.transpose()?.unwrap_or_default();
+            let sending = async {
+                let came = watch.drive(Box::pin(effect::apply(bundle, owed, &corridor))).await;
+                let came = came.transpose()?.unwrap_or_default();
+                for (effect, came) in &came {
+                    to.observer.see(Progress::Note(&sent::line(effect, came)));
+                }
+                Ok::<_, Refusal>(came)
+            };
+            came = Box::pin(self.face.folded("effects", "hob: what it writes", sending)).await?;
         }
         Ok(Sent::of(&run.id, history, bundle.effects(), came))
     }

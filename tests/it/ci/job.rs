@@ -1,6 +1,5 @@
 //! A job as its runner starts it.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
