@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Root, text};
+use crate::sandbox::path::plain;
 use crate::sandbox::{DirEntry, Error, FileKind, READ_MAX, Stat};
 
 /// Members of one directory that are listed.
@@ -145,16 +146,7 @@ impl Files {
         if path.contains('\0') {
             return Err(denied("a path has no NUL"));
         }
-        let mut names: Vec<&str> = Vec::new();
-        let from = if path.starts_with('/') { "" } else { &self.text };
-        for name in from.split('/').chain(path.split('/')) {
-            match name {
-                "" | "." => {}
-                ".." => drop(names.pop()),
-                name => names.push(name),
-            }
-        }
-        let plain = format!("/{}", names.join("/"));
+        let plain = plain(&self.text, path);
         for root in [&self.workspace, &self.temporary] {
             if let Ok(below) = Path::new(&plain).strip_prefix(root.path()) {
                 let below = below.to_str().ok_or_else(|| denied(OUTSIDE))?.to_owned();
