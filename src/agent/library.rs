@@ -40,6 +40,15 @@ pub struct Found {
     pub hides_shipped: bool,
 }
 
+/// The agents that have a file, as against those that are only shipped.
+#[derive(Debug, Default)]
+pub struct Filed {
+    /// Those that can be used, by name.
+    pub found: Vec<Found>,
+    /// Why the others cannot.
+    pub faulty: Vec<Error>,
+}
+
 /// Why there is no agent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -112,6 +121,19 @@ impl Library {
         }
     }
 
+    /// Finds and checks every agent that has a file: those that events start by themselves. One that is
+    /// only shipped must be named: what a project did not ask for never starts in it.
+    pub fn filed(&self, known: &Known<'_>) -> Filed {
+        let mut filed = Filed::default();
+        for (name, _) in self.list().iter().filter(|(_, origin)| **origin != Origin::Shipped) {
+            match self.find(name.as_str(), known) {
+                Ok(found) => filed.found.push(found),
+                Err(error) => filed.faulty.push(error),
+            }
+        }
+        filed
+    }
+
     fn source(&self, path: &Path) -> Result<String, Error> {
         let unreadable = |reason: String| Error::Unreadable { path: path.display().to_string(), reason };
         let real = path.canonicalize().map_err(|error| unreadable(error.to_string()))?;
@@ -145,4 +167,25 @@ pub fn read(path: &Path) -> std::io::Result<Result<String, Problem>> {
     let mut bytes = Vec::new();
     fs::File::open(path)?.take(front_matter::FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(front_matter::source(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_agents_with_a_file_start_by_themselves_and_a_faulty_one_stops_no_other() {
+        let project = tempfile::tempdir().unwrap();
+        let agents = project.path().join("agents");
+        fs::create_dir(&agents).unwrap();
+        let filed = || Library::new([project.path().to_owned()]).filed(&Known::default());
+        assert!(filed().found.is_empty() && filed().faulty.is_empty());
+
+        fs::write(agents.join("mine.md"), "---\ndescription: x\n---\nDo it.\n").unwrap();
+        fs::write(agents.join("odd.md"), "---\ndescripton: x\n---\n").unwrap();
+        fs::write(agents.join("README"), "no agent").unwrap();
+        let names = filed().found.iter().map(|found| found.agent.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names, ["mine"]);
+        assert!(matches!(filed().faulty.as_slice(), [Error::Faulty(report)] if report.path.ends_with("odd.md")));
+    }
 }

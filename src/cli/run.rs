@@ -11,7 +11,8 @@ use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::report::{self, Report};
 use super::wish::{self, Wish};
-use super::{kept, live, parts, work};
+use super::work::Watch;
+use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::domain::event::Event;
@@ -127,7 +128,8 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
-    let worked = work::until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await;
+    let mut watch = Watch::new()?;
+    let worked = watch.until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await;
     // The live view ends before the answer is printed.
     drop(harness);
     if !first.is_empty()
@@ -136,13 +138,13 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         report::left_behind(peeked.entries, &first, args.json)?;
     }
     match worked? {
-        (Worked::Settled { history, .. }, _) => Report::new(&run, &history).print(args.json),
-        (Worked::Interrupted, exit) => {
+        Worked::Settled { history, .. } => Report::new(&run, &history).print(args.json),
+        Worked::Interrupted => {
             output::tell("stopped: what was done is kept, the same command goes on");
-            Ok(exit)
+            Ok(watch.exit())
         }
-        (Worked::Unanswered(reason), _) => Err(Refusal::failed(goes_on(&redactor.redact(&reason)))),
-        (Worked::Misconfigured(reason), _) => Err(Refusal::usage(goes_on(&redactor.redact(&reason)))),
+        Worked::Unanswered(reason) => Err(Refusal::failed(goes_on(&redactor.redact(&reason)))),
+        Worked::Misconfigured(reason) => Err(Refusal::usage(goes_on(&redactor.redact(&reason)))),
     }
 }
 

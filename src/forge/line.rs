@@ -154,7 +154,7 @@ mod tests {
             ["", "api.github.com", "ftp://a", "https://me:hunter2@a", "https://a/?b", "https://a/#b", "https://"]
                 .map(|bad| address(bad, "https://api.github.com").unwrap_err().to_string());
         assert!(!said.join("\n").contains("hunter2"));
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(said.join("\n"), @"
         the API address is not usable: relative URL without a base; it looks like `https://api.github.com`
         the API address is not usable: relative URL without a base; it looks like `https://api.github.com`
         the API address is not usable: its scheme is neither `https` nor `http`; it looks like `https://api.github.com`

@@ -158,6 +158,11 @@ impl Environment {
         [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref()).chain(tokens)
     }
 
+    /// Where temporary files go.
+    pub fn temporary(&self) -> PathBuf {
+        self.passed.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+    }
+
     fn read(variables: &BTreeMap<OsString, OsString>) -> Result<Self, Error> {
         let given = Given(variables);
         let vendor = |key, base_url| Ok::<_, Error>(Site { key: given.secret(key)?, base_url: given.text(base_url)? });

@@ -176,6 +176,16 @@ pub const VARIABLES: &[Variable] = &[
         purpose: Use::Job,
         meaning: "The project its commits come from.",
     },
+    Variable { name: "CI_PIPELINE_CREATED_AT", purpose: Use::Job, meaning: "When the pipeline was started." },
+    Variable { name: "CI_COMMIT_SHA", purpose: Use::Job, meaning: "The commit it runs for." },
+    Variable {
+        name: "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA",
+        purpose: Use::Job,
+        meaning: "The newest of those commits, in a pipeline for the merged result.",
+    },
+    Variable { name: "CI_PROJECT_URL", purpose: Use::Job, meaning: "Where people look at the project." },
+    Variable { name: "GITLAB_USER_ID", purpose: Use::Job, meaning: "Who started the pipeline." },
+    Variable { name: "GITLAB_USER_LOGIN", purpose: Use::Job, meaning: "Their name." },
     Variable {
         name: "TRIGGER_PAYLOAD",
         purpose: Use::Job,

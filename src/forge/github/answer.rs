@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::{LINK, LOCATION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use url::Url;
 
 use super::api::Call;
@@ -52,8 +53,11 @@ impl Answer {
     pub(super) fn read<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
         self.accepted(call)?;
         serde_json::from_str(&self.body).map_err(|error| {
-            let (doing, said) =
-                (call.doing.clone(), format!("status {}, {}", self.status, harmless(&error.to_string())));
+            let doing = call.doing.clone();
+            let said = match error.classify() {
+                Category::Data => harmless(&error.to_string()),
+                _ => format!("status {} and no JSON; check the API address, and any proxy before it", self.status),
+            };
             if call.is_write() { Error::Unknown { doing, said } } else { Error::Unreadable { doing, said } }
         })
     }

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::refusal::{self, Right};
 use super::wire;
 use crate::domain::secret::Secret;
-use crate::forge::foreign::causes;
+use crate::forge::foreign::{causes, is_untrusted};
 use crate::forge::{Error, Line, Unusable};
 
 /// Most bytes of an answer, as they leave the decoder.
@@ -75,9 +75,28 @@ impl Api {
     /// [`Error::Later`] for a limit, and for a read that kept failing; [`Error::Unknown`] for a write
     /// whose fate nobody knows. Every other answer is handed over, a refusal too.
     pub(super) async fn ask(&self, call: &Call) -> Result<Answer, Error> {
+        self.ask_through(call, REDIRECTS_MAX).await
+    }
+
+    /// The same, when where the answer leads is what is asked for.
+    pub(super) async fn ask_where(&self, call: &Call) -> Result<Answer, Error> {
+        self.ask_through(call, 0).await
+    }
+
+    /// The address of the API.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// How the host is reached.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    async fn ask_through(&self, call: &Call, redirects: usize) -> Result<Answer, Error> {
         let mut failures = 0;
         loop {
-            let error = match self.follow(call).await {
+            let error = match self.follow(call, redirects).await {
                 Err(cut) if cut.lasting => return Err(cut.into_error(call)),
                 Err(cut) => cut.into_error(call),
                 Ok(answer) => match refusal::limit(call, &answer) {
@@ -95,13 +114,13 @@ impl Api {
     }
 
     /// The answer to a read, by way of redirects that stay within the API: repositories are renamed.
-    /// Any other redirect is an answer like any other.
-    async fn follow(&self, call: &Call) -> Result<Answer, Cut> {
+    /// Any other redirect is an answer like any other, and so is the first when none is followed.
+    async fn follow(&self, call: &Call, redirects: usize) -> Result<Answer, Cut> {
         let mut url = self.url(&call.path)?;
-        for _ in 0..=REDIRECTS_MAX {
+        for _ in 0..=redirects {
             let answer = self.send(call, &url).await?;
             match answer.location(&url) {
-                Some(next) if !call.is_write() && next.origin() == self.base.origin() => url = next,
+                Some(next) if redirects > 0 && !call.is_write() && next.origin() == self.base.origin() => url = next,
                 _ => return Ok(answer),
             }
         }
@@ -195,22 +214,4 @@ impl Cut {
             (_, false) => Error::Later { doing, after: None, said },
         }
     }
-}
-
-/// Whether the other side's certificate is the cause.
-fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // An error inside an `io::Error` is not its source: it stands for it.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        let found = inner.map_or_else(|| error.downcast_ref(), |inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = found {
-            return true;
-        }
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
 }

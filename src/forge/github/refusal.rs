@@ -23,7 +23,6 @@ pub(super) enum Right {
     /// To write on one.
     Write(ThreadKind),
     /// To read workflow runs and their artifacts.
-    #[expect(dead_code, reason = "the shelf of artifacts asks with it")]
     Actions,
 }
 
@@ -106,6 +105,17 @@ fn advice(call: &Call, answer: &Answer, message: &str) -> String {
     match answer.status {
         300..=399 => "the repository may have moved: give its new name, or check the API address".to_owned(),
         401 => "the token is wrong or has expired: give another one in HOB_GITHUB_TOKEN".to_owned(),
+        403 if message.contains("saml") || answer.headers.contains_key("x-github-sso") => {
+            "authorise the token for the organisation's single sign-on".to_owned()
+        }
+        403 if message.contains("locked") => "unlock the conversation, or leave it be".to_owned(),
+        403 if message.contains("archived") => "an archived repository takes no writes: unarchive it first".to_owned(),
+        403 if message.contains("push access") => {
+            "use the token of an account that may push to the repository".to_owned()
+        }
+        403 if right == Right::Metadata => {
+            "every token of this repository may ask this: check which one HOB_GITHUB_TOKEN holds".to_owned()
+        }
         403 if message.contains("by integration") => {
             let fork = match right {
                 Right::Write(ThreadKind::Pull) => {
@@ -117,14 +127,6 @@ fn advice(call: &Call, answer: &Answer, message: &str) -> String {
         }
         403 if message.contains("by personal access token") => {
             format!("give the token the repository permission `{}`", right.setting())
-        }
-        403 if answer.headers.contains_key("x-github-sso") || message.contains("saml") => {
-            "authorise the token for the organisation's single sign-on".to_owned()
-        }
-        403 if message.contains("locked") => "unlock the conversation, or leave it be".to_owned(),
-        403 if message.contains("archived") => "an archived repository takes no writes: unarchive it first".to_owned(),
-        403 if message.contains("push access") => {
-            "use the token of an account that may push to the repository".to_owned()
         }
         403 => format!(
             "the token needs `{}` (in a workflow: `permissions: {{ {} }}`)",
