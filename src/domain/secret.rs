@@ -10,8 +10,20 @@ pub const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
 /// Key for `openai-chat/…` models.
 pub const OPENAI_KEY: &str = "OPENAI_API_KEY";
 
+/// What a job asks and writes with on GitHub.
+pub const GITHUB_TOKEN: &str = "HOB_GITHUB_TOKEN";
+
+/// What a job asks and writes with on GitLab.
+pub const GITLAB_TOKEN: &str = "HOB_GITLAB_TOKEN";
+
+/// The GitLab job's own token.
+pub const JOB_TOKEN: &str = "CI_JOB_TOKEN";
+
+/// What GitHub's runner gives an action for the artifact service.
+pub const RUNTIME_TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
+
 /// The variables that hold hob's own secrets. No agent can name one, no sandbox gets one.
-pub const VARIABLES: &[&str] = &[ANTHROPIC_KEY, OPENAI_KEY];
+pub const VARIABLES: &[&str] = &[ANTHROPIC_KEY, OPENAI_KEY, GITHUB_TOKEN, GITLAB_TOKEN, JOB_TOKEN, RUNTIME_TOKEN];
 
 /// Whether the variable, or the file it names (`<NAME>_FILE`), holds a secret of hob's own.
 pub fn is_behind(variable: &str) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Error, ErrorKind};
+use crate::domain::invisible::without_invisible;
 
 /// Longest text of a vendor that is repeated, in characters.
 const TEXT_MAX: usize = 500;
@@ -95,20 +96,13 @@ pub(super) fn said(who: &str, kind: &str, message: &str) -> Error {
 
 /// Foreign text on one line, without control or invisible characters, cut.
 pub(super) fn defuse(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_invisible(*c))
-        .take(TEXT_MAX)
-        .collect();
-    if text.chars().nth(TEXT_MAX).is_some() {
-        out.push('…');
+    let (visible, _) = without_invisible(text);
+    let mut line = visible.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    let mut shown: String = line.by_ref().take(TEXT_MAX).collect();
+    if line.next().is_some() {
+        shown.push('…');
     }
-    out.trim().to_owned()
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    shown.trim().to_owned()
 }
 
 fn by_text(text: &str) -> Option<ErrorKind> {

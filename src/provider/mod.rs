@@ -33,6 +33,8 @@ mod record;
 mod replay;
 pub mod retry;
 mod streamed;
+#[cfg(test)]
+mod streams;
 mod tape;
 
 use std::time::Duration;

@@ -16,6 +16,7 @@
 mod beneath;
 mod capture;
 pub mod local;
+pub mod path;
 #[cfg(feature = "virtual")]
 pub mod virtual_;
 

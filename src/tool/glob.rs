@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::files::{Place, failed};
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, output, walk};
+use crate::sandbox::path::plain;
 
 /// Paths shown at most.
 const PATHS_MAX: usize = 1000;
@@ -40,7 +41,7 @@ impl Typed for Glob {
         let Self { pattern, path } = self;
         let sandbox = &*place.sandbox;
         let path = path.as_deref().unwrap_or(".");
-        let root = walk::absolute(sandbox.workspace(), path);
+        let root = plain(sandbox.workspace(), path);
         let below = pattern.strip_prefix(&root).unwrap_or(&pattern).trim_start_matches("./").trim_start_matches('/');
         let matcher = match compile(below) {
             Ok(matcher) => matcher,

@@ -229,10 +229,10 @@ impl Given<'_> {
             timeout: self.text("HOB_TIMEOUT")?,
             retention_days: self.text("HOB_RETENTION_DAYS")?,
             own_ids: self.text("HOB_OWN_IDS")?,
-            github_token: self.secret("HOB_GITHUB_TOKEN")?,
-            gitlab_token: self.secret("HOB_GITLAB_TOKEN")?,
-            job_token: self.secret("CI_JOB_TOKEN")?,
-            runtime_token: self.secret("ACTIONS_RUNTIME_TOKEN")?,
+            github_token: self.secret(secret::GITHUB_TOKEN)?,
+            gitlab_token: self.secret(secret::GITLAB_TOKEN)?,
+            job_token: self.secret(secret::JOB_TOKEN)?,
+            runtime_token: self.secret(secret::RUNTIME_TOKEN)?,
             job,
         })
     }

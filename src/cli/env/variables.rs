@@ -32,23 +32,23 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: secret::ANTHROPIC_KEY, purpose: Use::Secret, meaning: "Key for `anthropic/…` models." },
     Variable { name: secret::OPENAI_KEY, purpose: Use::Secret, meaning: "Key for `openai-chat/…` models." },
     Variable {
-        name: "HOB_GITHUB_TOKEN",
+        name: secret::GITHUB_TOKEN,
         purpose: Use::Secret,
         meaning: "What `hob ci` asks and writes with on GitHub: the job's own token, or one of a machine user.",
     },
     Variable {
-        name: "HOB_GITLAB_TOKEN",
+        name: secret::GITLAB_TOKEN,
         purpose: Use::Secret,
         meaning: "What `hob ci` asks and writes with on GitLab: a project access token with scope `api`. The job's own \
                   token cannot read or write notes.",
     },
     Variable {
-        name: "CI_JOB_TOKEN",
+        name: secret::JOB_TOKEN,
         purpose: Use::Secret,
         meaning: "The GitLab job's own token: keeps sessions in the package registry.",
     },
     Variable {
-        name: "ACTIONS_RUNTIME_TOKEN",
+        name: secret::RUNTIME_TOKEN,
         purpose: Use::Secret,
         meaning: "What the runner gives a JavaScript action for the artifact service: keeps sessions as artifacts.",
     },

@@ -15,8 +15,8 @@ use std::fmt;
 
 use url::Url;
 
-use super::invisible::without_invisible;
 use crate::domain::event::Forge;
+use crate::domain::invisible::without_invisible;
 
 /// People who may be called by one text.
 pub const MENTIONS_MAX: usize = 3;
