@@ -177,9 +177,11 @@ impl Cut {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<reqwest::Error>() {
-                let (unsent, untrusted) = (error.is_connect(), is_untrusted(error));
+                let unsent = error.is_connect();
+                let what = if unsent { "GitHub could not be reached" } else { "the connection broke" };
+                let untrusted = is_untrusted(error);
                 let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
-                return Self { sent: !unsent, lasting: untrusted, what: format!("{}{advice}", causes(error)) };
+                return Self { sent: !unsent, lasting: untrusted, what: format!("{what}: {}{advice}", causes(error)) };
             }
             next = error.source();
         }
