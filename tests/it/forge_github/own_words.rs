@@ -282,6 +282,14 @@ async fn a_write_may_be_done_late_or_twice_or_under_another_answer() {
 }
 
 #[tokio::test]
+async fn a_label_that_no_address_can_name_is_told() {
+    let server = GithubServer::start();
+    let error = github(&server).label(ON_ISSUE, &[], &["..".to_owned()]).await.unwrap_err();
+    insta::assert_snapshot!(error, @"cannot take the label `..` off acme/widgets#4: no label can be called so here; name another");
+    assert!(server.calls().is_empty());
+}
+
+#[tokio::test]
 async fn a_host_that_is_gone_is_told_with_the_cause() {
     let options = Options { api: "http://127.0.0.1:1".to_owned(), ..options(&GithubServer::start()) };
     let error = Github::new(options).unwrap().post(ON_ISSUE, "x").await.unwrap_err();
