@@ -9,6 +9,7 @@ mod command_line;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
+mod emulate;
 mod environment;
 mod faults;
 mod floors;
