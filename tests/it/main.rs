@@ -18,6 +18,7 @@ mod faults;
 mod floors;
 mod foreign_text;
 mod forge_github;
+mod forge_gitlab;
 mod golden;
 mod live_view;
 mod manners;

@@ -13,7 +13,7 @@ use reqwest::{Method, Response};
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-use super::refusal;
+use super::refusal::{self, Right};
 use crate::domain::secret::Secret;
 use crate::forge::foreign::{causes, is_untrusted};
 use crate::forge::{Error, Line, Unusable, line};
@@ -42,8 +42,9 @@ pub(super) struct Api {
     /// Ends in `/`.
     base: Url,
     header: (HeaderName, HeaderValue),
-    /// The variable that holds the token.
+    /// The variable that holds the token, and what it is used for.
     variable: &'static str,
+    right: Right,
     token: Secret,
 }
 
@@ -60,15 +61,15 @@ impl Api {
         let path = format!("{}/", base.path().trim_end_matches('/'));
         base.set_path(&path);
         let client = line.client(&base)?;
-        Self::over(client, line, base, token)
+        Self::over(client, line, base, token, Right::Project)
     }
 
-    /// The same way with another token, over the same connections.
-    pub(super) fn with(&self, token: &Token) -> Result<Self, Unusable> {
-        Self::over(self.client.clone(), self.line.clone(), self.base.clone(), token)
+    /// The same way to the package registry, with a token for that, over the same connections.
+    pub(super) fn registry(&self, token: &Token) -> Result<Self, Unusable> {
+        Self::over(self.client.clone(), self.line.clone(), self.base.clone(), token, Right::Registry)
     }
 
-    fn over(client: reqwest::Client, line: Line, base: Url, token: &Token) -> Result<Self, Unusable> {
+    fn over(client: reqwest::Client, line: Line, base: Url, token: &Token, right: Right) -> Result<Self, Unusable> {
         let (name, variable, token) = match token {
             Token::Personal(token) => ("private-token", refusal::PERSONAL, token),
             Token::Job(token) => ("job-token", refusal::JOB, token),
@@ -82,7 +83,7 @@ impl Api {
         let mut value = HeaderValue::from_str(token.expose())
             .map_err(|_| unusable("the token for GitLab holds characters that no token has"))?;
         value.set_sensitive(true);
-        Ok(Self { client, line, base, header: (HeaderName::from_static(name), value), variable, token })
+        Ok(Self { client, line, base, header: (HeaderName::from_static(name), value), variable, right, token })
     }
 
     /// Asks something that changes nothing, a few times if need be; `query` says what the
@@ -208,7 +209,7 @@ impl Api {
     fn refusal(&self, doing: &str, status: u16, headers: &HeaderMap, body: &[u8], is_write: bool) -> Error {
         // Whoever answers is not to be repeated when he repeats the token.
         let body = String::from_utf8_lossy(body).replace(self.token.expose(), "***");
-        refusal::of(doing, status, headers, &body, self.variable, is_write)
+        refusal::of(doing, status, headers, &body, (self.variable, self.right), is_write)
     }
 
     fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {

@@ -78,7 +78,7 @@ impl Gitlab {
     /// # Errors
     /// [`Unusable::Token`].
     pub fn packages(&self, token: &Token, job: Option<u64>) -> Result<Packages, Unusable> {
-        Ok(Packages::new(self.project, self.api.clone(), self.api.with(token)?, job))
+        Ok(Packages::new(self.project, self.api.clone(), self.api.registry(token)?, job))
     }
 
     fn reference(&self, thread: Thread) -> String {
@@ -108,7 +108,7 @@ impl Gitlab {
     }
 
     async fn own(&self) -> Result<Account, Error> {
-        let doing = "ask who the token is";
+        let doing = "ask whose the token is";
         let endpoint = built(doing, CurrentUser::builder().build())?;
         let user: User = parsed(doing, &self.api.read(doing, &endpoint, &[]).await?.body)?;
         Ok(Account { id: Some(user.id), login: user.username })

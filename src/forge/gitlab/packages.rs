@@ -6,8 +6,8 @@
 //! - A name is looked for by similarity, so what comes back is compared exactly.
 //! - A second upload to one version adds a second file of the same name, and the newer one is what
 //!   a download brings. So the version names the job: the later of two uploads of one job wins, and
-//!   no other job's upload can stand in its place. Where duplicates are forbidden the version gets
-//!   a number after the job's.
+//!   no other job gets into its place unless it means to. Where duplicates are forbidden the version
+//!   gets a number after the job's.
 //! - The pipeline that a *package* shows is that of its first file, and any developer's job can add
 //!   a file. So origin is told of the *file*, and a download counts only if it is that very file,
 //!   by its digest.
@@ -54,7 +54,7 @@ pub struct Packages {
     project: u64,
     /// For what a job's token cannot read.
     api: Api,
-    job_api: Api,
+    registry: Api,
     job: Option<u64>,
     /// What [`Shelf::find`] saw, by package; nothing else is looked into.
     seen: Mutex<BTreeMap<u64, Seen>>,
@@ -69,8 +69,8 @@ struct Seen {
 }
 
 impl Packages {
-    pub(super) fn new(project: u64, api: Api, job_api: Api, job: Option<u64>) -> Self {
-        Self { project, api, job_api, job, seen: Mutex::default() }
+    pub(super) fn new(project: u64, api: Api, registry: Api, job: Option<u64>) -> Self {
+        Self { project, api, registry, job, seen: Mutex::default() }
     }
 
     /// Removes old versions of a package and keeps the newest three of those that came from the
@@ -91,7 +91,7 @@ impl Packages {
         let mut gone = 0;
         for id in old.into_iter().skip(KEPT).take(TIDIED_MAX) {
             let endpoint = built(&doing, DeletePackage::builder().project(self.project).package_id(id).build())?;
-            match self.job_api.write(&doing, &endpoint, None).await {
+            match self.registry.write(&doing, &endpoint, None).await {
                 Ok(_) => gone += 1,
                 Err(Error::Refused { status: 404, .. }) => {}
                 Err(error) => return Err(error),
@@ -103,7 +103,7 @@ impl Packages {
     /// The packages of exactly this name that hold our versions.
     async fn list(&self, doing: &str, name: &str) -> Result<Vec<(Package, Version)>, Error> {
         let endpoint = built(doing, ListPackages::builder().project(self.project).package_name(name).build())?;
-        let answer = self.job_api.read(doing, &endpoint, NEWEST).await?;
+        let answer = self.registry.read(doing, &endpoint, NEWEST).await?;
         let packages: Vec<Package> = parsed(doing, &answer.body)?;
         let ours = packages.into_iter().filter(|package| package.name == name && package.package_type == "generic");
         Ok(ours
@@ -173,7 +173,7 @@ impl Packages {
         let mut endpoint = GetPackageFile::builder();
         endpoint.project(self.project).package_name(name).package_version(version).file_name(FILE);
         let endpoint = built(&doing, endpoint.build())?;
-        let archive = self.job_api.download(&doing, &endpoint, ARCHIVE_MAX).await?;
+        let archive = self.registry.download(&doing, &endpoint, ARCHIVE_MAX).await?;
         if !hex::encode(Sha256::digest(&archive)).eq_ignore_ascii_case(digest) {
             let said = "it is not the file whose origin was asked; another has taken its place".to_owned();
             return Err(unreadable(&doing, said));
@@ -189,7 +189,7 @@ impl Packages {
             endpoint.project(self.project).package_name(name).package_version(version.to_string()).file_name(FILE);
             // The archive goes beside it: the builder would copy it.
             let endpoint = built(&doing, endpoint.contents(Vec::new()).build())?;
-            match self.job_api.write(&doing, &endpoint, Some(archive.clone())).await {
+            match self.registry.write(&doing, &endpoint, Some(archive.clone())).await {
                 Err(Error::Refused { status: 400, said, .. })
                     if said.contains("Duplicate package") && version.nth < TAKEN_MAX =>
                 {
@@ -206,7 +206,7 @@ impl Packages {
             return Ok(file);
         }
         let endpoint = built(doing, PackageFiles::builder().project(self.project).package_id(package).build())?;
-        let files: Vec<File> = parsed(doing, &self.job_api.read(doing, &endpoint, FILES).await?.body)?;
+        let files: Vec<File> = parsed(doing, &self.registry.read(doing, &endpoint, FILES).await?.body)?;
         let newest = files.into_iter().filter(|file| file.file_name == FILE).max_by_key(|file| file.id);
         let file = newest.ok_or_else(|| unreadable(doing, format!("there is no {FILE} in it")))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

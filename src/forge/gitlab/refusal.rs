@@ -17,8 +17,25 @@ const UNTOLD: Duration = Duration::from_secs(60);
 /// Deepest nesting of a message that is read.
 const DEPTH_MAX: usize = 4;
 
-/// What an answer that is no success means. `variable` holds the token that it was asked with.
-pub(super) fn of(doing: &str, status: u16, headers: &HeaderMap, body: &str, variable: &str, is_write: bool) -> Error {
+/// What a token is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Right {
+    /// Threads, members, pipelines.
+    Project,
+    /// The package registry.
+    Registry,
+}
+
+/// What an answer that is no success means. `token` is the variable that holds what it was asked
+/// with, and what it is used for.
+pub(super) fn of(
+    doing: &str,
+    status: u16,
+    headers: &HeaderMap,
+    body: &str,
+    token: (&str, Right),
+    is_write: bool,
+) -> Error {
     let (doing, said) = (doing.to_owned(), message(status, body));
     match status {
         429 => Error::Later { doing, after: Some(limit::asked(headers).unwrap_or(UNTOLD)), said },
@@ -31,7 +48,7 @@ pub(super) fn of(doing: &str, status: u16, headers: &HeaderMap, body: &str, vari
             let after = headers.get(RETRY_AFTER).and_then(|_| limit::asked(headers));
             Error::Later { doing, after, said }
         }
-        _ => Error::Refused { doing, status, said: with_next_move(status, said, variable) },
+        _ => Error::Refused { doing, status, said: with_next_move(status, said, token) },
     }
 }
 
@@ -65,17 +82,23 @@ fn gather(value: &Value, depth: usize, words: &mut Vec<String>) {
     }
 }
 
-fn with_next_move(status: u16, said: String, variable: &str) -> String {
-    let next = match status {
-        300..=399 => "GitLab is somewhere else: check the address of its API",
-        401 | 403 | 404 if variable == JOB => {
+fn with_next_move(status: u16, said: String, (variable, right): (&str, Right)) -> String {
+    let next = match (status, right) {
+        (300..=399, _) => "GitLab is somewhere else: check the address of its API",
+        (403, Right::Registry) => {
+            "publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of \
+             whoever started its pipeline"
+        }
+        (404, Right::Registry) => "it is not there, or the package registry is turned off in this project",
+        (401, Right::Registry) if variable == JOB => "CI_JOB_TOKEN is valid only while its job runs",
+        (401 | 403 | 404, Right::Project) if variable == JOB => {
             "CI_JOB_TOKEN reaches few endpoints: set HOB_GITLAB_TOKEN to a project access token with the scope `api` \
              and the role Reporter or higher"
         }
-        401 => "HOB_GITLAB_TOKEN is wrong, has expired or was revoked: make a new one with the scope `api`",
-        403 => "HOB_GITLAB_TOKEN needs the scope `api`, and its user the role Reporter or higher in this project",
-        404 => "it is not there, or the user of HOB_GITLAB_TOKEN may not see it",
-        400 | 413 | 422 => "this text, label or file is not accepted: change it",
+        (401, _) => "HOB_GITLAB_TOKEN is wrong, has expired or was revoked: make a new one with the scope `api`",
+        (403, _) => "HOB_GITLAB_TOKEN needs the scope `api`, and its user the role Reporter or higher in this project",
+        (404, _) => "it is not there, or the user of HOB_GITLAB_TOKEN may not see it",
+        (400 | 413 | 422, _) => "this text, label or file is not accepted: change it",
         _ => "this is not what the API documents: check its address",
     };
     format!("{said}; {next}")
@@ -101,15 +124,32 @@ mod tests {
         ]
         .iter()
         .map(|(status, variable, body)| {
-            of("label acme/widgets#4", *status, &HeaderMap::new(), body, variable, true).to_string()
+            of("label acme/widgets#4", *status, &HeaderMap::new(), body, (variable, Right::Project), true).to_string()
         })
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @"");
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        cannot label acme/widgets#4: GitLab answered 404, "404 Project Not Found"; it is not there, or the user of HOB_GITLAB_TOKEN may not see it
+        cannot label acme/widgets#4: GitLab answered 404, "404 Project Not Found"; CI_JOB_TOKEN reaches few endpoints: set HOB_GITLAB_TOKEN to a project access token with the scope `api` and the role Reporter or higher
+        cannot label acme/widgets#4: GitLab answered 401, "401 Unauthorized"; HOB_GITLAB_TOKEN is wrong, has expired or was revoked: make a new one with the scope `api`
+        cannot label acme/widgets#4: GitLab answered 400, "note: can't be blank: is too long"; this text, label or file is not accepted: change it
+        cannot label acme/widgets#4: GitLab answered 403, "insufficient_scope: More is needed."; HOB_GITLAB_TOKEN needs the scope `api`, and its user the role Reporter or higher in this project
+        cannot label acme/widgets#4: GitLab answered 400, "sort does not have a valid value"; this text, label or file is not accepted: change it
+        cannot label acme/widgets#4: GitLab answered 301; GitLab is somewhere else: check the address of its API
+        cannot label acme/widgets#4: GitLab answered 418, "one two [31m"; this is not what the API documents: check its address
+        cannot label acme/widgets#4: GitLab answered 422, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"; this text, label or file is not accepted: change it
+        "#);
     }
 
     #[test]
     fn what_was_not_done_is_told_from_what_nobody_knows() {
-        let kind = |status, body: &str, is_write| match of("x", status, &HeaderMap::new(), body, JOB, is_write) {
+        let kind = |status, body: &str, is_write| match of(
+            "x",
+            status,
+            &HeaderMap::new(),
+            body,
+            (JOB, Right::Project),
+            is_write,
+        ) {
             Error::Refused { .. } => "refused",
             Error::Later { after: Some(_), .. } => "later, at a time",
             Error::Later { .. } => "later",

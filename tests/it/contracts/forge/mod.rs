@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod github;
+mod gitlab;
 mod promises;
 
 use std::time::Duration;
@@ -117,6 +118,13 @@ macro_rules! over_every_host {
             $(#[tokio::test]
             async fn $promise() {
                 super::promises::$promise::<crate::forge_github::GithubServer>().await;
+            })*
+        }
+
+        mod on_gitlab {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::promises::$promise::<crate::forge_gitlab::GitlabServer>().await;
             })*
         }
     };
