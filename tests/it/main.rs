@@ -3,6 +3,7 @@
 
 mod scene;
 
+mod act;
 mod agent_files;
 mod bad_input;
 mod command_line;
