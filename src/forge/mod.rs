@@ -130,8 +130,8 @@ pub struct Kept {
     pub id: u64,
     /// When it was put there, by the forge's clock.
     pub at: Timestamp,
-    /// Bytes, as the forge says.
-    pub size: u64,
+    /// Bytes, as the forge says; `None` when its list does not say.
+    pub size: Option<u64>,
     /// The workflow run or pipeline that put it there; `None` when the forge does not say.
     pub run: Option<u64>,
 }
