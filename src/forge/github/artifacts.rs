@@ -87,7 +87,7 @@ impl Shelf for Artifacts {
             let usable = |artifact: Artifact| {
                 let Artifact { id, name: found, size_in_bytes, expired, created_at, workflow_run } = artifact;
                 let run = workflow_run.and_then(|run| run.id);
-                let kept = Kept { id, at: created_at?, size: size_in_bytes, run };
+                let kept = Kept { id, at: created_at?, size: Some(size_in_bytes), run };
                 (found == name && !expired).then_some(kept)
             };
             let mut found: Vec<Kept> = list.artifacts.into_iter().filter_map(usable).collect();
@@ -123,23 +123,23 @@ impl Shelf for Artifacts {
     fn fetch<'a>(&'a self, kept: &'a Kept) -> BoxFuture<'a, Result<Bytes, Error>> {
         async move {
             let doing = format!("fetch artifact {} of {}", kept.id, self.github.repository);
-            if kept.size > ARCHIVE_MAX as u64 {
-                let said = format!("it has {} bytes, more than hob ever kept; delete it", kept.size);
+            if let Some(size) = kept.size.filter(|size| *size > ARCHIVE_MAX as u64) {
+                let said = format!("it has {size} bytes, more than hob ever kept; delete it");
                 return Err(Error::Refused { doing, status: 0, said });
             }
             let call = self.call(doing, &format!("artifacts/{}/zip", kept.id));
             let api = &self.github.api;
             let answer = api.ask_where(&call).await?;
+            if answer.status == 410 {
+                let said = "it has expired; raise `artifact-retention-days` to keep sessions for longer".to_owned();
+                return Err(Error::Refused { doing: call.doing, status: 410, said });
+            }
             let Some(address) = answer.location(api.base()) else {
                 answer.accepted(&call)?;
                 let said = format!("status {}, and no address to fetch it from", answer.status);
                 return Err(Error::Unreadable { doing: call.doing, said });
             };
-            let unusable = |error: crate::forge::Unusable| Error::Unreadable {
-                doing: call.doing.clone(),
-                said: error.to_string(),
-            };
-            let blob = Blob::new(address, api.base(), api.line()).map_err(unusable)?;
+            let blob = Blob::new(&call.doing, address, api.base(), api.line())?;
             blob.read(&call.doing, ARCHIVE_MAX).await
         }
         .boxed()
