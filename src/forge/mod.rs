@@ -11,6 +11,7 @@
 
 mod foreign;
 pub mod github;
+pub mod gitlab;
 mod limit;
 mod line;
 

@@ -4,12 +4,14 @@
 mod scene;
 
 mod act;
+mod action;
 mod agent_files;
 mod bad_input;
 mod command_line;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
+mod effects;
 mod environment;
 mod faults;
 mod floors;

@@ -14,7 +14,7 @@ use super::answer::Answer;
 use super::refusal::{self, Right};
 use super::wire;
 use crate::domain::secret::Secret;
-use crate::forge::foreign::causes;
+use crate::forge::foreign::{causes, is_untrusted};
 use crate::forge::{Error, Line, Unusable};
 
 /// Most bytes of an answer, as they leave the decoder.
@@ -214,22 +214,4 @@ impl Cut {
             (_, false) => Error::Later { doing, after: None, said },
         }
     }
-}
-
-/// Whether the other side's certificate is the cause.
-fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // An error inside an `io::Error` is not its source: it stands for it.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        let found = inner.map_or_else(|| error.downcast_ref(), |inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = found {
-            return true;
-        }
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
 }
