@@ -12,6 +12,7 @@ mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
 mod effects;
+mod emulate;
 mod environment;
 mod faults;
 mod floors;

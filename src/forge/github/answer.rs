@@ -101,11 +101,15 @@ impl Answer {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
+    use http::Method;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::forge::github::refusal::Right;
 
     /// An answer that did not come from anywhere.
-    pub(in crate::forge::github) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         Answer { status, headers, body: body.to_owned() }
     }
@@ -143,5 +147,26 @@ pub(super) mod tests {
         assert!(!answer(200, &[("link", last)], "").has_next(100, 100));
         assert!(answer(200, &[], "").has_next(100, 100));
         assert!(!answer(200, &[], "").has_next(99, 100));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_answered_becomes_one_line(
+            status in 0..1000_u16,
+            body in prop_oneof![".*", r#"\{"message":"([^"\\\\]|\\\\[nrtu"])*"\}"#],
+            wait in "\\PC{0,20}",
+            method in prop_oneof![Just(Method::GET), Just(Method::POST)],
+        ) {
+            let call = Call { doing: "ask".to_owned(), method, path: String::new(), body: None, right: Right::Metadata };
+            let mut answer = answer(status, &[], &body);
+            if let Ok(wait) = wait.parse() {
+                answer.headers.insert("retry-after", wait);
+            }
+            let errors = [refusal::limit(&call, &answer), Some(refusal::overload(&call, &answer)), answer.read::<u64>(&call).err()];
+            for error in errors.into_iter().flatten() {
+                let said = error.to_string();
+                prop_assert!(said.chars().count() < 800 && !said.contains(char::is_control), "{said}");
+            }
+        }
     }
 }

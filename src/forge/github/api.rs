@@ -16,6 +16,7 @@ use super::wire;
 use crate::domain::secret::Secret;
 use crate::forge::foreign::{causes, is_untrusted};
 use crate::forge::{Error, Line, Unusable};
+use crate::telemetry::redact::Redactor;
 
 /// Most bytes of an answer, as they leave the decoder.
 const ANSWER_MAX: usize = 8 << 20;
@@ -47,7 +48,8 @@ impl Call {
 /// The way to one API with one token.
 pub(super) struct Api {
     base: Url,
-    token: Secret,
+    /// Knows the token.
+    redactor: Redactor,
     authorization: HeaderValue,
     line: Line,
     client: reqwest::Client,
@@ -66,7 +68,7 @@ impl Api {
             .map_err(|_| unusable("the token for GitHub holds characters that no token has"))?;
         authorization.set_sensitive(true);
         let client = line.client(&base)?;
-        Ok(Self { base, token, authorization, line, client, octocrab: OnceLock::new() })
+        Ok(Self { base, redactor: Redactor::new([&token]), authorization, line, client, octocrab: OnceLock::new() })
     }
 
     /// Asks. A read is asked again when GitHub is overloaded or nothing comes; a write is sent once.
@@ -144,7 +146,7 @@ impl Api {
                 append(&mut body, &piece)?;
             }
             // Whoever answers is not to be repeated when he repeats the token.
-            let body = String::from_utf8_lossy(&body).replace(self.token.expose(), "***");
+            let body = self.redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
             Ok(Answer { status, headers, body })
         };
         match timeout(self.line.whole, exchange).await {
@@ -196,9 +198,11 @@ impl Cut {
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(error) = error.downcast_ref::<reqwest::Error>() {
-                let (unsent, untrusted) = (error.is_connect(), is_untrusted(error));
+                let unsent = error.is_connect();
+                let what = if unsent { "GitHub could not be reached" } else { "the connection broke" };
+                let untrusted = is_untrusted(error);
                 let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
-                return Self { sent: !unsent, lasting: untrusted, what: format!("{}{advice}", causes(error)) };
+                return Self { sent: !unsent, lasting: untrusted, what: format!("{what}: {}{advice}", causes(error)) };
             }
             next = error.source();
         }

@@ -58,7 +58,7 @@ pub struct Github {
 }
 
 impl Github {
-    /// Checks what was given. Nothing is sent yet.
+    /// Checks what was given. Nothing is sent yet; all that follows happens in one tokio runtime.
     ///
     /// # Errors
     /// [`Unusable`].
@@ -90,10 +90,11 @@ impl Github {
 
     async fn take_off(&self, thread: Thread, label: &str) -> Result<(), Error> {
         let path = format!("{}/labels/{}", thread.number, escaped(label));
-        let call = self.write("take a label off", thread, Method::DELETE, &path, None);
+        let doing = format!("take the label `{}` off", foreign::harmless(label));
+        let call = self.write(&doing, thread, Method::DELETE, &path, None);
         // The address of such a label is, to every client, the address of all labels.
         if matches!(label, "" | "." | "..") {
-            let said = format!("no label can be called `{label}` here; name another");
+            let said = "no label can be called so here; name another".to_owned();
             return Err(Error::Refused { doing: call.doing, status: 0, said });
         }
         let answer = self.api.ask(&call).await?;

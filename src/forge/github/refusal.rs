@@ -113,6 +113,9 @@ fn advice(call: &Call, answer: &Answer, message: &str) -> String {
         403 if message.contains("push access") => {
             "use the token of an account that may push to the repository".to_owned()
         }
+        403 if message.contains("create labels") => {
+            "create the label first, or give the job `permissions: { issues: write }` too".to_owned()
+        }
         403 if right == Right::Metadata => {
             "every token of this repository may ask this: check which one HOB_GITHUB_TOKEN holds".to_owned()
         }

@@ -18,8 +18,7 @@ pub(super) struct Comment {
     id: u64,
     /// Null once the account is deleted.
     user: Option<User>,
-    #[serde(default)]
-    body: String,
+    body: Option<String>,
     #[serde(default)]
     html_url: String,
     /// The only place that names the thread: its last part is the number.
@@ -49,7 +48,7 @@ impl From<Comment> for Posted {
     fn from(comment: Comment) -> Self {
         let nobody = Account { id: None, login: String::new() };
         let author = comment.user.map_or(nobody, |user| Account { id: Some(user.id), login: user.login });
-        Self { id: comment.id, author, body: comment.body, url: comment.html_url }
+        Self { id: comment.id, author, body: comment.body.unwrap_or_default(), url: comment.html_url }
     }
 }
 
@@ -101,8 +100,7 @@ mod tests {
     #[test]
     fn a_comment_knows_its_thread_by_the_last_part_of_an_address() {
         let on = |issue_url: &str| {
-            Comment { id: 1, user: None, body: String::new(), html_url: String::new(), issue_url: issue_url.into() }
-                .is_on(4)
+            Comment { id: 1, user: None, body: None, html_url: String::new(), issue_url: issue_url.into() }.is_on(4)
         };
         assert!(on("https://api.github.com/repos/acme/widgets/issues/4"));
         for other in [

@@ -109,6 +109,7 @@ async fn a_refusal_says_what_to_do_next() {
                 &json!({ "message": "Validation Failed", "errors": [{ "resource": "Label", "code": "invalid", "field": "name" }] }),
             ),
         ),
+        ("issues/add-labels", Answer::refusal(403, "You do not have permission to create labels on this repository.")),
     ] {
         let server = GithubServer::start();
         server.fault(operation, Fault::Answer(answer));
@@ -130,6 +131,7 @@ async fn a_refusal_says_what_to_do_next() {
     cannot ask whose the token is: the answer is not what was expected: status 200 and no JSON; check the API address, and any proxy before it
     cannot ask whose the token is: GitHub answered 304; the repository may have moved: give its new name, or check the API address
     cannot put labels on acme/widgets#4: GitHub answered 422, "Validation Failed: name is invalid"; this text or label is not accepted: change it
+    cannot put labels on acme/widgets#4: GitHub answered 403, "You do not have permission to create labels on this repository."; create the label first, or give the job `permissions: { issues: write }` too
     "#);
 }
 
@@ -277,6 +279,21 @@ async fn a_write_may_be_done_late_or_twice_or_under_another_answer() {
     let found: Vec<&str> = page.items.iter().map(|posted| posted.body.as_str()).collect();
     assert_eq!(found, ["late", "twice", "twice", "lost"]);
     assert!(page.items.iter().all(|posted| posted.author.login == "github-actions[bot]"));
+}
+
+#[tokio::test]
+async fn a_label_that_no_address_can_name_is_told() {
+    let server = GithubServer::start();
+    let error = github(&server).label(ON_ISSUE, &[], &["..".to_owned()]).await.unwrap_err();
+    insta::assert_snapshot!(error, @"cannot take the label `..` off acme/widgets#4: no label can be called so here; name another");
+    assert!(server.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_host_that_is_gone_is_told_with_the_cause() {
+    let options = Options { api: "http://127.0.0.1:1".to_owned(), ..options(&GithubServer::start()) };
+    let error = Github::new(options).unwrap().post(ON_ISSUE, "x").await.unwrap_err();
+    insta::assert_snapshot!(error, @"cannot post a comment on acme/widgets#4 now: GitHub could not be reached: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)");
 }
 
 /// What an operation's refusal is told as.

@@ -19,18 +19,16 @@ mod wire;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hob::provider::{Access, Site};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
+use super::http::{Listening, Request, receive};
 pub(crate) use wire::{Answer, Wire, answer};
 
 /// The key that requests must carry.
@@ -44,18 +42,7 @@ pub(crate) struct ModelServer {
     /// `http://127.0.0.1:PORT`.
     pub(crate) url: String,
     stage: Arc<Stage>,
-    stop: CancellationToken,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// One request as it came.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) path: String,
-    /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    /// As sent.
-    pub(crate) body: Vec<u8>,
+    _listening: Listening,
 }
 
 /// What one request gets.
@@ -105,28 +92,14 @@ impl ModelServer {
             hung_up: Notify::new(),
             connections: AtomicUsize::new(0),
         });
-        let stop = CancellationToken::new();
-        let (address, port) = mpsc::channel();
-        let thread = std::thread::spawn({
-            let (stage, stop) = (Arc::clone(&stage), stop.clone());
-            move || {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                runtime.block_on(async move {
-                    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                    address.send(listener.local_addr().unwrap().port()).unwrap();
-                    let accept = async {
-                        loop {
-                            let (socket, _) = listener.accept().await.unwrap();
-                            stage.connections.fetch_add(1, Ordering::Relaxed);
-                            tokio::spawn(talk(socket, Arc::clone(&stage)));
-                        }
-                    };
-                    stop.run_until_cancelled(accept).await;
-                });
+        let listening = Listening::start({
+            let stage = Arc::clone(&stage);
+            move |socket| {
+                stage.connections.fetch_add(1, Ordering::Relaxed);
+                talk(socket, Arc::clone(&stage))
             }
         });
-        let url = format!("http://127.0.0.1:{}", port.recv_timeout(PATIENCE).unwrap());
-        Self { url, stage, stop, thread: Some(thread) }
+        Self { url: listening.url.clone(), stage, _listening: listening }
     }
 
     /// What a provider needs to reach this server, in both protocols.
@@ -172,45 +145,37 @@ impl ModelServer {
 
 impl Drop for ModelServer {
     fn drop(&mut self) {
-        self.stop.cancel();
-        let ended = self.thread.take().map(JoinHandle::join);
         if !std::thread::panicking() {
-            assert!(ended.is_none_or(|ended| ended.is_ok()), "the model server panicked");
             let faults = lock(&self.stage.faults);
             assert!(faults.is_empty(), "bad requests to the model server: {faults:#?}");
         }
     }
 }
 
-impl Request {
-    /// The value of a header, given in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+/// Which protocol a request speaks, or what is wrong with it.
+fn check(request: &Request, key: &str) -> Result<Wire, String> {
+    let (wire, key) = match request.target.as_str() {
+        "/v1/messages" => (Wire::Anthropic, ("x-api-key", key.to_owned())),
+        "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {key}"))),
+        other => return Err(format!("no such path: {other}")),
+    };
+    let wants = |name: &str, value: &str| match request.header(name) {
+        Some(given) if given == value => Ok(()),
+        given => Err(format!("header {name} is {given:?}, not {value:?}")),
+    };
+    wants(key.0, &key.1)?;
+    wants("content-type", "application/json")?;
+    if wire == Wire::Anthropic {
+        wants("anthropic-version", "2023-06-01")?;
     }
-
-    /// Which protocol it speaks, or what is wrong with it.
-    fn check(&self, key: &str) -> Result<Wire, String> {
-        let (wire, key) = match self.path.as_str() {
-            "/v1/messages" => (Wire::Anthropic, ("x-api-key", key.to_owned())),
-            "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {key}"))),
-            other => return Err(format!("no such path: {other}")),
-        };
-        let wants = |name: &str, value: &str| match self.header(name) {
-            Some(given) if given == value => Ok(()),
-            given => Err(format!("header {name} is {given:?}, not {value:?}")),
-        };
-        wants(key.0, &key.1)?;
-        wants("content-type", "application/json")?;
-        if wire == Wire::Anthropic {
-            wants("anthropic-version", "2023-06-01")?;
-        }
-        let body: Value =
-            serde_json::from_slice(&self.body).map_err(|error| format!("the body is no JSON: {error}"))?;
-        if body["stream"] != true {
-            return Err("the body asks for no stream".to_owned());
-        }
-        Ok(wire)
+    if request.header("content-length").is_none() {
+        return Err("the length is not told".to_owned());
     }
+    let body: Value = serde_json::from_slice(&request.body).map_err(|error| format!("the body is no JSON: {error}"))?;
+    if body["stream"] != true {
+        return Err("the body asks for no stream".to_owned());
+    }
+    Ok(wire)
 }
 
 impl Reply {
@@ -277,7 +242,7 @@ impl From<Answer> for Reply {
 /// Serves one connection until either side ends it.
 async fn talk(mut socket: TcpStream, stage: Arc<Stage>) {
     while let Some(request) = receive(&mut socket).await {
-        let checked = request.check(&stage.key);
+        let checked = check(&request, &stage.key);
         lock(&stage.requests).push(request);
         let next = lock(&stage.replies).pop_front();
         let (wire, reply) = match (checked, next) {
@@ -322,34 +287,6 @@ async fn send(socket: &mut TcpStream, reply: &Reply, body: &[u8], stage: &Stage)
         return None;
     }
     socket.write_all(b"0\r\n\r\n").await.ok()
-}
-
-/// Reads one request; nothing when the client is gone.
-async fn receive(socket: &mut TcpStream) -> Option<Request> {
-    let mut bytes = Vec::new();
-    let head = loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end;
-        }
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let text = String::from_utf8(bytes[..head].to_vec()).unwrap();
-    let mut lines = text.split("\r\n");
-    let path = lines.next()?.split(' ').nth(1)?.to_owned();
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-        .collect();
-    let mut request = Request { path, headers, body: bytes.split_off(head + 4) };
-    let length: usize = request.header("content-length")?.parse().ok()?;
-    while request.body.len() < length {
-        if socket.read_buf(&mut request.body).await.ok()? == 0 {
-            return None;
-        }
-    }
-    Some(request)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
