@@ -5,6 +5,7 @@ mod attempt;
 pub use attempt::{ATTEMPTS, Circumstances};
 
 use crate::domain::id::RunId;
+use crate::effect::Finished;
 use crate::harness::{self, Harness};
 use crate::queue;
 use crate::session::history::History;
@@ -61,4 +62,13 @@ pub async fn work_until(
             Ended::Misconfigured(reason) => return Ok(Worked::Misconfigured(reason)),
         }
     }
+}
+
+/// The runs that are over, in their order: what they proposed is owed to the outside
+/// ([`effect::owed`](crate::effect::owed)).
+pub fn finished(history: &History) -> impl Iterator<Item = Finished<'_>> {
+    history.runs.iter().filter_map(|run| {
+        let outcome = &run.settled.as_ref()?.outcome;
+        Some(Finished { outcome, proposed: &run.proposed })
+    })
 }

@@ -3,6 +3,7 @@
 
 mod scene;
 
+mod act;
 mod action;
 mod agent_files;
 mod bad_input;

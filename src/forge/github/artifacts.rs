@@ -130,16 +130,16 @@ impl Shelf for Artifacts {
             let call = self.call(doing, &format!("artifacts/{}/zip", kept.id));
             let api = &self.github.api;
             let answer = api.ask_where(&call).await?;
+            if answer.status == 410 {
+                let said = "it has expired; raise `artifact-retention-days` to keep sessions for longer".to_owned();
+                return Err(Error::Refused { doing: call.doing, status: 410, said });
+            }
             let Some(address) = answer.location(api.base()) else {
                 answer.accepted(&call)?;
                 let said = format!("status {}, and no address to fetch it from", answer.status);
                 return Err(Error::Unreadable { doing: call.doing, said });
             };
-            let unusable = |error: crate::forge::Unusable| Error::Unreadable {
-                doing: call.doing.clone(),
-                said: error.to_string(),
-            };
-            let blob = Blob::new(address, api.base(), api.line()).map_err(unusable)?;
+            let blob = Blob::new(&call.doing, address, api.base(), api.line())?;
             blob.read(&call.doing, ARCHIVE_MAX).await
         }
         .boxed()

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use url::Url;
 
 use crate::forge::foreign::{causes, harmless};
-use crate::forge::{Error, Line, Unusable};
+use crate::forge::{Error, Line};
 
 /// Bytes that are sent at once.
 const BLOCK: usize = 8 << 20;
@@ -30,14 +30,15 @@ impl Blob {
     /// Nothing is sent yet. What `giver` speaks decides whether the address may lack encryption.
     ///
     /// # Errors
-    /// [`Unusable`], without the address: it is a key.
-    pub(super) fn new(address: Url, giver: &Url, line: &Line) -> Result<Self, Unusable> {
+    /// [`Error::Unreadable`], without the address: it is a key.
+    pub(super) fn new(doing: &str, address: Url, giver: &Url, line: &Line) -> Result<Self, Error> {
+        let unreadable = |said: String| Error::Unreadable { doing: doing.to_owned(), said };
         let usable = address.scheme() == "https" || (address.scheme() == "http" && giver.scheme() == "http");
         if !usable || address.host().is_none() || !address.username().is_empty() || address.password().is_some() {
-            let reason = "the address that was given for the file is none for a file".to_owned();
-            return Err(Unusable::Address { reason, example: "https://account.blob.core.windows.net/x/y?sig=…" });
+            return Err(unreadable("the address that was given for the file is none that a file has".to_owned()));
         }
-        Ok(Self { client: line.client(&address)?, address, line: line.clone() })
+        let client = line.client(&address).map_err(|error| unreadable(error.to_string()))?;
+        Ok(Self { address, client, line: line.clone() })
     }
 
     /// The whole file.
@@ -157,7 +158,7 @@ mod tests {
     fn only_what_can_be_a_files_address_is_one_and_no_refusal_repeats_it() {
         let given = |address: &str, giver: &str| {
             let (address, giver) = (Url::parse(address).unwrap(), Url::parse(giver).unwrap());
-            Blob::new(address, &giver, &Line::default()).map(drop)
+            Blob::new("fetch artifact 4", address, &giver, &Line::default()).map(drop)
         };
         let github = "https://results-receiver.actions.githubusercontent.com";
         assert!(given("https://productionresults.blob.core.windows.net/a/b.zip?sig=x", github).is_ok());

@@ -19,11 +19,8 @@ pub use unpack::{Reach, Unpacked, unpack};
 
 use super::open::{INBOX, LOG};
 use super::record::Sum;
-use super::{blobs, manifest};
+use super::{applied, blobs, manifest};
 use crate::domain::id::InstanceId;
-
-/// Name of the file of effects that were applied; not every bundle has it.
-const APPLIED: &str = "applied.jsonl";
 
 /// Largest archive.
 const ARCHIVE_MAX: usize = 64 << 20;
@@ -44,7 +41,7 @@ fn content_max(archive: usize) -> u64 {
 /// What the name of an entry says about its content; nothing when a bundle has no such file.
 fn part(name: &str) -> Option<Part> {
     match name.split_once('/') {
-        None => [manifest::NAME, LOG, INBOX, APPLIED].contains(&name).then_some(Part::File),
+        None => [manifest::NAME, LOG, INBOX, applied::NAME].contains(&name).then_some(Part::File),
         Some((folder, digest)) if folder == blobs::NAME => Sum::parse(digest).map(Part::Blob),
         Some(_) => None,
     }

@@ -11,8 +11,8 @@ use super::super::super::Error;
 use super::super::disk::{self, failed};
 use super::super::open::{INBOX, LOG};
 use super::super::record::Sum;
-use super::super::{Manifest, blobs, manifest};
-use super::{APPLIED, ARCHIVE_MAX, CONTENT_MAX, ENTRIES_MAX, content_max};
+use super::super::{Manifest, applied, blobs, manifest};
+use super::{ARCHIVE_MAX, CONTENT_MAX, ENTRIES_MAX, content_max};
 
 /// How often a writer may begin an epoch while the bundle is read.
 const TRIES: usize = 8;
@@ -25,14 +25,15 @@ const TRIES: usize = 8;
 pub fn pack(dir: &Path) -> Result<Vec<u8>, Error> {
     for _ in 0..TRIES {
         let epoch = Manifest::read(dir)?.epoch;
-        let names = names(dir)?;
+        let names = self::names(dir);
         let mut packed = write(dir, &names, CompressionMethod::Deflated)?;
         if packed.content > content_max(packed.archive.len()) {
             // So many equal bytes that it looks like a bomb.
             packed = write(dir, &names, CompressionMethod::Stored)?;
         }
-        // No line may belong to an epoch that the packed manifest does not know.
-        if Manifest::read(dir)?.epoch != epoch {
+        // No line may belong to an epoch that the packed manifest does not know, and it may know no file
+        // that was made in between.
+        if Manifest::read(dir)?.epoch != epoch || self::names(dir) != names {
             continue;
         }
         if packed.archive.len() > ARCHIVE_MAX {
@@ -44,13 +45,11 @@ pub fn pack(dir: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// The files to pack, in the order in which they are read: each may only run ahead of the ones
-/// before it, and the blobs that the log names were there before it named them.
-fn names(dir: &Path) -> Result<Vec<String>, Error> {
-    let mut names = vec![manifest::NAME.to_owned(), LOG.to_owned(), INBOX.to_owned()];
-    if dir.join(APPLIED).exists() {
-        names.push(APPLIED.to_owned());
-    }
-    Ok(names)
+/// before it, and the blobs that the log names were there before it named them. Rows about effects
+/// name the end of the log, so they come before it; not every bundle has them.
+fn names(dir: &Path) -> Vec<&'static str> {
+    let is_there = |name: &&str| *name != applied::NAME || dir.join(name).exists();
+    [manifest::NAME, applied::NAME, LOG, INBOX].into_iter().filter(is_there).collect()
 }
 
 struct Packed {
@@ -59,7 +58,7 @@ struct Packed {
     content: u64,
 }
 
-fn write(dir: &Path, names: &[String], method: CompressionMethod) -> Result<Packed, Error> {
+fn write(dir: &Path, names: &[&str], method: CompressionMethod) -> Result<Packed, Error> {
     let mut writing = Writing { zip: ZipWriter::new(Cursor::new(Vec::new())), method, content: 0 };
     for name in names {
         writing.add(dir, name)?;
