@@ -135,9 +135,9 @@ fn a_variable_that_is_wrong_is_named() {
     let said = rows.map(|variables| variables.job().unwrap_err().to_string());
     insta::assert_snapshot!(said.join("\n"), @r"
     `GITHUB_SERVER_URL` is not set: hob ci runs in a job of GitHub Actions or GitLab CI, which sets it
-    `GITHUB_SERVER_URL` is `github.com`, but it should be a web address such as `https://git.example`; do not set it yourself
-    `GITHUB_SERVER_URL` is `https://user:pass@github.com`, but it should be a web address such as `https://git.example`; do not set it yourself
-    `GITHUB_API_URL` is `file:///etc/passwd`, but it should be a web address such as `https://git.example`; do not set it yourself
+    `GITHUB_SERVER_URL` is `github.com`, but it should be a web address without a login, such as `https://git.example`; do not set it yourself
+    `GITHUB_SERVER_URL` is `…@github.com`, but it should be a web address without a login, such as `https://git.example`; do not set it yourself
+    `GITHUB_API_URL` is `file:///etc/passwd`, but it should be a web address without a login, such as `https://git.example`; do not set it yourself
     `GITHUB_REPOSITORY` is `Hello-World`, but it should be a repository's `owner/name`; do not set it yourself
     `GITHUB_REPOSITORY` is `a/b/c`, but it should be a repository's `owner/name`; do not set it yourself
     `GITHUB_REPOSITORY_ID` is `007`, but it should be a number from 1 on; do not set it yourself

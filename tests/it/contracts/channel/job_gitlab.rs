@@ -10,6 +10,7 @@ use hob::channel::ci::gitlab::{Job, Named, Objects, Variables, Wanted, confirmed
 use hob::domain::event::Event;
 use serde_json::{Value, json};
 
+use super::mutations::places;
 use super::read;
 
 const ISSUE: &str = "gitlab/pair/issue.open.json";
@@ -300,6 +301,31 @@ fn who_caused_what_is_new_is_its_author_and_of_the_rest_the_payload_tells() {
 }
 
 #[test]
+fn a_damaged_answer_is_never_about_another_thread() {
+    let job = variables().job().unwrap();
+    for (payload, objects) in
+        [(read(NOTE), note_objects()), (read(ISSUE), issue_objects()), (merge_payload(&[]), merge_objects())]
+    {
+        let named = named(&job, Some(&payload));
+        let right = event(&payload, &objects);
+        let whole = json!({ "project": objects.project, "thread": objects.thread, "note": objects.note });
+        for place in places(&whole) {
+            for damage in [Value::Null, json!(7), json!("x"), json!([]), json!({})] {
+                let mut damaged = whole.clone();
+                *damaged.pointer_mut(&place).unwrap() = damage.clone();
+                let [project, thread, note] = ["project", "thread", "note"].map(|name| damaged[name].take());
+                let objects = Objects { project, thread, note: Some(note).filter(|note| !note.is_null()) };
+                if let Ok(Heard::Event(event)) = confirmed(&job, &named, &objects) {
+                    let same =
+                        |event: &Event| (event.repository.id, event.thread.number, event.thread.kind, event.actor.id);
+                    assert_eq!(same(&event), same(&right), "with {damage} at {place}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn where_payload_and_answers_disagree_nothing_is_done() {
     let with = |objects: Objects, changes: &[(&str, Value)]| {
         let mut value = json!({ "project": objects.project, "thread": objects.thread, "note": objects.note });
@@ -333,12 +359,12 @@ fn where_payload_and_answers_disagree_nothing_is_done() {
     ];
     insta::assert_snapshot!(rows.join("\n"), @"
     wrong: the trigger's payload is of project 2, but the job runs in project 1 (`gitlab-org/gitlab-test`); nothing was done
-    wrong: hob asked GitLab for 1 (project), but the answer is about 2; nothing was done
-    wrong: hob asked GitLab for 23 (issue 23), but the answer is about 24; nothing was done
-    wrong: hob asked GitLab for 1 (the project of issue 23), but the answer is about 2; nothing was done
+    wrong: hob asked GitLab for project 1, but the answer is about project 2; nothing was done
+    wrong: hob asked GitLab for issue 23, but the answer is about issue 24; nothing was done
+    wrong: hob asked GitLab for an object of project 1, but the answer is about an object of project 2; nothing was done
     wrong: the trigger's payload says that issue 23 is by account 51, but GitLab says that it is by account 52; nothing was done
     wrong: the trigger's payload says that issue 23 changed at 2030-01-01T00:00:00Z, but GitLab says that it was made at 2015-05-17T17:06:00.123Z and last changed at 2015-05-18T08:00:00Z; nothing was done
-    wrong: hob asked GitLab for 1241 (note), but the answer is about 1242; nothing was done
+    wrong: hob asked GitLab for note 1241, but the answer is about note 1242; nothing was done
     wrong: the trigger's payload says that note 1241 is on issue 23 (id 301), but GitLab says that it is on Issue with the id 302; nothing was done
     wrong: the trigger's payload says that note 1241 is on issue 23 (id 301), but GitLab says that it is on MergeRequest with the id 301; nothing was done
     wrong: the trigger's payload says that note 1241 of issue 23 is by account 1, but GitLab says that it is by account 2; nothing was done
@@ -426,7 +452,7 @@ fn a_variable_that_is_wrong_is_named() {
     let said = rows.map(|variables| variables.job().unwrap_err().to_string());
     insta::assert_snapshot!(said.join("\n"), @"
     `CI_SERVER_URL` is not set: hob ci runs in a job of GitHub Actions or GitLab CI, which sets it
-    `CI_SERVER_URL` is `gitlab.example`, but it should be a web address such as `https://git.example`; do not set it yourself
+    `CI_SERVER_URL` is `gitlab.example`, but it should be a web address without a login, such as `https://git.example`; do not set it yourself
     `CI_API_V4_URL` is not set: hob ci runs in a job of GitHub Actions or GitLab CI, which sets it
     `CI_PROJECT_ID` is `1e3`, but it should be a number from 1 on; do not set it yourself
     `CI_JOB_STARTED_AT` is `soon`, but it should be a time such as `2022-01-31T16:47:55Z`; do not set it yourself
