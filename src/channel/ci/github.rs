@@ -1,9 +1,7 @@
 //! A job of GitHub Actions and the event that started it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use url::Url;
 
 use super::{Error, Given};
@@ -186,9 +184,4 @@ fn is_of_fork(event: &Event) -> bool {
 pub fn default_branch(payload: &[u8]) -> Option<String> {
     let payload = Json::read(payload).ok()?;
     Field::top(&payload, "workflow").at("repository").at("default_branch").short().ok()
-}
-
-/// When a step that started then must have ended.
-pub fn deadline(step_started: Timestamp, timeout: Duration) -> Timestamp {
-    step_started.checked_add(timeout).unwrap_or(Timestamp::MAX)
 }
