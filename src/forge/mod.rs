@@ -9,11 +9,19 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+mod foreign;
+pub mod github;
+pub mod gitlab;
+mod limit;
+mod line;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
+
+pub use line::{Line, Unusable};
 
 use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
@@ -123,8 +131,8 @@ pub struct Kept {
     pub id: u64,
     /// When it was put there, by the forge's clock.
     pub at: Timestamp,
-    /// Bytes, as the forge says.
-    pub size: u64,
+    /// Bytes, as the forge says; `None` when its list does not say.
+    pub size: Option<u64>,
     /// The workflow run or pipeline that put it there; `None` when the forge does not say.
     pub run: Option<u64>,
 }
@@ -154,7 +162,7 @@ pub enum Error {
     Refused {
         /// `post a comment on acme/widgets#4`.
         doing: String,
-        /// HTTP status.
+        /// HTTP status; 0 when it did not come to an answer (a certificate that is not trusted).
         status: u16,
         /// What the forge said, and the next move.
         said: String,

@@ -158,13 +158,43 @@ fn advice(kind: ErrorKind, status: u16) -> &'static str {
 }
 
 /// What a vendor said, as far as it can be told.
+#[derive(Deserialize)]
+#[serde(from = "ErrorObject")]
 pub(super) struct Said {
     pub(super) kind: String,
     pub(super) message: String,
 }
 
+/// An error as both protocols and their imitators write it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorObject {
+    Text(String),
+    Object {
+        #[serde(default, rename = "type")]
+        kind: Option<String>,
+        #[serde(default)]
+        code: Option<serde_json::Value>,
+        #[serde(default)]
+        message: Option<String>,
+    },
+}
+
+impl From<ErrorObject> for Said {
+    /// The code is the narrower word for the kind.
+    fn from(object: ErrorObject) -> Self {
+        match object {
+            ErrorObject::Text(message) => Self { kind: String::new(), message },
+            ErrorObject::Object { kind, code, message } => {
+                let code = code.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
+                Self { kind: code.or(kind).unwrap_or_default(), message: message.unwrap_or_default() }
+            }
+        }
+    }
+}
+
 impl Said {
-    /// Reads the error objects of both protocols and of their imitators; anything else is text.
+    /// Reads an error's body; what holds no error object is text.
     pub(super) fn read(body: &[u8]) -> Self {
         Self::json(body).unwrap_or_else(|| {
             let text = String::from_utf8_lossy(body);
@@ -178,32 +208,15 @@ impl Said {
         #[derive(Deserialize)]
         struct Outer {
             #[serde(default)]
-            error: Option<Inner>,
+            error: Option<Said>,
             #[serde(default)]
             message: Option<String>,
             #[serde(default)]
             detail: Option<serde_json::Value>,
         }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Inner {
-            Text(String),
-            Object {
-                #[serde(default, rename = "type")]
-                kind: Option<String>,
-                #[serde(default)]
-                code: Option<serde_json::Value>,
-                #[serde(default)]
-                message: Option<String>,
-            },
-        }
         let outer: Outer = serde_json::from_slice(body).ok()?;
         match outer {
-            Outer { error: Some(Inner::Text(message)), .. } => Some(Self { kind: String::new(), message }),
-            Outer { error: Some(Inner::Object { kind, code, message }), .. } => {
-                let code = code.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
-                Some(Self { kind: code.or(kind).unwrap_or_default(), message: message.unwrap_or_default() })
-            }
+            Outer { error: Some(said), .. } => Some(said),
             Outer { message: Some(message), .. } => Some(Self { kind: String::new(), message }),
             Outer { detail: Some(detail), .. } => Some(Self { kind: String::new(), message: detail.to_string() }),
             Outer { .. } => None,

@@ -32,6 +32,7 @@ mod openai_chat;
 mod record;
 mod replay;
 pub mod retry;
+mod streamed;
 mod tape;
 
 use std::time::Duration;

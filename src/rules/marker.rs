@@ -21,25 +21,34 @@ pub fn mark(secret: &[u8], key: &EffectKey, body: &str) -> String {
 
 /// Whether the last line of a comment marks it as this effect.
 pub fn is_marked(secret: &[u8], key: &EffectKey, comment: &str) -> bool {
-    let last = comment.trim_end().lines().next_back().unwrap_or_default().trim_end();
-    let Some((named, proof)) =
-        last.strip_prefix(HEAD).and_then(|rest| rest.strip_suffix(FOOT)).and_then(|rest| rest.split_once(' '))
-    else {
-        return false;
-    };
+    read(comment).is_some_and(|(named, proof)| named == key.to_string() && is_proof(secret, named, proof))
+}
+
+/// Whether the last line of a comment marks it as some effect of this operator's.
+pub fn is_ours(secret: &[u8], comment: &str) -> bool {
+    read(comment).is_some_and(|(named, proof)| is_proof(secret, named, proof))
+}
+
+/// The effect that the last line names, and its proof.
+fn read(comment: &str) -> Option<(&str, &str)> {
+    let last = comment.trim_end().lines().next_back()?.trim_end();
+    last.strip_prefix(HEAD)?.strip_suffix(FOOT)?.split_once(' ')
+}
+
+fn is_proof(secret: &[u8], named: &str, proof: &str) -> bool {
     let Ok(proof) = hex::decode(proof) else { return false };
     // Compared in constant time by the MAC's own verification.
-    named == key.to_string() && proof.len() == 16 && keyed(secret, key).verify_truncated_left(&proof).is_ok()
+    proof.len() == 16 && keyed(secret, named).verify_truncated_left(&proof).is_ok()
 }
 
 fn mac(secret: &[u8], key: &EffectKey) -> String {
-    hex::encode(&keyed(secret, key).finalize().into_bytes()[..16])
+    hex::encode(&keyed(secret, &key.to_string()).finalize().into_bytes()[..16])
 }
 
-fn keyed(secret: &[u8], key: &EffectKey) -> Hmac<Sha256> {
+fn keyed(secret: &[u8], key: &str) -> Hmac<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes a key of any length");
     mac.update(b"hob marker v1\0");
-    mac.update(key.to_string().as_bytes());
+    mac.update(key.as_bytes());
     mac
 }
 
@@ -64,6 +73,7 @@ mod tests {
         // Forges add line ends.
         assert!(is_marked(b"secret", &key("a"), &format!("{}\r\n", body.replace('\n', "\r\n"))));
         assert!(!is_marked(b"secret", &key("b"), &body), "another effect");
+        assert!(is_ours(b"secret", &body) && !is_ours(b"other", &body) && !is_ours(b"secret", "Hello."));
         assert!(!is_marked(b"other", &key("a"), &body), "another operator");
         assert!(!is_marked(b"secret", &key("a"), &format!("{body}\nI quote it")), "not the last line");
         for odd in ["", "<!-- hob:v1 -->", "<!-- hob:v1 x -->", &format!("<!-- hob:v1 {} zz -->", key("a"))] {

@@ -3,16 +3,19 @@
 
 mod scene;
 
+mod action;
 mod agent_files;
 mod bad_input;
 mod command_line;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
+mod effects;
 mod environment;
 mod faults;
 mod floors;
 mod foreign_text;
+mod forge_github;
 mod golden;
 mod live_view;
 mod manners;

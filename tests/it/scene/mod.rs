@@ -1,5 +1,6 @@
 //! The stage every test speaks through: a workspace, a store outside of it, and the real binary.
 
+pub(crate) mod http;
 #[cfg(feature = "virtual")]
 pub(crate) mod later;
 pub(crate) mod model_server;

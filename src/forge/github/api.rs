@@ -1,0 +1,217 @@
+//! One call of the REST API: sent, waited for, bounded, and asked again where that is harmless.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderValue};
+use http::{Method, Request, Uri};
+use octocrab::Octocrab;
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use super::answer::Answer;
+use super::refusal::{self, Right};
+use super::wire;
+use crate::domain::secret::Secret;
+use crate::forge::foreign::{causes, is_untrusted};
+use crate::forge::{Error, Line, Unusable};
+
+/// Most bytes of an answer, as they leave the decoder.
+const ANSWER_MAX: usize = 8 << 20;
+/// Longest chain of redirects within the API.
+const REDIRECTS_MAX: usize = 3;
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github+json");
+
+/// What is asked, and why.
+pub(super) struct Call {
+    /// Completes "cannot …": `post a comment on acme/widgets#4`.
+    pub(super) doing: String,
+    /// Every method but GET writes.
+    pub(super) method: Method,
+    /// Below the API's address: percent-encoded, with its query.
+    pub(super) path: String,
+    /// Sent as JSON.
+    pub(super) body: Option<Value>,
+    /// What the token must be allowed.
+    pub(super) right: Right,
+}
+
+impl Call {
+    /// Whether asking twice could do it twice.
+    pub(super) fn is_write(&self) -> bool {
+        self.method != Method::GET
+    }
+}
+
+/// The way to one API with one token.
+pub(super) struct Api {
+    base: Url,
+    token: Secret,
+    authorization: HeaderValue,
+    line: Line,
+    client: reqwest::Client,
+    /// Made by the first call, which is inside a runtime.
+    octocrab: OnceLock<Octocrab>,
+}
+
+impl Api {
+    pub(super) fn new(base: Url, token: &Secret, line: Line) -> Result<Self, Unusable> {
+        let unusable = |reason| Unusable::Token { reason, variable: "HOB_GITHUB_TOKEN" };
+        let token = Secret::new(token.expose().trim().to_owned());
+        if token.expose().is_empty() {
+            return Err(unusable("there is no token for GitHub"));
+        }
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            .map_err(|_| unusable("the token for GitHub holds characters that no token has"))?;
+        authorization.set_sensitive(true);
+        let client = line.client(&base)?;
+        Ok(Self { base, token, authorization, line, client, octocrab: OnceLock::new() })
+    }
+
+    /// Asks. A read is asked again when GitHub is overloaded or nothing comes; a write is sent once.
+    ///
+    /// # Errors
+    /// [`Error::Later`] for a limit, and for a read that kept failing; [`Error::Unknown`] for a write
+    /// whose fate nobody knows. Every other answer is handed over, a refusal too.
+    pub(super) async fn ask(&self, call: &Call) -> Result<Answer, Error> {
+        self.ask_through(call, REDIRECTS_MAX).await
+    }
+
+    /// The same, when where the answer leads is what is asked for.
+    pub(super) async fn ask_where(&self, call: &Call) -> Result<Answer, Error> {
+        self.ask_through(call, 0).await
+    }
+
+    /// The address of the API.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// How the host is reached.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    async fn ask_through(&self, call: &Call, redirects: usize) -> Result<Answer, Error> {
+        let mut failures = 0;
+        loop {
+            let error = match self.follow(call, redirects).await {
+                Err(cut) if cut.lasting => return Err(cut.into_error(call)),
+                Err(cut) => cut.into_error(call),
+                Ok(answer) => match refusal::limit(call, &answer) {
+                    Some(limit) => return Err(limit),
+                    None if answer.status < 500 => return Ok(answer),
+                    None => refusal::overload(call, &answer),
+                },
+            };
+            failures += 1;
+            match self.line.wait(failures) {
+                Some(wait) if !call.is_write() => sleep(wait).await,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// The answer to a read, by way of redirects that stay within the API: repositories are renamed.
+    /// Any other redirect is an answer like any other, and so is the first when none is followed.
+    async fn follow(&self, call: &Call, redirects: usize) -> Result<Answer, Cut> {
+        let mut url = self.url(&call.path)?;
+        for _ in 0..=redirects {
+            let answer = self.send(call, &url).await?;
+            match answer.location(&url) {
+                Some(next) if redirects > 0 && !call.is_write() && next.origin() == self.base.origin() => url = next,
+                _ => return Ok(answer),
+            }
+        }
+        Err(Cut {
+            sent: true,
+            lasting: true,
+            what: "it is redirected again and again; check the API address".to_owned(),
+        })
+    }
+
+    async fn send(&self, call: &Call, url: &Url) -> Result<Answer, Cut> {
+        let octocrab = self.octocrab()?;
+        let request = Request::builder().method(call.method.clone()).uri(url.as_str()).header(ACCEPT, MEDIA_TYPE);
+        let request = octocrab.build_request(request, call.body.as_ref()).map_err(|error| Cut::unsendable(&error))?;
+        let exchange = async {
+            let response = octocrab.execute(request).await.map_err(|error| Cut::by(&error))?;
+            let mut response = reqwest::Response::from(response.map(reqwest::Body::wrap));
+            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+            let mut body = Vec::new();
+            while let Some(piece) = response.chunk().await.map_err(|error| Cut::by(&error))? {
+                append(&mut body, &piece)?;
+            }
+            // Whoever answers is not to be repeated when he repeats the token.
+            let body = String::from_utf8_lossy(&body).replace(self.token.expose(), "***");
+            Ok(Answer { status, headers, body })
+        };
+        match timeout(self.line.whole, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Cut::broken(format!("no answer came within {} s", self.line.whole.as_secs_f64()))),
+        }
+    }
+
+    fn url(&self, path: &str) -> Result<Url, Cut> {
+        let whole = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        Url::parse(&whole).map_err(|error| Cut::unsendable(&error))
+    }
+
+    fn octocrab(&self) -> Result<&Octocrab, Cut> {
+        let base = self.base.as_str().parse::<Uri>().map_err(|error| Cut::unsendable(&error))?;
+        Ok(self.octocrab.get_or_init(|| wire::octocrab(self.client.clone(), &base, self.authorization.clone())))
+    }
+}
+
+fn append(body: &mut Vec<u8>, piece: &Bytes) -> Result<(), Cut> {
+    if body.len() + piece.len() > ANSWER_MAX {
+        let what = "the answer is longer than 8 MiB; it was not taken".to_owned();
+        return Err(Cut { sent: true, lasting: true, what });
+    }
+    body.extend_from_slice(piece);
+    Ok(())
+}
+
+/// Why there is no answer.
+struct Cut {
+    /// Whether the request, or a part of it, may have reached the forge.
+    sent: bool,
+    /// Whether another try would end the same way.
+    lasting: bool,
+    what: String,
+}
+
+impl Cut {
+    fn broken(what: String) -> Self {
+        Self { sent: true, lasting: false, what }
+    }
+
+    fn unsendable(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { sent: false, lasting: true, what: causes(error) }
+    }
+
+    /// The client says it, somewhere below octocrab's own words.
+    fn by(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+                let (unsent, untrusted) = (error.is_connect(), is_untrusted(error));
+                let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
+                return Self { sent: !unsent, lasting: untrusted, what: format!("{}{advice}", causes(error)) };
+            }
+            next = error.source();
+        }
+        Self::broken(causes(error))
+    }
+
+    fn into_error(self, call: &Call) -> Error {
+        let (doing, said) = (call.doing.clone(), self.what);
+        match (self.sent, self.lasting) {
+            (true, _) if call.is_write() => Error::Unknown { doing, said },
+            (true, true) => Error::Unreadable { doing, said },
+            (false, true) => Error::Refused { doing, status: 0, said },
+            (_, false) => Error::Later { doing, after: None, said },
+        }
+    }
+}

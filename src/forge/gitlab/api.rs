@@ -1,0 +1,288 @@
+//! One call of the REST API: sent with its token, waited for, bounded, and asked again where that
+//! is harmless.
+//!
+//! The `gitlab` crate tells the endpoints (method, path, query, body). Its own client is not used:
+//! it asks the server once while it is made, knows no 429, and keeps no header of an answer.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use gitlab::api::Endpoint;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, Response};
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+use super::refusal;
+use crate::domain::secret::Secret;
+use crate::forge::foreign::{causes, is_untrusted};
+use crate::forge::{Error, Line, Unusable, line};
+
+/// Most bytes of one answer, as they leave the decoder.
+const ANSWER_MAX: usize = 8 << 20;
+/// How much longer than for another answer is waited while an archive travels.
+const ARCHIVE_PATIENCE: u32 = 6;
+/// How many other addresses a download may be sent to.
+const REDIRECTS_MAX: usize = 3;
+
+/// What a request is signed with.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// A personal, group or project access token (`HOB_GITLAB_TOKEN`).
+    Personal(Secret),
+    /// The token of the running job (`CI_JOB_TOKEN`), which reaches few endpoints.
+    Job(Secret),
+}
+
+/// The way to one API with one token.
+#[derive(Clone)]
+pub(super) struct Api {
+    client: reqwest::Client,
+    line: Line,
+    /// Ends in `/`.
+    base: Url,
+    header: (HeaderName, HeaderValue),
+    /// The variable that holds the token.
+    variable: &'static str,
+    token: Secret,
+}
+
+/// A successful answer.
+pub(super) struct Answer {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Api {
+    /// To the API at `api`, which may lie below a path of its host.
+    pub(super) fn new(api: &str, token: &Token, line: Line) -> Result<Self, Unusable> {
+        let mut base = line::address(api, "https://gitlab.example.com/api/v4")?;
+        let path = format!("{}/", base.path().trim_end_matches('/'));
+        base.set_path(&path);
+        let client = line.client(&base)?;
+        Self::over(client, line, base, token)
+    }
+
+    /// The same way with another token, over the same connections.
+    pub(super) fn with(&self, token: &Token) -> Result<Self, Unusable> {
+        Self::over(self.client.clone(), self.line.clone(), self.base.clone(), token)
+    }
+
+    fn over(client: reqwest::Client, line: Line, base: Url, token: &Token) -> Result<Self, Unusable> {
+        let (name, variable, token) = match token {
+            Token::Personal(token) => ("private-token", refusal::PERSONAL, token),
+            Token::Job(token) => ("job-token", refusal::JOB, token),
+        };
+        // Files and clipboards leave a line end on what is copied.
+        let token = Secret::new(token.expose().trim().to_owned());
+        let unusable = |reason| Unusable::Token { reason, variable };
+        if token.expose().is_empty() {
+            return Err(unusable("there is no token for GitLab"));
+        }
+        let mut value = HeaderValue::from_str(token.expose())
+            .map_err(|_| unusable("the token for GitLab holds characters that no token has"))?;
+        value.set_sensitive(true);
+        Ok(Self { client, line, base, header: (HeaderName::from_static(name), value), variable, token })
+    }
+
+    /// Asks something that changes nothing, a few times if need be; `query` says what the
+    /// endpoint's own words cannot.
+    ///
+    /// # Errors
+    /// [`Error::Later`] for a limit, and for a GitLab that kept failing; [`Error::Refused`].
+    pub(super) async fn read(
+        &self,
+        doing: &str,
+        endpoint: &impl Endpoint,
+        query: &[(&str, &str)],
+    ) -> Result<Answer, Error> {
+        let mut url = self.url(doing, endpoint)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut failures = 0;
+        loop {
+            match self.read_once(doing, &url).await {
+                Err(error) => self.bear(error, &mut failures).await?,
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Sends something that changes the forge, once. An archive goes instead of the endpoint's own
+    /// body.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when it may have been done; [`Error::Later`] when it was not, for now;
+    /// [`Error::Refused`].
+    pub(super) async fn write(
+        &self,
+        doing: &str,
+        endpoint: &impl Endpoint,
+        archive: Option<Bytes>,
+    ) -> Result<Answer, Error> {
+        let url = self.url(doing, endpoint)?;
+        let patience = if archive.is_some() { self.line.whole * ARCHIVE_PATIENCE } else { self.line.whole };
+        let mut request = self.request(endpoint.method(), url);
+        if let Some((kind, bytes)) = built(doing, endpoint.body())? {
+            request = request.header(CONTENT_TYPE, kind).body(archive.unwrap_or_else(|| bytes.into()));
+        }
+        let exchange = async {
+            let response = request.send().await.map_err(|error| Cut::by(&error))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok::<_, Cut>((status, headers, taken(response, ANSWER_MAX).await?))
+        };
+        match within(patience, exchange).await {
+            Ok((status, headers, body)) if status.is_success() => Ok(Answer { headers, body }),
+            Ok((status, headers, body)) => Err(self.refusal(doing, status.as_u16(), &headers, &body, true)),
+            Err(cut) => Err(cut.into_error(doing, true)),
+        }
+    }
+
+    /// Takes a file of at most `max` bytes. GitLab may send us on to its object storage, which is
+    /// shown no token.
+    ///
+    /// # Errors
+    /// As for [`Api::read`].
+    pub(super) async fn download(&self, doing: &str, endpoint: &impl Endpoint, max: usize) -> Result<Bytes, Error> {
+        let url = self.url(doing, endpoint)?;
+        let mut failures = 0;
+        loop {
+            match self.download_once(doing, url.clone(), max).await {
+                Err(error) => self.bear(error, &mut failures).await?,
+                file => return file,
+            }
+        }
+    }
+
+    async fn read_once(&self, doing: &str, url: &Url) -> Result<Answer, Error> {
+        let exchange = async {
+            let response = self.request(Method::GET, url.clone()).send().await.map_err(|error| Cut::by(&error))?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok((status, headers, taken(response, ANSWER_MAX).await?))
+        };
+        let (status, headers, body) =
+            within(self.line.whole, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
+        if status.is_success() {
+            return Ok(Answer { headers, body });
+        }
+        Err(self.refusal(doing, status.as_u16(), &headers, &body, false))
+    }
+
+    async fn download_once(&self, doing: &str, mut url: Url, max: usize) -> Result<Bytes, Error> {
+        let exchange = async {
+            let mut request = self.request(Method::GET, url.clone());
+            for _ in 0..=REDIRECTS_MAX {
+                let response = request.send().await.map_err(|error| Cut::by(&error))?;
+                match elsewhere(&response, &url) {
+                    Some(next) => (request, url) = (self.client.get(next.clone()), next),
+                    None => {
+                        let (status, headers) = (response.status(), response.headers().clone());
+                        return Ok((status, headers, taken(response, max).await?));
+                    }
+                }
+            }
+            Err(Cut { sent: true, lasting: true, what: "it is redirected again and again".to_owned() })
+        };
+        let patience = self.line.whole * ARCHIVE_PATIENCE;
+        let (status, headers, body) = within(patience, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(self.refusal(doing, status.as_u16(), &headers, &body, false))
+    }
+
+    /// Waits where a failure may pass, until the next try of a read; else it stands.
+    async fn bear(&self, error: Error, failures: &mut u32) -> Result<(), Error> {
+        *failures += 1;
+        match (&error, self.line.wait(*failures)) {
+            // A limit names a time, which is not waited for here.
+            (Error::Later { after: None, .. }, Some(wait)) => {
+                sleep(wait).await;
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn refusal(&self, doing: &str, status: u16, headers: &HeaderMap, body: &[u8], is_write: bool) -> Error {
+        // Whoever answers is not to be repeated when he repeats the token.
+        let body = String::from_utf8_lossy(body).replace(self.token.expose(), "***");
+        refusal::of(doing, status, headers, &body, self.variable, is_write)
+    }
+
+    fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {
+        let (name, value) = self.header.clone();
+        self.client.request(method, url).header(name, value)
+    }
+
+    fn url(&self, doing: &str, endpoint: &impl Endpoint) -> Result<Url, Error> {
+        let mut url = built(doing, self.base.join(&endpoint.endpoint()))?;
+        endpoint.parameters().add_to_url(&mut url);
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
+        Ok(url)
+    }
+}
+
+/// What a builder made; nothing is sent that it could not make.
+pub(super) fn built<T, E: std::fmt::Display>(doing: &str, made: Result<T, E>) -> Result<T, Error> {
+    made.map_err(|error| Error::Refused {
+        doing: doing.to_owned(),
+        status: 0,
+        said: format!("hob cannot ask for it: {error}"),
+    })
+}
+
+/// Why there is no answer.
+struct Cut {
+    /// Whether the request, or a part of it, may have reached GitLab.
+    sent: bool,
+    /// Whether another try would end the same way.
+    lasting: bool,
+    what: String,
+}
+
+impl Cut {
+    fn by(error: &reqwest::Error) -> Self {
+        let untrusted = is_untrusted(error);
+        let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
+        Self { sent: !error.is_connect(), lasting: untrusted, what: format!("{}{advice}", causes(error)) }
+    }
+
+    fn into_error(self, doing: &str, is_write: bool) -> Error {
+        let (doing, said) = (doing.to_owned(), self.what);
+        match (self.sent, self.lasting) {
+            (true, _) if is_write => Error::Unknown { doing, said },
+            (true, true) => Error::Unreadable { doing, said },
+            (false, true) => Error::Refused { doing, status: 0, said },
+            (_, false) => Error::Later { doing, after: None, said },
+        }
+    }
+}
+
+async fn within<T>(whole: Duration, exchange: impl Future<Output = Result<T, Cut>>) -> Result<T, Cut> {
+    let late = || format!("no answer came within {} s", whole.as_secs_f64());
+    timeout(whole, exchange).await.unwrap_or_else(|_| Err(Cut { sent: true, lasting: false, what: late() }))
+}
+
+/// A body of at most `max` bytes.
+async fn taken(mut response: Response, max: usize) -> Result<Bytes, Cut> {
+    let mut whole = BytesMut::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| Cut::by(&error))? {
+        if whole.len().saturating_add(piece.len()) > max {
+            let what = format!("the answer is longer than {} MiB; it was not taken", max >> 20);
+            return Err(Cut { sent: true, lasting: true, what });
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// Where a download goes on; never from `https` to `http`.
+fn elsewhere(response: &Response, from: &Url) -> Option<Url> {
+    let next = response.status().is_redirection().then(|| response.headers().get(LOCATION))??;
+    let next = from.join(next.to_str().ok()?).ok()?;
+    (next.scheme() == from.scheme() || next.scheme() == "https").then_some(next)
+}
