@@ -10,7 +10,7 @@ use crate::forge::Origin;
 pub struct Here<'a> {
     /// Repository or project of the job.
     pub repository: u64,
-    /// Its default branch.
+    /// Its default branch; empty when nobody told.
     pub default_branch: &'a str,
     /// The pull request or merge request that the instance continues on, if it is one.
     pub pull: Option<u64>,
@@ -58,6 +58,9 @@ pub enum WhyNot {
     /// A kind of run that people without rights may start or change.
     #[error("it was made in a `{0}` run, and such runs are not trusted with sessions")]
     Event(String),
+    /// Nothing to compare with.
+    #[error("this job's event does not say which branch is the default one")]
+    NoBranch,
     /// Code that is not on the default branch yet.
     #[error("it was made on `{made_on}`, not on the default branch `{default_branch}`")]
     Branch {
@@ -125,6 +128,9 @@ fn same_workflow(made_by: &str, here: Option<&str>) -> Result<(), WhyNot> {
 }
 
 fn on_default_branch(origin: &Origin, here: &Here<'_>) -> Result<(), WhyNot> {
+    if here.default_branch.is_empty() {
+        return Err(WhyNot::NoBranch);
+    }
     if origin.branch == here.default_branch { Ok(()) } else { Err(branch(origin, here)) }
 }
 
@@ -220,6 +226,11 @@ mod tests {
             ("no workflow", Origin { workflow: String::new(), ..github("issues") }, HERE),
             ("not knowing our workflow", github("issues"), Here { on: On::Github { workflow: None }, ..HERE }),
             ("dispatched on a branch", Origin { branch: "topic".into(), ..github("workflow_dispatch") }, HERE),
+            (
+                "no branch told, twice",
+                Origin { branch: String::new(), ..github("issues") },
+                Here { default_branch: "", ..HERE },
+            ),
             ("a push", github("push"), HERE),
             ("no event", github(""), HERE),
             ("a line in the event", github("a\nb"), HERE),
@@ -244,6 +255,7 @@ mod tests {
         no workflow                  it was made by the workflow ``, not by this one (`.github/workflows/hob.yml`)
         not knowing our workflow     this job does not say which workflow it belongs to (`GITHUB_WORKFLOW_REF`)
         dispatched on a branch       it was made on `topic`, not on the default branch `main`
+        no branch told, twice        this job's event does not say which branch is the default one
         a push                       it was made in a `push` run, and such runs are not trusted with sessions
         no event                     it was made in a `` run, and such runs are not trusted with sessions
         a line in the event          it was made in a `a b` run, and such runs are not trusted with sessions

@@ -73,11 +73,14 @@ pub fn choose<'a>(agents: impl IntoIterator<Item = &'a Agent>, event: &Event) ->
 /// The agent that the operator named. It still waits for what its `on:` says (else every comment
 /// would start an agent that waits for a command); one without `on:` starts on every event that its
 /// job starts on.
-pub fn named<'a>(agent: &'a Agent, event: &Event) -> Choice<'a> {
+///
+/// # Errors
+/// What it waits for in vain.
+pub fn named<'a>(agent: &'a Agent, event: &Event) -> Result<Chosen<'a>, Nobody> {
     match fires(&agent.triggers, event) {
-        Ok(trigger) => Choice::One(Chosen { agent, trigger: Some(trigger) }),
-        Err(WhyNot::NoTrigger) => Choice::One(Chosen { agent, trigger: None }),
-        Err(why_not) => Choice::Nobody(Nobody(vec![(agent.name.clone(), why_not)])),
+        Ok(trigger) => Ok(Chosen { agent, trigger: Some(trigger) }),
+        Err(WhyNot::NoTrigger) => Ok(Chosen { agent, trigger: None }),
+        Err(why_not) => Err(Nobody(vec![(agent.name.clone(), why_not)])),
     }
 }
 
@@ -110,16 +113,17 @@ mod tests {
         let opened = super::super::tests::event(EventKind::Issue, "opened");
         let comment = super::super::tests::event(EventKind::Comment, "created");
         let edited = super::super::tests::event(EventKind::Comment, "edited");
+        let by_name = |agent, event| said(&named(agent, event).map_or_else(Choice::Nobody, Choice::One));
         let rows = [
             said(&choose([&triage, &assist, &silent], &opened)),
             said(&choose([&triage, &assist, &silent], &comment)),
             said(&choose([&triage, &second], &opened)),
             said(&choose([&triage, &assist, &silent], &edited)),
             said(&choose([], &opened)),
-            said(&named(&triage, &opened)),
-            said(&named(&triage, &comment)),
-            said(&named(&assist, &edited)),
-            said(&named(&silent, &opened)),
+            by_name(&triage, &opened),
+            by_name(&triage, &comment),
+            by_name(&assist, &edited),
+            by_name(&silent, &opened),
         ];
         insta::assert_snapshot!(rows.join("\n"), @"
         `triage`, for anyone

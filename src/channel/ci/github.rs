@@ -1,9 +1,7 @@
 //! A job of GitHub Actions and the event that started it.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use url::Url;
 
 use super::{Error, Given};
@@ -72,10 +70,10 @@ pub struct Job {
     /// Path of the workflow file, such as `.github/workflows/hob.yml`; `None` where the runner does
     /// not tell, and for a workflow of another repository (a required one).
     pub workflow: Option<String>,
-    /// The branch, tag or merge ref that the workflow runs for.
-    pub git_ref: String,
+    /// The branch, tag or merge ref that the workflow runs for, where it runs for one.
+    pub git_ref: Option<String>,
     /// Its commit.
-    pub sha: String,
+    pub sha: Option<String>,
     /// A directory that the runner empties after the job.
     pub temp: PathBuf,
 }
@@ -110,8 +108,8 @@ impl Variables {
             run_attempt: maybe("GITHUB_RUN_ATTEMPT", &self.run_attempt).map_or(Ok(1), |attempt| attempt.id())?,
             rerun_by: again.map(|login| Account { id: None, login }),
             workflow: workflow.and_then(|workflow| workflow_path(&workflow, &repository)),
-            git_ref: set("GITHUB_REF", &self.git_ref)?.line()?,
-            sha: set("GITHUB_SHA", &self.sha)?.sha()?,
+            git_ref: maybe("GITHUB_REF", &self.git_ref).map(|git_ref| git_ref.line()).transpose()?,
+            sha: maybe("GITHUB_SHA", &self.sha).map(|sha| sha.sha()).transpose()?,
             temp: set("RUNNER_TEMP", &self.temp)?.value.into(),
             repository,
         })
@@ -186,9 +184,4 @@ fn is_of_fork(event: &Event) -> bool {
 pub fn default_branch(payload: &[u8]) -> Option<String> {
     let payload = Json::read(payload).ok()?;
     Field::top(&payload, "workflow").at("repository").at("default_branch").short().ok()
-}
-
-/// When a step that started then must have ended.
-pub fn deadline(step_started: Timestamp, timeout: Duration) -> Timestamp {
-    step_started.checked_add(timeout).unwrap_or(Timestamp::MAX)
 }

@@ -121,7 +121,12 @@ impl Set {
                 && url.fragment().is_none()
         };
         let url = Url::parse(&self.value).ok().filter(fits);
-        url.ok_or_else(|| self.wrong("a web address such as `https://git.example`"))
+        url.ok_or_else(|| {
+            // A password may stand before it, and this is for the log.
+            let after_login = self.value.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
+            let shown = Self { variable: self.variable, value: after_login.unwrap_or(self.value) };
+            shown.wrong("a web address without a login, such as `https://git.example`")
+        })
     }
 
     fn wrong(&self, expected: &'static str) -> Error {

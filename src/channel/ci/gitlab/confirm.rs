@@ -40,10 +40,10 @@ pub struct Objects {
 pub fn confirmed(job: &Job, named: &Named, objects: &Objects) -> Result<Heard, Error> {
     let what = what(named);
     let project: Project = read(&format!("project {}", job.project), &objects.project)?;
-    same("project", job.project, project.id)?;
+    asked_for("project", job.project, project.id)?;
     let thread: Subject = read(&what, &objects.thread)?;
-    same(&what, named.thread.number, thread.iid)?;
-    same(&format!("the project of {what}"), job.project, thread.project_id)?;
+    asked_for(noun(named), named.thread.number, thread.iid)?;
+    asked_for("an object of project", job.project, thread.project_id)?;
     let change = (named.thread.kind == ThreadKind::Pull).then(|| read::<Change>(&what, &objects.thread)).transpose()?;
     let note = match (named.note, &objects.note) {
         (None, _) => None,
@@ -120,7 +120,7 @@ fn by_pipeline(pipeline: &MergeRequest, what: &str, thread: &Subject) -> Result<
 
 /// A note that is on the thread it was said to be on.
 fn noted(id: u64, what: &str, note: Note, thread: &Subject, named: &Named) -> Result<Note, Error> {
-    same("note", id, note.id)?;
+    asked_for("note", id, note.id)?;
     let kind = match named.thread.kind {
         ThreadKind::Issue => "Issue",
         ThreadKind::Pull => "MergeRequest",
@@ -291,13 +291,13 @@ fn time(thing: &str, text: &str) -> Result<Timestamp, Error> {
     date::read(text).ok_or_else(|| Error::Answer { thing: thing.to_owned(), what: what() })
 }
 
-fn same(thing: &str, asked: u64, answered: u64) -> Result<(), Error> {
+fn asked_for(noun: &str, asked: u64, answered: u64) -> Result<(), Error> {
     if asked == answered {
         return Ok(());
     }
     Err(Error::Contradiction {
-        one: format!("hob asked GitLab for {asked} ({thing})"),
-        other: format!("the answer is about {answered}"),
+        one: format!("hob asked GitLab for {noun} {asked}"),
+        other: format!("the answer is about {noun} {answered}"),
     })
 }
 
@@ -308,10 +308,14 @@ fn contradiction(thing: &str, said: &str, other: &str) -> Error {
     }
 }
 
-/// How people would call the thread in a sentence.
+/// How a sentence calls the thread.
 fn what(named: &Named) -> String {
+    format!("{} {}", noun(named), named.thread.number)
+}
+
+fn noun(named: &Named) -> &'static str {
     match named.thread.kind {
-        ThreadKind::Issue => format!("issue {}", named.thread.number),
-        ThreadKind::Pull => format!("merge request {}", named.thread.number),
+        ThreadKind::Issue => "issue",
+        ThreadKind::Pull => "merge request",
     }
 }
