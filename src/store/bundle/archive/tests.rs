@@ -10,8 +10,10 @@ use tempfile::TempDir;
 
 use super::super::{Bundle, Holder, peek};
 use super::*;
+use crate::domain::effect::{Effect, EffectKey, Write};
 use crate::domain::entry::{Body, Note};
 use crate::domain::id::{Epoch, EventKey, RunId, Seq, SessionId};
+use crate::domain::name::EffectKind;
 use crate::domain::run::{Run, Task};
 use crate::store::{Admission, Blob, Draft, Opening};
 use crate::telemetry::failpoint::Failpoints;
@@ -53,6 +55,13 @@ fn note(bundle: &mut Bundle, epoch: Epoch, text: &str) {
     let (parent, body) = (Seq(bundle.next().0 - 1), Body::Note(Note { text: text.to_owned() }));
     let draft = Draft::new(SessionId::default(), parent, body, &Redactor::default()).unwrap();
     bundle.append(epoch, vec![draft], holder().since).unwrap();
+}
+
+fn claim_effect(bundle: &mut Bundle, ordinal: u32) {
+    let run = RunId::derive(&instance(), &EventKey::from_parts(["local"]), None);
+    let key = EffectKey::derive(b"secret", &instance(), &run, EffectKind::Comment, ordinal);
+    let write = Write::Comment { body: "Thanks.".to_owned() };
+    bundle.effect_claim(&Effect { key, run, ordinal, write }, holder().since).unwrap();
 }
 
 /// A bundle of two epochs: its root and its archive.
@@ -120,6 +129,7 @@ fn a_bundle_is_packed_while_its_writer_works() {
                 let epoch = bundle.claim(holder().since).unwrap();
                 for line in 0..8 {
                     note(&mut bundle, epoch, &format!("{round} {line} {}", "x".repeat(20_000)));
+                    claim_effect(&mut bundle, round * 8 + line);
                 }
             }
             done.store(true, std::sync::atomic::Ordering::Release);
