@@ -22,12 +22,12 @@ const WAITER: &str = "#!/bin/sh\n\
     trap 'came INT' INT\ntrap 'came TERM' TERM\n\
     sleep 60 & sleeper=$!\necho ready > \"$GATE\"\nwait \"$sleeper\"\nwait\nexit 130\n";
 
-/// A scene with a program in it; `None`, and a line that says why, without Node.
+/// A scene with a program in it; `None`, and a line that says why, without the Node of the action.
 fn scene(program: &str) -> Option<Scene> {
     #[expect(clippy::disallowed_methods, reason = "tests ask what this machine has")]
-    let node = Command::new("node").args(["-p", "process.versions.node.split('.')[0] >= 20"]).output();
+    let node = Command::new("node").args(["-p", "process.versions.node.split('.')[0] >= 24"]).output();
     if !node.is_ok_and(|node| node.stdout.starts_with(b"true")) {
-        println!("skipped: the action needs Node 20 or newer on the path (`npm install node@24` gives one)");
+        println!("skipped: the action needs Node 24 on the path (`npm install node@24` gives one)");
         return None;
     }
     let scene = Scene::empty().file("hob", program);
@@ -297,4 +297,16 @@ fn what_is_not_the_release_is_not_started() {
     assert!(told("v9").contains("names no hob v9 for linux-"), "{}", told("v9"));
     assert!(told("v9").contains("(it knows v0.1.0, v0.2.0)"), "{}", told("v9"));
     assert_eq!(recorded(&scene, "args"), "");
+}
+
+#[test]
+fn a_proxy_of_the_runner_is_asked() {
+    let Some(scene) = scene(RECORDER) else { return };
+    let (file, archive) = released(&scene);
+    let (proxy, asked) = releases(vec![ok(&archive)]);
+    let variables = [("HOB_RELEASES_URL", "http://releases.example"), ("HTTP_PROXY", proxy.as_str())];
+    let ran = scene.end(step(&scene, &file, &variables));
+    assert_eq!(ran.transcript(), "exit 0\n--- stdout\n--- stderr\n");
+    let line = asked.recv().unwrap();
+    assert!(line.starts_with("GET http://releases.example/v0.2.0/hob-v0.2.0-"), "{line}");
 }
