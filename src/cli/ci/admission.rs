@@ -98,12 +98,11 @@ fn chosen(
     if let Some(name) = &environment.ci.agent {
         let found = parts::agent(name, workspace, skills)?;
         return Ok(match named(&found.agent, event) {
-            Choice::One(one) => {
+            Ok(one) => {
                 let who = one.who();
                 Ok((found, who))
             }
-            Choice::Nobody(nobody) => Err(nobody),
-            Choice::Several(_) => Err(Nobody(Vec::new())),
+            Err(nobody) => Err(nobody),
         });
     }
     let names = skills.names();
