@@ -4,7 +4,7 @@ import { appendFileSync } from 'node:fs';
 import { randomUUID } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
 import { fetchBinary } from './fetch.mjs';
-import { fail, input, start } from './start.mjs';
+import { become, fail, input } from './start.mjs';
 
 async function binary() {
   const local = input('binary');
@@ -21,7 +21,7 @@ try {
     const end = randomUUID();
     appendFileSync(process.env.GITHUB_STATE, `binary<<${end}\n${path}\n${end}\n`);
   }
-  process.exitCode = await start(path, ['ci', '--phase', input('phase') || 'run']);
+  become(path, ['ci', '--phase', input('phase') || 'run']);
 } catch (error) {
   fail(error);
 }

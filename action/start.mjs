@@ -1,7 +1,6 @@
-// Starts the binary, without a shell: what the workflow gave goes in by environment variables alone.
+// Gives way to the binary, without a shell: what the workflow gave goes in by environment variables alone.
 
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { accessSync, constants, statSync } from 'node:fs';
 
 // Input of action.yml → variable that hob reads.
 const VARIABLES = {
@@ -30,19 +29,19 @@ function environment() {
   return Object.fromEntries([...variables, ...given.filter(([, value]) => value !== '')]);
 }
 
-// Runs it to its end; the exit code, as a shell would tell it.
-export function start(binary, args) {
-  return new Promise((resolve, reject) => {
-    // Before it starts, so that none is missed; they come when this turn of the loop is over.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-      process.on(signal, () => child.kill(signal));
+// Becomes the binary: no process with the inputs in its environment is left for a command of the
+// agent's to read, and the runner's signals reach hob itself.
+export function become(binary, args) {
+  try {
+    // Asked first, because Node ends with a stack trace where the kernel refuses.
+    accessSync(binary, constants.X_OK);
+    if (!statSync(binary).isFile()) {
+      throw new Error('it is no file; `binary:` names the program itself');
     }
-    // In a process group of its own, so that a signal to ours reaches it once, through us: a second
-    // one tells hob to drop everything.
-    const child = spawn(binary, args, { env: environment(), stdio: ['ignore', 'inherit', 'inherit'], detached: true });
-    child.on('error', (error) => reject(new Error(`cannot start the binary \`${binary}\`: ${reason(error)}`)));
-    child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
-  });
+  } catch (error) {
+    throw new Error(`cannot start the binary \`${binary}\`: ${reason(error)}`);
+  }
+  process.execve(binary, [binary, ...args], environment());
 }
 
 function reason(error) {

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::output::{self, Exit, Paint};
 use super::problem;
+use crate::channel::ci;
 use crate::domain::problem::Report;
 use crate::{harness, store};
 
@@ -27,10 +28,25 @@ impl Refusal {
         Self { exit: Exit::Failed, text: error(reason) }
     }
 
+    /// Whoever caused it may not.
+    pub(super) fn refused(reason: impl Display) -> Self {
+        Self { exit: Exit::Refused, text: error(reason) }
+    }
+
     /// Files with problems in them.
     pub(super) fn faulty(reports: &[Report]) -> Self {
         let text = reports.iter().map(|report| problem::render(report, Paint::Colour)).collect();
         Self { exit: Exit::Usage, text }
+    }
+
+    /// How the process ends.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// What is said, without colours.
+    pub(super) fn plain(&self) -> String {
+        anstream::adapter::strip_str(&self.text).to_string()
     }
 
     /// Says it, and how the process ends.
@@ -53,6 +69,17 @@ impl From<store::Error> for Refusal {
                 Self::usage(error)
             }
             other => Self::failed(other),
+        }
+    }
+}
+
+/// What the forge answered may be right the next time; the rest will not.
+impl From<ci::Error> for Refusal {
+    fn from(wrong: ci::Error) -> Self {
+        match wrong {
+            ci::Error::Refused(reason) => Self::refused(reason),
+            ci::Error::Answer { .. } => Self::failed(wrong),
+            other => Self::usage(other),
         }
     }
 }

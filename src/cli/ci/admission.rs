@@ -20,14 +20,12 @@ use crate::trust::authority::{self, Answer, Case, Reach, Verdict};
 /// Most ids in `HOB_OWN_IDS`.
 const IDS_MAX: usize = 100;
 
-/// What comes of an event.
+/// What comes of an event that is not refused.
 pub(super) enum Admitted {
     /// An agent starts.
     Started(Box<Started>),
-    /// Nobody does, as it should be.
+    /// None does, as it should be.
     Nothing(String),
-    /// Whoever caused it may not.
-    Refused(String),
 }
 
 /// An agent that an event starts.
@@ -73,7 +71,7 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
     }
     let authority = match authority::judge(&case, &answers) {
         Verdict::Own => return Ok(Admitted::Nothing("hob wrote this itself: there is nothing to do".to_owned())),
-        Verdict::Refused(reason) => return Ok(Admitted::Refused(reason.to_string())),
+        Verdict::Refused(reason) => return Err(Refusal::refused(reason)),
         Verdict::Allowed { role: Some(role), .. } => format!("role {role}, asked of the forge"),
         Verdict::Allowed { anyone: true, .. } => {
             narrowed(&found)?;
@@ -97,13 +95,8 @@ fn chosen(
 ) -> Result<Result<(Found, Who), Nobody>, Refusal> {
     if let Some(name) = &environment.ci.agent {
         let found = parts::agent(name, workspace, skills)?;
-        return Ok(match named(&found.agent, event) {
-            Ok(one) => {
-                let who = one.who();
-                Ok((found, who))
-            }
-            Err(nobody) => Err(nobody),
-        });
+        let who = named(&found.agent, event).map(|chosen| chosen.who());
+        return Ok(who.map(|who| (found, who)));
     }
     let names = skills.names();
     let library = Library::new([workspace.to_owned()]);

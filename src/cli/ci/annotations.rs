@@ -1,6 +1,6 @@
 //! What a job pins to the top of its page on GitHub: at most ten lines, the gravest first. Pure.
 
-use super::ending::{Ending, Fate, Mark};
+use super::ending::{Ending, Fate, Mark, WithoutRun};
 use super::outputs;
 use crate::cli::live::words;
 use crate::cli::output::{Command, Level, one_line};
@@ -55,9 +55,9 @@ pub(super) fn render(ending: &Ending<'_>) -> Vec<Command> {
     lines.map(|(level, text)| Command::annotation(level, &format!("hob: {agent}"), &one_line(&text, COLUMNS))).collect()
 }
 
-/// The line of a job that started no run, and why.
-pub(super) fn nothing(level: Level, reason: &str) -> Command {
-    Command::annotation(level, "hob", &one_line(reason, COLUMNS))
+/// The line of a job that brought no run to its end, and why.
+pub(super) fn without_run(outcome: WithoutRun, reason: &str) -> Command {
+    Command::annotation(outcome.level(), "hob", &one_line(reason, COLUMNS))
 }
 
 #[cfg(test)]

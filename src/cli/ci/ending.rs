@@ -1,5 +1,6 @@
 //! How a job ended. Summary, outputs and annotations each tell it in their own way, all from here.
 
+use crate::cli::output::Level;
 use crate::domain::effect::Effect;
 use crate::domain::entry::Settled;
 use crate::domain::event::Forge;
@@ -30,6 +31,37 @@ pub(super) struct Ending<'a> {
     pub(super) bundle: &'a str,
     /// SHA-256 of the archive that was put on the shelf, lower-case hex; empty when none was.
     pub(super) bundle_digest: &'a str,
+}
+
+/// A job that brought no run to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WithoutRun {
+    /// The event starts no agent, as it should be.
+    Skipped,
+    /// Whoever caused it may not.
+    Refused,
+    /// What is said beside it.
+    Failed,
+}
+
+impl WithoutRun {
+    /// As programs compare it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// How grave it is.
+    pub(super) fn level(self) -> Level {
+        match self {
+            Self::Skipped => Level::Notice,
+            Self::Refused => Level::Warning,
+            Self::Failed => Level::Error,
+        }
+    }
 }
 
 /// A proposed write, and what became of it.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use uuid::Uuid;
 
-use super::ending::Ending;
+use super::ending::{Ending, WithoutRun};
 use super::log::{Fold, Runner};
 use super::{annotations, file, outputs, summary};
 use crate::cli::env::Ci;
-use crate::cli::output::{self, Level};
+use crate::cli::output;
 use crate::cli::refusal::Refusal;
 use crate::cli::work::clock;
 
@@ -49,12 +49,12 @@ impl Face {
         self.write(&outputs::render(&outputs::values(ending), fresh()), &summary::render(ending))
     }
 
-    /// Tells that no run was started, and why.
-    pub(super) fn nothing(&self, level: Level, outcome: &str, reason: &str) -> Result<(), Refusal> {
+    /// Tells why no run was brought to its end.
+    pub(super) fn without_run(&self, outcome: WithoutRun, reason: &str) -> Result<(), Refusal> {
         if self.runner == Runner::Github {
-            output::steer(&[annotations::nothing(level, reason)]);
+            output::steer(&[annotations::without_run(outcome, reason)]);
         }
-        self.write(&outputs::render(&outputs::nothing(outcome), fresh()), &summary::nothing(reason))
+        self.write(&outputs::render(&outputs::without_run(outcome), fresh()), &summary::without_run(outcome, reason))
     }
 
     fn write(&self, outputs: &str, summary: &str) -> Result<(), Refusal> {

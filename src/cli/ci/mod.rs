@@ -23,13 +23,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::env::Environment;
-use super::output::{self, Exit, Level};
+use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::work::clock;
 use super::{kept, parts};
 use crate::domain::front_matter::length;
 use crate::telemetry::redact::Redactor;
 use admission::Admitted;
+use ending::WithoutRun;
 use face::Face;
 use job::Job;
 use way::Way;
@@ -77,24 +78,33 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
 
 async fn go(environment: &Environment) -> Result<Exit, Refusal> {
     let started = clock().now();
-    let workspace = parts::workspace()?;
     let job = Job::of(environment, started)?;
     output::steer(&log::masks(job.runner(), environment.secrets()));
     let face = Face::new(job.runner(), &environment.ci);
-    let deadline = deadline(&job, environment, started)?;
-    let told = |level, outcome, reason: &str, exit| {
-        output::tell(&output::defuse(reason));
-        face.nothing(level, outcome, reason).map(|()| exit)
-    };
-    match admission::admit(&job, environment, &workspace).await? {
-        Admitted::Nothing(reason) => told(Level::Notice, "skipped", &reason, Exit::Completed),
-        Admitted::Refused(reason) => told(Level::Warning, "refused", &reason, Exit::Refused),
+    let ended = Box::pin(answer(&job, &face, environment, started)).await;
+    // Whoever reads the job's page must not take it for one that did nothing.
+    if let Err(refusal) = &ended {
+        let outcome = if refusal.exit() == Exit::Refused { WithoutRun::Refused } else { WithoutRun::Failed };
+        face.without_run(outcome, &refusal.plain())?;
+    }
+    ended
+}
+
+async fn answer(job: &Job, face: &Face, environment: &Environment, started: Timestamp) -> Result<Exit, Refusal> {
+    let workspace = parts::workspace()?;
+    let deadline = deadline(job, environment, started)?;
+    match admission::admit(job, environment, &workspace).await? {
+        Admitted::Nothing(reason) => {
+            output::tell(&output::defuse(&reason));
+            face.without_run(WithoutRun::Skipped, &reason)?;
+            Ok(Exit::Completed)
+        }
         Admitted::Started(started) => {
             let redactor = Redactor::new(environment.secrets());
             let failpoints = kept::failpoints(environment)?;
             let way = Way {
-                job: &job,
-                face: &face,
+                job,
+                face,
                 environment,
                 workspace: &workspace,
                 deadline,

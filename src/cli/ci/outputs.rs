@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::ending::Ending;
+use super::ending::{Ending, WithoutRun};
 use crate::cli::output::{defuse, defuse_json};
 
 /// Longest message and longest result, in bytes: a step that reads one from an environment variable
@@ -45,9 +45,9 @@ pub(super) fn json(result: &Value) -> Result<String, usize> {
     if json.len() > VALUE_MAX { Err(json.len()) } else { Ok(json) }
 }
 
-/// The outputs of a job that started no run.
-pub(super) fn nothing(outcome: &str) -> [(&'static str, String); 1] {
-    [("outcome", outcome.to_owned())]
+/// The outputs of a job that brought no run to its end.
+pub(super) fn without_run(outcome: WithoutRun) -> [(&'static str, String); 1] {
+    [("outcome", outcome.as_str().to_owned())]
 }
 
 /// What is appended to the file. Every value stands between two lines with a delimiter that nobody

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::ending::{Ending, Fate, Mark, Written};
+use super::ending::{Ending, Fate, Mark, WithoutRun, Written};
 use super::markdown::{block, code, quote};
 use crate::cli::live::words;
 use crate::domain::event::{Event, Forge, ThreadKind};
@@ -41,9 +41,14 @@ pub(super) fn render(ending: &Ending<'_>) -> String {
     cut(page)
 }
 
-/// The page of a job that started no run, and why.
-pub(super) fn nothing(reason: &str) -> String {
-    format!("### ⚪ hob · nothing to do\n\n{}\n", code(reason, SENTENCE))
+/// The page of a job that brought no run to its end, and why.
+pub(super) fn without_run(outcome: WithoutRun, reason: &str) -> String {
+    let title = match outcome {
+        WithoutRun::Skipped => "⚪ hob · nothing to do",
+        WithoutRun::Refused => "🚫 hob · refused",
+        WithoutRun::Failed => "❌ hob · failed",
+    };
+    format!("### {title}\n\n{}\n", code(reason, SENTENCE))
 }
 
 fn headline(ending: &Ending<'_>) -> String {

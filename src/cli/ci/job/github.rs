@@ -38,7 +38,7 @@ impl Github {
     /// The job whose variables these are. Nothing is sent yet.
     pub(super) fn of(environment: &Environment, now: Timestamp) -> Result<Self, Refusal> {
         let ci = &environment.ci;
-        let job = variables(ci).job().map_err(Refusal::usage)?;
+        let job = variables(ci).job()?;
         let token = ci.github_token.clone().ok_or_else(|| {
             Refusal::usage("HOB_GITHUB_TOKEN is not set: the action's input `github-token` must not be empty")
         })?;
@@ -61,7 +61,7 @@ impl Github {
 
     /// What happened.
     pub(super) fn hear(&self) -> Result<Heard, Refusal> {
-        self.job.hear(self.payload.clone()).map_err(Refusal::usage)
+        Ok(self.job.hear(self.payload.clone())?)
     }
 }
 

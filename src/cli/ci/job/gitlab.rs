@@ -34,7 +34,7 @@ impl Gitlab {
     /// The job whose variables these are. Nothing is sent yet.
     pub(super) fn of(environment: &Environment) -> Result<Self, Refusal> {
         let ci = &environment.ci;
-        let job = variables(ci).job().map_err(Refusal::usage)?;
+        let job = variables(ci).job()?;
         let token = ci.gitlab_token.clone().ok_or_else(|| {
             Refusal::usage(
                 "HOB_GITLAB_TOKEN is not set: make a project access token with the role Developer and the scope `api`, \
@@ -58,11 +58,11 @@ impl Gitlab {
 
     /// What happened: read again from GitLab, whatever a payload says.
     pub(super) async fn hear(&self) -> Result<Heard, Refusal> {
-        match gitlab::wanted(&self.job, self.payload.as_deref()).map_err(Refusal::usage)? {
+        match gitlab::wanted(&self.job, self.payload.as_deref())? {
             Wanted::Ignored { reason } => Ok(Heard::Ignored { shape: None, reason }),
             Wanted::Named(named) => {
                 let objects = self.read(&named).await.map_err(Refusal::failed)?;
-                gitlab::confirmed(&self.job, &named, &objects).map_err(Refusal::usage)
+                Ok(gitlab::confirmed(&self.job, &named, &objects)?)
             }
         }
     }

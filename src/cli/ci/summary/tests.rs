@@ -119,10 +119,17 @@ fn an_outcome_that_is_not_plain_has_its_sign_and_its_sentence() {
         let page = page(script::plain(), outcome);
         assert!(page.starts_with(line) && page.contains(&format!("\n{sentence}\n")), "{page}");
     }
+}
+
+#[test]
+fn a_job_without_a_run_says_why() {
+    let page = |outcome| without_run(outcome, "no agent is started by `push`");
     assert_eq!(
-        nothing("no agent is started by `push`"),
+        page(WithoutRun::Skipped),
         "### ⚪ hob · nothing to do\n\n`` no agent is started by `push` ``\n"
     );
+    assert!(page(WithoutRun::Refused).starts_with("### 🚫 hob · refused\n"));
+    assert!(page(WithoutRun::Failed).starts_with("### ❌ hob · failed\n"));
 }
 
 #[test]
