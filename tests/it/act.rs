@@ -47,7 +47,8 @@ pub(crate) struct Job<'a> {
     pub(crate) run: u64,
     /// What the workflow calls `secrets.NAME`.
     pub(crate) secrets: &'a [(&'a str, &'a str)],
-    /// What its processes find in their environment, `GITHUB_…` too.
+    /// What its processes find in their environment. `GITHUB_API_URL`, `_REPOSITORY`, `_REF` and most
+    /// others give way to it, `GITHUB_ACTOR` does not.
     pub(crate) env: &'a [(&'a str, &'a str)],
 }
 
