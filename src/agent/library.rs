@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::{Agent, Known, check};
-use crate::domain::front_matter::FILE_MAX;
+use crate::domain::front_matter;
 use crate::domain::name::Name;
 use crate::domain::problem::{Problem, Report, nearest};
 
@@ -38,6 +38,15 @@ pub struct Found {
     pub report: Report,
     /// A file of the project stands in front of a different one of the same name that ships with hob.
     pub hides_shipped: bool,
+}
+
+/// The agents that have a file, as against those that are only shipped.
+#[derive(Debug, Default)]
+pub struct Filed {
+    /// Those that can be used, by name.
+    pub found: Vec<Found>,
+    /// Why the others cannot.
+    pub faulty: Vec<Error>,
 }
 
 /// Why there is no agent.
@@ -112,6 +121,19 @@ impl Library {
         }
     }
 
+    /// Finds and checks every agent that has a file: those that events start by themselves. One that is
+    /// only shipped must be named: what a project did not ask for never starts in it.
+    pub fn filed(&self, known: &Known<'_>) -> Filed {
+        let mut filed = Filed::default();
+        for (name, _) in self.list().iter().filter(|(_, origin)| **origin != Origin::Shipped) {
+            match self.find(name.as_str(), known) {
+                Ok(found) => filed.found.push(found),
+                Err(error) => filed.faulty.push(error),
+            }
+        }
+        filed
+    }
+
     fn source(&self, path: &Path) -> Result<String, Error> {
         let unreadable = |reason: String| Error::Unreadable { path: path.display().to_string(), reason };
         let real = path.canonicalize().map_err(|error| unreadable(error.to_string()))?;
@@ -143,13 +165,27 @@ pub fn read(path: &Path) -> std::io::Result<Result<String, Problem>> {
         return Ok(Err(Problem::error("not-a-file", "this is not a regular file")));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > FILE_MAX {
-        return Ok(Err(Problem::error("too-large", format!("the file is larger than {FILE_MAX} bytes"))));
+    fs::File::open(path)?.take(front_matter::FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(front_matter::source(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_agents_with_a_file_start_by_themselves_and_a_faulty_one_stops_no_other() {
+        let project = tempfile::tempdir().unwrap();
+        let agents = project.path().join("agents");
+        fs::create_dir(&agents).unwrap();
+        let filed = || Library::new([project.path().to_owned()]).filed(&Known::default());
+        assert!(filed().found.is_empty() && filed().faulty.is_empty());
+
+        fs::write(agents.join("mine.md"), "---\ndescription: x\n---\nDo it.\n").unwrap();
+        fs::write(agents.join("odd.md"), "---\ndescripton: x\n---\n").unwrap();
+        fs::write(agents.join("README"), "no agent").unwrap();
+        let names = filed().found.iter().map(|found| found.agent.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names, ["mine"]);
+        assert!(matches!(filed().faulty.as_slice(), [Error::Faulty(report)] if report.path.ends_with("odd.md")));
     }
-    Ok(String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Problem::error("not-utf8", format!("the file is not UTF-8: byte {at} is no character"))
-            .help("save it as UTF-8 in your editor")
-    }))
 }

@@ -17,7 +17,8 @@ pub use check::{Checked, DESCRIPTION_MAX, Known, check};
 use serde_json::value::RawValue;
 
 use crate::domain::budget::Limits;
-use crate::domain::name::{Name, Role, SandboxKind, Thinking, ToolKind};
+pub use crate::domain::name::Who;
+use crate::domain::name::{Name, SandboxKind, Thinking, ToolKind};
 use crate::rules::policy::Allowance;
 use template::Template;
 
@@ -52,31 +53,6 @@ pub struct Agent {
     pub instructions: Template,
     /// SHA-256 of the file, lower-case hex.
     pub digest: String,
-}
-
-/// Who may start an agent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
-    /// Everybody; must be written out, and narrows the run.
-    Anyone,
-    /// People with at least this role.
-    AtLeast(Role),
-}
-
-/// Writers: they could change the agent file itself.
-impl Default for Who {
-    fn default() -> Self {
-        Self::AtLeast(Role::Write)
-    }
-}
-
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Anyone => f.write_str("anyone"),
-            Self::AtLeast(role) => role.fmt(f),
-        }
-    }
 }
 
 /// One event that starts an agent. All conditions hold together.

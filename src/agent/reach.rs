@@ -4,6 +4,7 @@ use super::{SandboxSpec, planned};
 use crate::domain::front_matter::{Fields, Member, Node, Scalar, items, number, text, word, words};
 use crate::domain::name::{EffectKind, SandboxKind, ToolKind};
 use crate::domain::problem::Problem;
+use crate::domain::secret;
 use crate::rules::policy::Allowance;
 
 /// Most that an effect's `max` can be: a run that writes more is a mailing list.
@@ -31,7 +32,6 @@ pub(super) fn sandbox(node: &Node, problems: &mut Vec<Problem>) -> Option<Sandbo
 
 /// Which of its variables an agent gets is the operator's choice; hob's own it can never even name.
 fn variable(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
-    const OWN: &[&str] = &["ANTHROPIC_API_KEY", "OPENAI_API_KEY"];
     let given = text("env", node, problems)?;
     let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
     if given.len() > 128 || !given.bytes().all(plain) || given.starts_with(|c: char| c.is_ascii_digit()) {
@@ -42,7 +42,7 @@ fn variable(node: &Node, problems: &mut Vec<Problem>) -> Option<String> {
         );
         return None;
     }
-    if given.starts_with("HOB_") || OWN.contains(&given.as_str()) {
+    if given.starts_with("HOB_") || secret::is_behind(&given) {
         problems.push(
             Problem::error("reserved-variable", format!("`{given}` belongs to hob and is shown to no agent"))
                 .at(node.span.clone())

@@ -118,6 +118,11 @@ impl<'a> Field<'a> {
         Ok(values.iter().enumerate().map(field).collect())
     }
 
+    /// All that stands there, for another payload.
+    pub(super) fn copy(&self) -> Result<serde_json::Value, Error> {
+        serde_json::to_value(self.value()?).map_err(|_| self.wrong("JSON that can be written"))
+    }
+
     /// The first 16 hex digits of the SHA-256 of what stands there, whatever the order of keys.
     pub(super) fn digest(&self) -> Result<String, Error> {
         let bytes = serde_json::to_vec(self.value()?).map_err(|_| self.wrong("JSON that can be written"))?;

@@ -22,7 +22,8 @@ pub(super) fn of_address(address: &Field<'_>) -> Result<String, Error> {
     url.and_then(|url| of(&url)).ok_or_else(|| address.wrong("the web address of a repository"))
 }
 
-fn of(url: &Url) -> Option<String> {
+/// The host of an address, with its port where that is not the usual one.
+pub(super) fn of(url: &Url) -> Option<String> {
     let host = url.host_str().filter(|host| !host.is_empty())?;
     Some(match url.port() {
         Some(port) => format!("{host}:{port}"),

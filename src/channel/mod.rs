@@ -3,6 +3,7 @@
 //! A forge's payload is read here and nowhere else. What comes out is one [`Event`] for every
 //! channel, the reason why there is none, or what is wrong with the payload. All of it is pure.
 
+pub mod ci;
 mod command_line;
 mod date;
 mod delivery;
@@ -159,11 +160,13 @@ pub fn parse(delivery: &Verified) -> Result<Heard, Error> {
     }
 }
 
-/// Why an event that is neither issue, pull request nor comment starts nothing. GitHub's payloads do
-/// not always tell their name.
+/// An event that is neither issue, pull request nor comment. GitHub's payloads do not always tell
+/// their name.
 fn no_thread(shape: Option<&str>) -> Heard {
-    let shape = shape.map(field::clipped);
-    let what = shape.as_ref().map_or("such events".to_owned(), |shape| format!("`{shape}` events"));
-    let reason = format!("{what} start no agent: agents start on issues, pull requests and their comments and reviews");
-    Heard::Ignored { shape, reason }
+    Heard::Ignored { shape: shape.map(field::clipped), reason: why_no_thread(shape) }
+}
+
+fn why_no_thread(shape: Option<&str>) -> String {
+    let what = shape.map_or("such events".to_owned(), |shape| format!("`{}` events", field::clipped(shape)));
+    format!("{what} start no agent: agents start on issues, pull requests and their comments and reviews")
 }

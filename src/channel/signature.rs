@@ -13,6 +13,13 @@ impl Verified {
         Self(delivery)
     }
 
+    /// The CI runner answers for what it hands to a job: the event that started it, or a payload made
+    /// from the forge's own answers (see [`ci::gitlab`](super::ci::gitlab)). A trigger's payload as it
+    /// came is neither.
+    pub fn job(delivery: Delivery) -> Self {
+        Self(delivery)
+    }
+
     /// What was answered for.
     pub fn delivery(&self) -> &Delivery {
         &self.0

@@ -68,13 +68,11 @@ pub(super) fn open(
     failpoints: &Failpoints,
     observer: &dyn Observer,
 ) -> Result<Bundle, Refusal> {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let what = format!("hob run {}", instance.agent);
     let (bundle, notes) = Bundle::open(Opening {
         root,
         instance,
         label,
-        holder: Holder { pid: std::process::id(), host, since: clock().now(), what },
+        holder: holder(instance),
         hob: env!("CARGO_PKG_VERSION"),
         failpoints: failpoints.clone(),
     })?;
@@ -82,6 +80,13 @@ pub(super) fn open(
         observer.see(Progress::Note(&note));
     }
     Ok(bundle)
+}
+
+/// Who this process is, for others that want to write to an instance.
+pub(super) fn holder(instance: &InstanceId) -> Holder {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let what = format!("hob, for the agent {}", instance.agent);
+    Holder { pid: std::process::id(), host, since: clock().now(), what }
 }
 
 /// Where a test wants this process to die; nowhere in a release build.

@@ -1,6 +1,7 @@
 //! The door: arguments, environment and files come in here; text and exit codes go out.
 
 mod check;
+mod ci;
 mod completions;
 pub mod env;
 mod kept;
@@ -15,6 +16,7 @@ mod run;
 mod runs;
 mod show;
 mod timeline;
+mod wish;
 mod work;
 
 use clap::{Parser, Subcommand};
@@ -41,6 +43,7 @@ enum Command {
     Check(check::Args),
     Runs(runs::Args),
     Show(show::Args),
+    Ci(ci::Args),
     Completions(completions::Args),
 }
 
@@ -62,6 +65,7 @@ fn perform(command: &Command) -> Result<Exit, Refusal> {
         Command::Check(args) => check(args),
         Command::Runs(args) => runs::run(args, &Environment::look().map_err(Refusal::usage)?),
         Command::Show(args) => show::run(args, &Environment::look().map_err(Refusal::usage)?),
+        Command::Ci(args) => ci::run(args, &Environment::take().map_err(Refusal::usage)?),
         Command::Completions(args) => completions::run(args),
     }
 }

@@ -65,7 +65,7 @@ impl Order<'_> {
         let access = Access {
             anthropic: environment.anthropic.clone(),
             openai: environment.openai.clone(),
-            extra_ca: environment.certificates.as_deref().map(certificates).transpose()?,
+            extra_ca: extra_ca(environment)?,
             ..Access::default()
         };
         let provider = provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)?;
@@ -95,7 +95,7 @@ impl Order<'_> {
             })?;
             env.push((name.clone(), value.clone()));
         }
-        let temporary = environment.passed.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        let temporary = environment.temporary();
         let options = sandbox::local::Options {
             workspace: self.workspace.to_owned(),
             env,
@@ -117,23 +117,30 @@ impl Order<'_> {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<u8>, Refusal> {
+/// Certificates that are trusted beside the built-in ones.
+pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Refusal> {
+    let Some(path) = &environment.certificates else { return Ok(None) };
     let unreadable = |error| {
         let path = path.display();
         Refusal::usage(format!(
             "SSL_CERT_FILE names `{path}`, which cannot be read: {error}; give a PEM file, or unset it"
         ))
     };
-    std::fs::read(path).map_err(unreadable)
+    std::fs::read(path).map(Some).map_err(unreadable)
 }
 
 /// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
 pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai-chat"];
 
+/// What an agent's head may refer to.
+pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {
+    agent::Known { skills, providers: PROVIDERS }
+}
+
 /// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.
 pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Found, Refusal> {
     let names = skills.names();
-    let known = agent::Known { skills: &names, providers: PROVIDERS };
+    let known = known(&names);
     let library = agent::library::Library::new([workspace.to_owned()]);
     match library.find(name, &known) {
         Ok(found) => {

@@ -4,23 +4,19 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::report::{self, Report};
-use super::{kept, live, parts, work};
+use super::wish::{self, Wish};
+use super::work::Watch;
+use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
-use crate::channel::{self, Asked, AskedWrong, DELIVERY_MAX, Delivery, Heard, Request, Verified};
-use crate::domain::entry::Entry;
+use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::domain::event::Event;
-use crate::domain::id::{InstanceId, RunId};
-use crate::domain::run::{Run, State};
-use crate::queue;
 use crate::skill::library::Library;
-use crate::store::Bundle;
 use crate::telemetry::progress::Progress;
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
@@ -32,9 +28,9 @@ use crate::worker::Worked;
 /// again shows what a finished run answered.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 completed, 1 failed, 2 usage or configuration, 4 limited by a budget, 130 or 143 interrupted \
-                        (the same \
-                  command goes on). Runs that were left unfinished go first, and their answers are printed first."
+    after_help = "Exit codes: 0 completed, 1 failed or not answered, 2 usage or configuration (a key that is refused, a \
+                  model that is unknown), 4 limited by a budget, 130 or 143 interrupted. Where a run has no outcome, \
+                  the same command goes on. Runs that were left unfinished go first, and their answers are printed first."
 )]
 pub(super) struct Args {
     /// Name of the agent: a file in `agents/`, or one that ships with hob
@@ -105,11 +101,11 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let request = request(args)?;
     let notes = notes(request.event.as_ref(), &agent);
     let instance = request.instance(&agent.name).map_err(Refusal::usage)?;
-    let label = label(&instance, request.event.as_ref());
+    let label = wish::label(&instance, request.event.as_ref());
     let root = kept::root(args.store.as_deref(), environment, &workspace)?;
-    let wish = Wish { asked: asked(request, &agent, &redactor), again: args.again };
+    let wish = Wish::new(request.ask(&agent.name, fresh()), args.again, &redactor);
 
-    if let Some((run, entries)) = settled(&wish, &root, &instance)? {
+    if let Some((run, entries)) = wish.settled(&root, &instance)? {
         drop(observer);
         return report::settled_before(entries, &run, args.json);
     }
@@ -127,12 +123,13 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let harness = order.harness()?;
     let failpoints = kept::failpoints(environment)?;
     let mut bundle = kept::open(&root, &instance, &label, &failpoints, &*harness.observer)?;
-    let run = admit(wish, &mut bundle, &redactor)?;
-    let first = left_before(&run, &bundle);
+    let run = wish.admit(&mut bundle, &redactor)?;
+    let first = wish::left_before(&run, &bundle);
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
-    let worked = work::until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await;
+    let mut watch = Watch::new()?;
+    let worked = watch.until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await;
     // The live view ends before the answer is printed.
     drop(harness);
     if !first.is_empty()
@@ -141,28 +138,19 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         report::left_behind(peeked.entries, &first, args.json)?;
     }
     match worked? {
-        (Worked::Settled(history), _) => Report::new(&run, &history).print(args.json),
-        (Worked::Interrupted, exit) => {
+        Worked::Settled { history, .. } => Report::new(&run, &history).print(args.json),
+        Worked::Interrupted => {
             output::tell("stopped: what was done is kept, the same command goes on");
-            Ok(exit)
+            Ok(watch.exit())
         }
-        (Worked::Unanswered(reason), _) => {
-            let reason = redactor.redact(&reason);
-            Err(Refusal::failed(format!("{reason}; what was done is kept, the same command goes on")))
-        }
+        Worked::Unanswered(reason) => Err(Refusal::failed(goes_on(&redactor.redact(&reason)))),
+        Worked::Misconfigured(reason) => Err(Refusal::usage(goes_on(&redactor.redact(&reason)))),
     }
 }
 
-/// The run that is this wish and is settled, with its log. Asked of a look alone: it is shown without
-/// a model, a sandbox or the right to write. Refuses when there is neither something to do nor left.
-fn settled(wish: &Wish, root: &Path, instance: &InstanceId) -> Result<Option<(Run, Vec<Entry>)>, Refusal> {
-    let peeked = kept::look(root, instance, |run| wish.may_be(run))?;
-    let known = peeked.as_ref().and_then(|peeked| wish.known(peeked.runs())).map(|(run, state)| (run.clone(), state));
-    match (known, peeked, &wish.asked) {
-        (Some((run, State::Settled(_))), Some(peeked), _) => Ok(Some((run, peeked.entries))),
-        (None, _, Err(nothing)) => Err(Refusal::usage(nothing)),
-        _ => Ok(None),
-    }
+/// Why a run stopped without an outcome, and what to do next.
+fn goes_on(reason: &str) -> String {
+    format!("{reason}; what was done is kept, the same command goes on")
 }
 
 /// What the command line asks for.
@@ -171,16 +159,6 @@ fn request(args: &Args) -> Result<Request, Refusal> {
     let input = args.input.as_deref().map(serde_json::from_str).transpose();
     let input = input.map_err(|error| Refusal::usage(format!("`--input` is not valid JSON: {error}")))?;
     Ok(Request { event, message: args.message.clone(), input, id: args.id.clone() })
-}
-
-/// The request as it would be kept, so that it can be compared with what is.
-fn asked(request: Request, agent: &Agent, redactor: &Redactor) -> Result<Asked, AskedWrong> {
-    let mut asked = request.ask(&agent.name, fresh())?;
-    let kept = serde_json::to_string(&asked.task).ok();
-    if let Some(task) = kept.and_then(|json| serde_json::from_str(&redactor.redact_json(&json)).ok()) {
-        asked.task = task;
-    }
-    Ok(asked)
 }
 
 /// What a person who names agent and event by hand should know: nobody asked whether they belong together.
@@ -220,75 +198,6 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
         std::fs::File::open(path)?.take(most).read_to_end(&mut body)?;
     }
     Ok(body)
-}
-
-/// How people call what the instance continues on.
-fn label(instance: &InstanceId, event: Option<&Event>) -> String {
-    let thing = event.map_or_else(|| instance.key.clone(), Event::reference);
-    format!("{thing} ({})", instance.agent)
-}
-
-/// What is wanted of an instance.
-struct Wish {
-    /// Something to do; else to go on with what was left.
-    asked: Result<Asked, AskedWrong>,
-    /// A new run also where the event is settled.
-    again: bool,
-}
-
-impl Wish {
-    /// Whether the run may be this wish already, by what was asked of it.
-    fn may_be(&self, run: &Run) -> bool {
-        self.asked.as_ref().map_or(true, |asked| run.event_key == asked.key || run.task == asked.task)
-    }
-
-    /// The run that is this wish already. Words and data are a new run each time, unless the same
-    /// ones were left unfinished: whoever says them again means that run.
-    fn known<'a>(&self, runs: impl Iterator<Item = (&'a Run, State)>) -> Option<(&'a Run, State)> {
-        let is_left = |state: &State| !matches!(state, State::Settled(_));
-        let newest = match &self.asked {
-            Ok(Asked { key, task, .. }) => {
-                runs.filter(|(run, state)| run.event_key == *key || (is_left(state) && run.task == *task)).last()
-            }
-            Err(_) => runs.filter(|(_, state)| is_left(state)).last(),
-        };
-        newest.filter(|(_, state)| !self.again || is_left(state))
-    }
-}
-
-/// Admits the run that is wished for, or finds it.
-fn admit(wish: Wish, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
-    if let Some((run, _)) = wish.known(states(bundle)) {
-        return Ok(run.clone());
-    }
-    let Asked { instance, key, task } = wish.asked.map_err(Refusal::usage)?;
-    let same = bundle.runs().iter().filter(|run| run.event_key == key).count();
-    let attempt_tag = (same > 0).then(|| format!("again-{same}"));
-    let run = Run {
-        id: RunId::derive(&instance, &key, attempt_tag.as_deref()),
-        instance,
-        event_key: key,
-        attempt_tag,
-        admitted_at: now(),
-        task,
-    };
-    queue::admit(bundle, &run, redactor)?;
-    Ok(run)
-}
-
-/// Runs without an outcome that are worked on before this one.
-fn left_before(run: &Run, bundle: &Bundle) -> Vec<Run> {
-    let before = states(bundle).take_while(|(earlier, _)| earlier.id != run.id);
-    before.filter(|(_, state)| !matches!(state, State::Settled(_))).map(|(run, _)| run.clone()).collect()
-}
-
-fn states(bundle: &Bundle) -> impl Iterator<Item = (&Run, State)> {
-    bundle.runs().iter().filter_map(|run| Some((run, bundle.state(&run.id)?)))
-}
-
-#[expect(clippy::disallowed_methods, reason = "the door reads the wall clock")]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the door makes fresh ids")]

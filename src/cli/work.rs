@@ -1,4 +1,4 @@
-//! Works on a run while watching for the signals that end this process.
+//! Works on a run while listening for the signals that end this process.
 
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,51 +15,75 @@ use crate::telemetry::redact::Redactor;
 use crate::trust::frame::Marker;
 use crate::worker::{Circumstances, Worked, work_until};
 
-/// Works until the run is settled, or SIGINT or SIGTERM came; then the exit says which. A second
-/// signal ends the process at once: what was recorded is on the disk.
-pub(super) async fn until_settled(
-    run: &RunId,
-    harness: &Harness,
-    bundle: Bundle,
-    redactor: Redactor,
-    failpoints: Failpoints,
-) -> Result<(Worked, Exit), Refusal> {
-    let cancel = CancellationToken::new();
-    let with = Circumstances { clock: clock(), cancel: cancel.clone(), redactor, failpoints, marker, jitter };
-    let mut signals = Signals::new().map_err(|error| Refusal::failed(format!("cannot listen for signals: {error}")))?;
-    let mut exit = Exit::Completed;
-    let work = work_until(run, harness, bundle, &with);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            worked = &mut work => return Ok((worked?, exit)),
-            signal = signals.next() => {
-                if cancel.is_cancelled() {
-                    return Ok((Worked::Interrupted, signal));
+/// Listens for the signals that end this process while something is done.
+pub(super) struct Watch {
+    interrupt: Signal,
+    terminate: Signal,
+    cancel: CancellationToken,
+    exit: Exit,
+}
+
+impl Watch {
+    /// From here on SIGINT and SIGTERM no longer end the process by themselves.
+    pub(super) fn new() -> Result<Self, Refusal> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Refusal::failed(format!("cannot listen for signals: {error}")));
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            cancel: CancellationToken::new(),
+            exit: Exit::Completed,
+        })
+    }
+
+    /// Cancelled by the first signal.
+    pub(super) fn cancel(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Which signal came; [`Exit::Completed`] while none has.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// Does `work` to its end. `None` when it was cancelled and a second signal came: what was
+    /// recorded is on the disk.
+    pub(super) async fn drive<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                signal = next(&mut self.interrupt, &mut self.terminate) => {
+                    let second = self.cancel.is_cancelled();
+                    self.exit = signal;
+                    self.cancel.cancel();
+                    if second {
+                        return None;
+                    }
                 }
-                exit = signal;
-                cancel.cancel();
             }
         }
     }
-}
 
-/// The signals that ask hob to stop.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    /// Works until the run is settled, or a signal came.
+    pub(super) async fn until_settled(
+        &mut self,
+        run: &RunId,
+        harness: &Harness,
+        bundle: Bundle,
+        redactor: Redactor,
+        failpoints: Failpoints,
+    ) -> Result<Worked, Refusal> {
+        let with = Circumstances { clock: clock(), cancel: self.cancel.clone(), redactor, failpoints, marker, jitter };
+        let worked = self.drive(Box::pin(work_until(run, harness, bundle, &with))).await;
+        Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
+}
 
-    async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-        }
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
+    tokio::select! {
+        _ = interrupt.recv() => Exit::Interrupted,
+        _ = terminate.recv() => Exit::Terminated,
     }
 }
 

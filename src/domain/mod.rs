@@ -10,6 +10,7 @@ pub mod entry;
 pub mod event;
 pub mod front_matter;
 pub mod id;
+pub mod invisible;
 pub mod message;
 pub mod name;
 pub mod outcome;

@@ -164,6 +164,31 @@ words! {
     }
 }
 
+/// Who may start an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody; must be written out, and narrows the run.
+    Anyone,
+    /// People with at least this role.
+    AtLeast(Role),
+}
+
+/// Writers: they could change the agent file itself.
+impl Default for Who {
+    fn default() -> Self {
+        Self::AtLeast(Role::Write)
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("anyone"),
+            Self::AtLeast(role) => role.fmt(f),
+        }
+    }
+}
+
 words! {
     /// The built-in tools that an agent's `tools:` may name.
     ToolKind {

@@ -1,8 +1,34 @@
-//! Values that must not be printed.
+//! Values that must not be printed, and the variables that hold them.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
+
+/// Key for `anthropic/…` models.
+pub const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
+
+/// Key for `openai-chat/…` models.
+pub const OPENAI_KEY: &str = "OPENAI_API_KEY";
+
+/// What a job asks and writes with on GitHub.
+pub const GITHUB_TOKEN: &str = "HOB_GITHUB_TOKEN";
+
+/// What a job asks and writes with on GitLab.
+pub const GITLAB_TOKEN: &str = "HOB_GITLAB_TOKEN";
+
+/// The GitLab job's own token.
+pub const JOB_TOKEN: &str = "CI_JOB_TOKEN";
+
+/// What GitHub's runner gives an action for the artifact service.
+pub const RUNTIME_TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
+
+/// The variables that hold hob's own secrets. No agent can name one, no sandbox gets one.
+pub const VARIABLES: &[&str] = &[ANTHROPIC_KEY, OPENAI_KEY, GITHUB_TOKEN, GITLAB_TOKEN, JOB_TOKEN, RUNTIME_TOKEN];
+
+/// Whether the variable, or the file it names (`<NAME>_FILE`), holds a secret of hob's own.
+pub fn is_behind(variable: &str) -> bool {
+    VARIABLES.contains(&variable.strip_suffix("_FILE").unwrap_or(variable))
+}
 
 /// A key or token. Prints as `***`, is wiped when dropped, and leaves only through
 /// [`Secret::expose`].
@@ -36,6 +62,19 @@ impl fmt::Display for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_is_behind_its_variable_and_its_files() {
+        for (variable, expected) in [
+            ("OPENAI_API_KEY", true),
+            ("OPENAI_API_KEY_FILE", true),
+            ("OPENAI_API_KEY_FILE_FILE", false),
+            ("OPENAI_BASE_URL", false),
+            ("_FILE", false),
+        ] {
+            assert_eq!(is_behind(variable), expected, "for `{variable}`");
+        }
+    }
 
     #[test]
     fn a_secret_prints_as_three_stars() {

@@ -3,18 +3,16 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::Error;
 use crate::agent::Agent;
-use crate::domain::message::ToolSpec;
 use crate::domain::name::Name;
 use crate::skill::activate;
 use crate::skill::library::Library;
-use crate::tool::{Nature, Reply, Scope, Tool, schema};
+use crate::tool::typed::{Typed, typed};
+use crate::tool::{Nature, Reply, Scope, Tool};
 
 /// Name and description of each skill the agent may activate, in the order of its head.
 pub(super) fn roster(agent: &Agent, library: &Library) -> Result<Vec<(Name, String)>, Error> {
@@ -30,88 +28,59 @@ pub(super) fn tools(agent: &Agent, library: &Arc<Library>) -> Vec<Arc<dyn Tool>>
     if agent.skills.is_empty() {
         return Vec::new();
     }
-    let shelf = Shelf { library: library.clone(), allowed: agent.skills.clone() };
-    let activate = "Opens a skill: returns its instructions and the list of its files. Follow them.";
-    let read = "Reads one file of a skill, by the path that `activate_skill` listed.";
-    vec![
-        Arc::new(Activate {
-            spec: schema::spec::<ActivateArguments>("activate_skill", activate),
-            shelf: shelf.clone(),
-        }),
-        Arc::new(ReadResource { spec: schema::spec::<ReadArguments>("read_skill_resource", read), shelf }),
-    ]
+    let shelf = Arc::new(Shelf { library: library.clone(), allowed: agent.skills.clone() });
+    vec![typed::<Activate>(&shelf), typed::<ReadResource>(&shelf)]
 }
 
 /// The skills one agent may use.
-#[derive(Clone)]
 struct Shelf {
     library: Arc<Library>,
     allowed: Vec<Name>,
 }
 
+/// Opens a skill.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ActivateArguments {
+struct Activate {
     /// Name of the skill, from the roster.
     name: String,
 }
 
+/// Reads a file of a skill.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReadArguments {
+struct ReadResource {
     /// Name of the skill.
     name: String,
     /// Path of the file, beneath the skill's directory.
     path: String,
 }
 
-struct Activate {
-    spec: ToolSpec,
-    shelf: Shelf,
-}
+impl Typed for Activate {
+    const NAME: &'static str = "activate_skill";
+    const DESCRIPTION: &'static str = "Opens a skill: returns its instructions and the list of its files. Follow them.";
+    type Shared = Shelf;
 
-impl Tool for Activate {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn nature(&self) -> Nature {
+    fn nature(_: &Shelf) -> Nature {
         Nature::ReadOnly
     }
 
-    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let arguments: ActivateArguments = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            reply(activate::activate(&self.shelf.library, &self.shelf.allowed, &arguments.name))
-        })
+    async fn run(self, shelf: &Shelf, _: &Scope) -> Reply {
+        reply(activate::activate(&shelf.library, &shelf.allowed, &self.name))
     }
 }
 
-struct ReadResource {
-    spec: ToolSpec,
-    shelf: Shelf,
-}
+impl Typed for ReadResource {
+    const NAME: &'static str = "read_skill_resource";
+    const DESCRIPTION: &'static str = "Reads one file of a skill, by the path that `activate_skill` listed.";
+    type Shared = Shelf;
 
-impl Tool for ReadResource {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn nature(&self) -> Nature {
+    fn nature(_: &Shelf) -> Nature {
         Nature::ReadOnly
     }
 
-    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let arguments: ReadArguments = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            reply(activate::read_resource(&self.shelf.library, &self.shelf.allowed, &arguments.name, &arguments.path))
-        })
+    async fn run(self, shelf: &Shelf, _: &Scope) -> Reply {
+        reply(activate::read_resource(&shelf.library, &shelf.allowed, &self.name, &self.path))
     }
 }
 

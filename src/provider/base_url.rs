@@ -70,30 +70,28 @@ fn is_version(segment: &str) -> bool {
 mod tests {
     use super::*;
 
-    const MESSAGES: Endpoint =
-        Endpoint { variable: "ANTHROPIC_BASE_URL", default: "https://api.anthropic.com", path: "messages" };
-    const CHAT: Endpoint =
-        Endpoint { variable: "OPENAI_BASE_URL", default: "https://api.openai.com/v1", path: "chat/completions" };
+    const MESSAGES: &Endpoint = &super::super::anthropic::PROTOCOL.endpoint;
+    const CHAT: &Endpoint = &super::super::openai_chat::PROTOCOL.endpoint;
 
     #[test]
     fn a_base_url_counts_with_and_without_version_and_slash() {
         for (site, given, expected) in [
-            (&MESSAGES, None, "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some(""), "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some("https://api.anthropic.com"), "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some("https://api.anthropic.com/"), "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some("https://api.anthropic.com/v1"), "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some("https://api.anthropic.com/v1/"), "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some("https://api.anthropic.com/v1/messages"), "https://api.anthropic.com/v1/messages"),
-            (&MESSAGES, Some(" https://h.example/anthropic// \n"), "https://h.example/anthropic/v1/messages"),
-            (&MESSAGES, Some("http://127.0.0.1:8080"), "http://127.0.0.1:8080/v1/messages"),
-            (&CHAT, None, "https://api.openai.com/v1/chat/completions"),
-            (&CHAT, Some("http://localhost:11434/v1/"), "http://localhost:11434/v1/chat/completions"),
-            (&CHAT, Some("http://[::1]:8080"), "http://[::1]:8080/v1/chat/completions"),
-            (&CHAT, Some("https://h.example/api/paas/v4"), "https://h.example/api/paas/v4/chat/completions"),
-            (&CHAT, Some("https://g.example/v1beta/openai/"), "https://g.example/v1beta/openai/chat/completions"),
-            (&CHAT, Some("https://h.example/v1/chat/completions/"), "https://h.example/v1/chat/completions"),
-            (&CHAT, Some("https://h.example/vendor"), "https://h.example/vendor/v1/chat/completions"),
+            (MESSAGES, None, "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some(""), "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some("https://api.anthropic.com"), "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some("https://api.anthropic.com/"), "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some("https://api.anthropic.com/v1"), "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some("https://api.anthropic.com/v1/"), "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some("https://api.anthropic.com/v1/messages"), "https://api.anthropic.com/v1/messages"),
+            (MESSAGES, Some(" https://h.example/anthropic// \n"), "https://h.example/anthropic/v1/messages"),
+            (MESSAGES, Some("http://127.0.0.1:8080"), "http://127.0.0.1:8080/v1/messages"),
+            (CHAT, None, "https://api.openai.com/v1/chat/completions"),
+            (CHAT, Some("http://localhost:11434/v1/"), "http://localhost:11434/v1/chat/completions"),
+            (CHAT, Some("http://[::1]:8080"), "http://[::1]:8080/v1/chat/completions"),
+            (CHAT, Some("https://h.example/api/paas/v4"), "https://h.example/api/paas/v4/chat/completions"),
+            (CHAT, Some("https://g.example/v1beta/openai/"), "https://g.example/v1beta/openai/chat/completions"),
+            (CHAT, Some("https://h.example/v1/chat/completions/"), "https://h.example/v1/chat/completions"),
+            (CHAT, Some("https://h.example/vendor"), "https://h.example/vendor/v1/chat/completions"),
         ] {
             assert_eq!(site.url(given).unwrap().as_str(), expected, "for {given:?}");
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Error, ErrorKind};
+use crate::domain::invisible::without_invisible;
 
 /// Longest text of a vendor that is repeated, in characters.
 const TEXT_MAX: usize = 500;
@@ -95,20 +96,13 @@ pub(super) fn said(who: &str, kind: &str, message: &str) -> Error {
 
 /// Foreign text on one line, without control or invisible characters, cut.
 pub(super) fn defuse(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !is_invisible(*c))
-        .take(TEXT_MAX)
-        .collect();
-    if text.chars().nth(TEXT_MAX).is_some() {
-        out.push('…');
+    let (visible, _) = without_invisible(text);
+    let mut line = visible.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    let mut shown: String = line.by_ref().take(TEXT_MAX).collect();
+    if line.next().is_some() {
+        shown.push('…');
     }
-    out.trim().to_owned()
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    shown.trim().to_owned()
 }
 
 fn by_text(text: &str) -> Option<ErrorKind> {
@@ -158,13 +152,43 @@ fn advice(kind: ErrorKind, status: u16) -> &'static str {
 }
 
 /// What a vendor said, as far as it can be told.
+#[derive(Deserialize)]
+#[serde(from = "ErrorObject")]
 pub(super) struct Said {
     pub(super) kind: String,
     pub(super) message: String,
 }
 
+/// An error as both protocols and their imitators write it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorObject {
+    Text(String),
+    Object {
+        #[serde(default, rename = "type")]
+        kind: Option<String>,
+        #[serde(default)]
+        code: Option<serde_json::Value>,
+        #[serde(default)]
+        message: Option<String>,
+    },
+}
+
+impl From<ErrorObject> for Said {
+    /// The code is the narrower word for the kind.
+    fn from(object: ErrorObject) -> Self {
+        match object {
+            ErrorObject::Text(message) => Self { kind: String::new(), message },
+            ErrorObject::Object { kind, code, message } => {
+                let code = code.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
+                Self { kind: code.or(kind).unwrap_or_default(), message: message.unwrap_or_default() }
+            }
+        }
+    }
+}
+
 impl Said {
-    /// Reads the error objects of both protocols and of their imitators; anything else is text.
+    /// Reads an error's body; what holds no error object is text.
     pub(super) fn read(body: &[u8]) -> Self {
         Self::json(body).unwrap_or_else(|| {
             let text = String::from_utf8_lossy(body);
@@ -178,32 +202,15 @@ impl Said {
         #[derive(Deserialize)]
         struct Outer {
             #[serde(default)]
-            error: Option<Inner>,
+            error: Option<Said>,
             #[serde(default)]
             message: Option<String>,
             #[serde(default)]
             detail: Option<serde_json::Value>,
         }
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Inner {
-            Text(String),
-            Object {
-                #[serde(default, rename = "type")]
-                kind: Option<String>,
-                #[serde(default)]
-                code: Option<serde_json::Value>,
-                #[serde(default)]
-                message: Option<String>,
-            },
-        }
         let outer: Outer = serde_json::from_slice(body).ok()?;
         match outer {
-            Outer { error: Some(Inner::Text(message)), .. } => Some(Self { kind: String::new(), message }),
-            Outer { error: Some(Inner::Object { kind, code, message }), .. } => {
-                let code = code.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
-                Some(Self { kind: code.or(kind).unwrap_or_default(), message: message.unwrap_or_default() })
-            }
+            Outer { error: Some(said), .. } => Some(said),
             Outer { message: Some(message), .. } => Some(Self { kind: String::new(), message }),
             Outer { detail: Some(detail), .. } => Some(Self { kind: String::new(), message: detail.to_string() }),
             Outer { .. } => None,

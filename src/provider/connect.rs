@@ -4,23 +4,18 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use super::Provider;
-use super::anthropic::{self, Anthropic};
-use super::base_url::{self, InvalidBaseUrl};
+use super::base_url::InvalidBaseUrl;
 use super::http::{self, Line};
 use super::model::{InvalidModel, ModelName, Vendor};
-use super::openai_chat::OpenaiChat;
 use super::replay::Replay;
+use super::streamed::{Key, Protocol, Streamed};
 use super::tape::{InvalidTape, Tape};
+use super::{anthropic, openai_chat};
 use crate::domain::secret::Secret;
 use crate::telemetry::progress::Observer;
-
-const ANTHROPIC: base_url::Endpoint =
-    base_url::Endpoint { variable: "ANTHROPIC_BASE_URL", default: "https://api.anthropic.com", path: "messages" };
-const OPENAI: base_url::Endpoint =
-    base_url::Endpoint { variable: "OPENAI_BASE_URL", default: "https://api.openai.com/v1", path: "chat/completions" };
 
 /// What the operator gives to reach models.
 #[derive(Clone, Debug)]
@@ -91,30 +86,8 @@ pub fn connect(model: &str, access: &Access, observer: Arc<dyn Observer>) -> Res
     let ModelName { vendor, name } = ModelName::parse(model)?;
     let full = model.to_owned();
     Ok(match vendor {
-        Vendor::Anthropic => {
-            let variable = "ANTHROPIC_API_KEY";
-            let Some(key) = usable(access.anthropic.key.as_ref()) else {
-                return Err(ConnectError::NoKey { model: full, variable });
-            };
-            let headers = vec![
-                (HeaderName::from_static("x-api-key"), sensitive(key.expose(), variable)?),
-                (HeaderName::from_static("anthropic-version"), HeaderValue::from_static(anthropic::VERSION)),
-            ];
-            let line = line("anthropic", &ANTHROPIC, &access.anthropic, access, headers, Some(key))?;
-            Arc::new(Anthropic::new(full, name, line))
-        }
-        Vendor::OpenaiChat => {
-            let variable = "OPENAI_API_KEY";
-            let key = usable(access.openai.key.as_ref());
-            let headers = match &key {
-                Some(key) => vec![(AUTHORIZATION, sensitive(&format!("Bearer {}", key.expose()), variable)?)],
-                // A server of one's own needs none.
-                None if access.openai.base_url.as_ref().is_some_and(|url| !url.trim().is_empty()) => Vec::new(),
-                None => return Err(ConnectError::NoKey { model: full, variable }),
-            };
-            let line = line("openai-chat", &OPENAI, &access.openai, access, headers, key)?;
-            Arc::new(OpenaiChat::new(full, name, line))
-        }
+        Vendor::Anthropic => streamed(&anthropic::PROTOCOL, full, name, &access.anthropic, access)?,
+        Vendor::OpenaiChat => streamed(&openai_chat::PROTOCOL, full, name, &access.openai, access)?,
         Vendor::Replay => {
             let tape = Tape::read(Path::new(&name))?;
             Arc::new(Replay::new(full, name, tape, observer))
@@ -122,21 +95,41 @@ pub fn connect(model: &str, access: &Access, observer: Arc<dyn Observer>) -> Res
     })
 }
 
-fn line(
-    who: &'static str,
-    endpoint: &base_url::Endpoint,
+fn streamed(
+    protocol: &'static Protocol,
+    full: String,
+    name: String,
     site: &Site,
     access: &Access,
-    mut headers: Vec<(HeaderName, HeaderValue)>,
-    key: Option<Secret>,
-) -> Result<Line, ConnectError> {
-    let url = endpoint.url(site.base_url.as_deref())?;
+) -> Result<Arc<dyn Provider>, ConnectError> {
+    let Key { variable, header, prefix, optional } = protocol.key;
+    let of_ones_own = site.base_url.as_ref().is_some_and(|url| !url.trim().is_empty());
+    let key = usable(site.key.as_ref());
+    let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    match &key {
+        Some(key) => {
+            let value = sensitive(&format!("{prefix}{}", key.expose()), variable)?;
+            headers.push((HeaderName::from_static(header), value));
+        }
+        None if optional && of_ones_own => {}
+        None => return Err(ConnectError::NoKey { model: full, variable }),
+    }
+    let fixed = protocol.headers.iter();
+    headers.extend(fixed.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))));
     let extra_roots = match &access.extra_ca {
         Some(pem) => http::roots(pem).map_err(ConnectError::ExtraCa)?,
         None => Vec::new(),
     };
-    headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
-    Ok(Line { who, url, headers, key, extra_roots, idle: access.idle, client: OnceLock::new() })
+    let line = Line {
+        who: protocol.who,
+        url: protocol.endpoint.url(site.base_url.as_deref())?,
+        headers,
+        key,
+        extra_roots,
+        idle: access.idle,
+        client: OnceLock::new(),
+    };
+    Ok(Arc::new(Streamed { full, name, protocol, line: Arc::new(line) }))
 }
 
 /// A key without the line end that files and clipboards leave on it; nothing if nothing is left.

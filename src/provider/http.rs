@@ -155,12 +155,11 @@ impl Line {
         for root in &self.extra_roots {
             roots.add(root.clone()).map_err(|error| format!("an extra certificate cannot be trusted: {error}"))?;
         }
-        let tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
+        let mut tls = rustls::ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut tls = tls;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let mut client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)

@@ -32,6 +32,9 @@ mod openai_chat;
 mod record;
 mod replay;
 pub mod retry;
+mod streamed;
+#[cfg(test)]
+mod streams;
 mod tape;
 
 use std::time::Duration;

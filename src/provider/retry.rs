@@ -15,7 +15,8 @@ const CAP: Duration = Duration::from_secs(60);
 
 /// How long to wait after the `failures`-th transient failure in a row (from 1), or `None` when
 /// it was the last try. `asked` is what `Retry-After` said and is never undercut, however long it
-/// is: the run's own deadline ends the wait. `jitter`, from 0 to 1, spreads the rest evenly, so that many runs do not come back at once.
+/// is: the run's own deadline ends the wait. `jitter`, from 0 to 1, spreads the rest evenly, so
+/// that many runs do not come back at once.
 pub fn wait(failures: u32, asked: Option<Duration>, jitter: f64) -> Option<Duration> {
     if failures >= TRIES {
         return None;

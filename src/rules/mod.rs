@@ -4,7 +4,6 @@
 //! allowed), its text passes [`neutralise`] (nobody is called, nothing is triggered), and what is
 //! posted carries a [`marker`] by which it is found again.
 
-pub mod invisible;
 pub mod marker;
 pub mod neutralise;
 pub mod policy;

@@ -3,9 +3,10 @@
 //!
 //! Promises:
 //!
-//! - A command's deadline, and its cancellation, end its whole process group: TERM, one second,
-//!   KILL. Exit is 124 on a deadline; what was printed is returned. Nothing outlives the call, and
-//!   a pipe held open by a child does not hang it.
+//! - A command's deadline, and its cancellation, end its whole process group: TERM, one second
+//!   (half a second on a cancellation, so that hob itself can be out within one), KILL. Exit is 124
+//!   on a deadline; what was printed is returned. Nothing outlives the call, and a pipe held open by
+//!   a child does not hang it.
 //! - Output is bounded in memory whatever is printed; the whole of it, up to
 //!   [`SPILL_MAX`], is in a file that [`Sandbox::read`] can read.
 //! - Paths resolve beneath the workspace (or the sandbox's own temporary directory) and symlinks
@@ -15,6 +16,7 @@
 mod beneath;
 mod capture;
 pub mod local;
+pub mod path;
 #[cfg(feature = "virtual")]
 pub mod virtual_;
 

@@ -128,7 +128,7 @@ impl Session {
     }
 }
 
-/// Appends one turn to a provider's conversation. Results go in the order of their calls.
+/// Appends one turn to a provider's conversation.
 fn push(conversation: &mut dyn Conversation, turn: &Turn) {
     match turn {
         Turn::User(text) => conversation.push(Said::User(text)),

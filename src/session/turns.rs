@@ -35,8 +35,11 @@ pub enum Stopped {
     Failed(String),
     /// Somebody asked this process to stop; the run goes on another time.
     Interrupted,
-    /// The model's service did not answer, or not to this key; the run goes on another time.
-    Unanswered(provider::Error),
+    /// The model's service did not answer, however often it was asked; the run goes on another time.
+    Unanswered(String),
+    /// What the operator gave to reach the model is wrong (key, model's name, address, credit,
+    /// recording); mended, the run goes on.
+    Misconfigured(String),
 }
 
 impl Session {
@@ -150,7 +153,7 @@ impl Session {
     /// What follows a model call that brought no answer.
     async fn after_failure(&mut self, run: &RunId, error: provider::Error) -> Result<Option<Stopped>, Error> {
         match error.kind {
-            ErrorKind::Auth | ErrorKind::Config => Ok(Some(Stopped::Unanswered(error))),
+            ErrorKind::Auth | ErrorKind::Config => Ok(Some(Stopped::Misconfigured(error.message))),
             ErrorKind::Overflow | ErrorKind::Fatal => Ok(Some(Stopped::Failed(error.message))),
             ErrorKind::Transient { after } => {
                 // Counted from the log, so that a restart does not reset it; after the last try it
@@ -158,7 +161,7 @@ impl Session {
                 let failures = self.history.find(run).map_or(1, |known| known.failures);
                 let failures = (failures.max(1) - 1) % retry::TRIES + 1;
                 let Some(wait) = retry::wait(failures, after, (self.parts.jitter)()) else {
-                    return Ok(Some(Stopped::Unanswered(error)));
+                    return Ok(Some(Stopped::Unanswered(error.message)));
                 };
                 self.parts.observer.see(Seen::Retrying { reason: &error.message, wait });
                 tokio::select! {

@@ -11,7 +11,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::{Skill, check};
-use crate::domain::front_matter::FILE_MAX;
+use crate::domain::front_matter;
 use crate::domain::name::Name;
 use crate::domain::problem::{Problem, Report, nearest};
 
@@ -159,13 +159,6 @@ pub fn read(path: &Path) -> io::Result<Result<String, Problem>> {
         return Ok(Err(Problem::error("not-a-file", "this is not a regular file; links are not followed")));
     }
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > FILE_MAX {
-        return Ok(Err(Problem::error("too-large", format!("the file is larger than {FILE_MAX} bytes"))));
-    }
-    Ok(String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Problem::error("not-utf8", format!("the file is not UTF-8: byte {at} is no character"))
-            .help("save it as UTF-8 in your editor")
-    }))
+    fs::File::open(path)?.take(front_matter::FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(front_matter::source(bytes))
 }

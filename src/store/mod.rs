@@ -9,13 +9,15 @@
 //! | `claim` | the right to write: a new epoch, never given twice |
 //! | `append` | entries, under the fence of a claim |
 //! | `settle` | the last entries and the outcome of a run; ends the claim |
+//! | `effect_claim` | an effect is about to be sent |
+//! | `effect_done` | what came of it |
 //!
 //! Promises, kept by every store and checked by `tests/it/contracts/store`:
 //!
 //! - What a verb acknowledged is there after a crash; of what it did not acknowledge all is there,
 //!   or nothing.
 //! - A holder whose claim is over can neither append nor settle.
-//! - A run has one outcome; the first one wins, for ever.
+//! - A run has one outcome, an effect one final state; the first one wins, for ever.
 //! - Damage is noticed, never repaired by guessing, and never a panic.
 //! - After a failed write every further verb refuses: the next opening reads what is really there.
 //! - No secret that was known is stored: see [`Draft`].
@@ -26,9 +28,10 @@ pub mod location;
 
 use std::path::PathBuf;
 
-pub use bundle::{Admitted, Bundle, Opening};
+pub use bundle::{Admitted, Bundle, Effects, Opening};
 pub use draft::{Admission, Blob, Draft};
 
+use crate::domain::effect::{EffectKey, State};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
 use crate::domain::outcome::Outcome;
 
@@ -109,6 +112,24 @@ pub enum Error {
     #[error("{run} was never admitted")]
     NotAdmitted {
         /// Which.
+        run: RunId,
+    },
+    /// An effect has a final state already.
+    #[error("effect {key} of {run} is done: {state}")]
+    Done {
+        /// Which.
+        key: EffectKey,
+        /// Of which run.
+        run: RunId,
+        /// How it stands.
+        state: State,
+    },
+    /// What came of an effect that nobody said would be sent.
+    #[error("effect {key} of {run} was never claimed")]
+    NotClaimed {
+        /// Which.
+        key: EffectKey,
+        /// Of which run.
         run: RunId,
     },
     /// An entry names a parent that is not before it.

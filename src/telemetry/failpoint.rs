@@ -33,6 +33,18 @@ pub const FINISHED: &str = "finished";
 /// The outcome is in the log, the manifest does not know it yet.
 pub const SETTLING: &str = "settling";
 
+/// It is written down that an effect is about to be sent.
+pub const EFFECT_CLAIMED: &str = "effect-claimed";
+/// The forge was asked whether the effect is there already.
+pub const EFFECT_LOOKED_UP: &str = "effect-looked-up";
+/// The forge answered a write, the answer is not recorded.
+pub const EFFECT_SENT: &str = "effect-sent";
+/// What came of an effect is recorded, the manifest does not know it yet.
+pub const EFFECT_DONE: &str = "effect-done";
+
+/// Those that a run meets only where its effects are sent, in that order.
+pub const EFFECTS: &[&str] = &[EFFECT_CLAIMED, EFFECT_LOOKED_UP, EFFECT_SENT, EFFECT_DONE];
+
 /// Every failpoint, in the order a run meets them.
 pub const ALL: &[&str] = &[
     ADMITTED,
@@ -47,6 +59,10 @@ pub const ALL: &[&str] = &[
     BATCH_DONE,
     FINISHED,
     SETTLING,
+    EFFECT_CLAIMED,
+    EFFECT_LOOKED_UP,
+    EFFECT_SENT,
+    EFFECT_DONE,
 ];
 
 /// Where to die: counts down each armed failpoint and kills the process at zero. Clones share

@@ -1,28 +1,19 @@
 //! A part of a file, replaced by exact text.
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::files::{Place, failed};
-use super::{Nature, Reply, Scope, Tool, output, schema};
-use crate::domain::message::ToolSpec;
+use super::typed::Typed;
+use super::{Nature, Reply, Scope, output};
 
 /// Line numbers named in one reply.
 const LINES_NAMED: usize = 10;
 
 /// A part of a file.
-pub(super) struct Edit {
-    spec: ToolSpec,
-    place: Arc<Place>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+pub(super) struct Edit {
     /// The file, relative to the workspace or absolute.
     path: String,
     /// What stands there now, to the letter: no pattern. Must be found exactly once, unless replace_all is set.
@@ -34,51 +25,39 @@ struct Arguments {
     replace_all: Option<bool>,
 }
 
-impl Edit {
-    pub(super) fn new(place: &Arc<Place>) -> Self {
-        let description = "Replaces exact text in a file. Read the file first; give enough of the lines around the \
-                           place to make old_text unique.";
-        Self { spec: schema::spec::<Arguments>("edit", description), place: Arc::clone(place) }
-    }
-}
+impl Typed for Edit {
+    const NAME: &'static str = "edit";
+    const DESCRIPTION: &'static str = "\
+        Replaces exact text in a file. Read the file first; give enough of the lines around the place to make \
+        old_text unique.";
+    type Shared = Place;
 
-impl Tool for Edit {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
+    fn nature(place: &Place) -> Nature {
+        place.nature()
     }
 
-    fn nature(&self) -> Nature {
-        self.place.nature()
-    }
-
-    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let arguments: Arguments = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            let path = &arguments.path;
-            let _writing = self.place.writing().await;
-            let bytes = match self.place.sandbox.read(path).await {
-                Ok(bytes) => bytes,
-                Err(error) => return failed(&*self.place.sandbox, &error),
-            };
-            let Ok(file) = std::str::from_utf8(&bytes) else {
-                return Reply::error(format!("`{path}` is not UTF-8 text; change it with a command instead."));
-            };
-            let all = arguments.replace_all.unwrap_or(false);
-            let replaced = match replace(file, &arguments.old_text, &arguments.new_text, all) {
-                Ok(replaced) => replaced,
-                Err(refusal) => return Reply::error(format!("`{path}` was not changed: {refusal}.")),
-            };
-            match self.place.sandbox.write(path, replaced.file.as_bytes()).await {
-                Ok(()) => {
-                    let count = if all { format!("{} matches", replaced.lines.len()) } else { "1 match".to_owned() };
-                    Reply::ok(format!("Replaced {count} in `{path}` ({}).", lines_named(&replaced.lines)))
-                }
-                Err(error) => failed(&*self.place.sandbox, &error),
+    async fn run(self, place: &Place, _: &Scope) -> Reply {
+        let path = &self.path;
+        let _writing = place.writing().await;
+        let bytes = match place.sandbox.read(path).await {
+            Ok(bytes) => bytes,
+            Err(error) => return failed(&*place.sandbox, &error),
+        };
+        let Ok(file) = std::str::from_utf8(&bytes) else {
+            return Reply::error(format!("`{path}` is not UTF-8 text; change it with a command instead."));
+        };
+        let all = self.replace_all.unwrap_or(false);
+        let replaced = match replace(file, &self.old_text, &self.new_text, all) {
+            Ok(replaced) => replaced,
+            Err(refusal) => return Reply::error(format!("`{path}` was not changed: {refusal}.")),
+        };
+        match place.sandbox.write(path, replaced.file.as_bytes()).await {
+            Ok(()) => {
+                let count = if all { format!("{} matches", replaced.lines.len()) } else { "1 match".to_owned() };
+                Reply::ok(format!("Replaced {count} in `{path}` ({}).", lines_named(&replaced.lines)))
             }
-        })
+            Err(error) => failed(&*place.sandbox, &error),
+        }
     }
 }
 

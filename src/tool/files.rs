@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::glob::bracketed;
-use super::{Nature, Reply, Scope, Tool, output, schema};
-use crate::domain::message::ToolSpec;
+use super::typed::Typed;
+use super::{Nature, Reply, Scope, output};
 use crate::sandbox::{Error, Sandbox};
 
 /// What the file and shell tools of one session share.
@@ -37,14 +34,9 @@ impl Place {
 }
 
 /// A file, or a part of it.
-pub(super) struct Read {
-    spec: ToolSpec,
-    place: Arc<Place>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ReadArguments {
+pub(super) struct Read {
     /// The file, relative to the workspace or absolute.
     path: String,
     /// First line to show, counted from 1.
@@ -55,47 +47,35 @@ struct ReadArguments {
     limit: Option<u64>,
 }
 
-impl Read {
-    pub(super) fn new(place: &Arc<Place>) -> Self {
-        let description = "Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of \
-                           the reply then names the offset to go on with.";
-        Self { spec: schema::spec::<ReadArguments>("read", description), place: Arc::clone(place) }
-    }
-}
+impl Typed for Read {
+    const NAME: &'static str = "read";
+    const DESCRIPTION: &'static str = "\
+        Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names \
+        the offset to go on with.";
+    type Shared = Place;
 
-impl Tool for Read {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn nature(&self) -> Nature {
+    fn nature(_: &Place) -> Nature {
         Nature::ReadOnly
     }
 
-    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let arguments: ReadArguments = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            match self.place.sandbox.read(&arguments.path).await {
-                Ok(bytes) => show(&arguments, &bytes),
-                Err(Error::IsDirectory(path)) => {
-                    Reply::error(format!("`{path}` is a directory. Use `glob` to see the files in it."))
-                }
-                Err(error) => failed(&*self.place.sandbox, &error),
+    async fn run(self, place: &Place, _: &Scope) -> Reply {
+        match place.sandbox.read(&self.path).await {
+            Ok(bytes) => show(&self, &bytes),
+            Err(Error::IsDirectory(path)) => {
+                Reply::error(format!("`{path}` is a directory. Use `glob` to see the files in it."))
             }
-        })
+            Err(error) => failed(&*place.sandbox, &error),
+        }
     }
 }
 
 /// What a sandbox said no to, as a sentence. What does not exist may only not be shown.
 pub(super) fn failed(sandbox: &dyn Sandbox, error: &Error) -> Reply {
     let left_out = sandbox.left_out().filter(|_| matches!(error, Error::NotFound(_)));
-    Reply::error(with_notes(format!("{error}."), &bracketed(left_out.as_slice())))
+    Reply::error(output::with_notes(format!("{error}."), &output::bracketed(left_out.as_slice())))
 }
 
-fn show(asked: &ReadArguments, bytes: &[u8]) -> Reply {
+fn show(asked: &Read, bytes: &[u8]) -> Reply {
     let path = &asked.path;
     if bytes.is_empty() {
         return Reply::ok(format!("[`{path}` is empty]"));
@@ -119,64 +99,36 @@ fn show(asked: &ReadArguments, bytes: &[u8]) -> Reply {
     if file.dropped > 0 {
         notes.push(format!("[{} control characters are not shown]", file.dropped));
     }
-    Reply::ok(with_notes(text, &notes))
-}
-
-/// The text, then the notes on lines of their own.
-pub(super) fn with_notes(mut text: String, notes: &[String]) -> String {
-    for note in notes {
-        if !text.is_empty() && !text.ends_with('\n') {
-            text.push('\n');
-        }
-        text.push_str(note);
-    }
-    text
+    Reply::ok(output::with_notes(text, &notes))
 }
 
 /// A whole file.
-pub(super) struct Write {
-    spec: ToolSpec,
-    place: Arc<Place>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct WriteArguments {
+pub(super) struct Write {
     /// The file, relative to the workspace or absolute.
     path: String,
     /// All of the file.
     content: String,
 }
 
-impl Write {
-    pub(super) fn new(place: &Arc<Place>) -> Self {
-        let description =
-            "Creates a file, or replaces all of it; directories above it are created. Use `edit` to change a part.";
-        Self { spec: schema::spec::<WriteArguments>("write", description), place: Arc::clone(place) }
-    }
-}
+impl Typed for Write {
+    const NAME: &'static str = "write";
+    const DESCRIPTION: &'static str =
+        "Creates a file, or replaces all of it; directories above it are created. Use `edit` to change a part.";
+    type Shared = Place;
 
-impl Tool for Write {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
+    fn nature(place: &Place) -> Nature {
+        place.nature()
     }
 
-    fn nature(&self) -> Nature {
-        self.place.nature()
-    }
-
-    fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let WriteArguments { path, content } = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            let _writing = self.place.writing().await;
-            match self.place.sandbox.write(&path, content.as_bytes()).await {
-                Ok(()) => Reply::ok(format!("Wrote {} bytes to `{path}`.", content.len())),
-                Err(error) => failed(&*self.place.sandbox, &error),
-            }
-        })
+    async fn run(self, place: &Place, _: &Scope) -> Reply {
+        let Self { path, content } = self;
+        let _writing = place.writing().await;
+        match place.sandbox.write(&path, content.as_bytes()).await {
+            Ok(()) => Reply::ok(format!("Wrote {} bytes to `{path}`.", content.len())),
+            Err(error) => failed(&*place.sandbox, &error),
+        }
     }
 }
 

@@ -1,16 +1,13 @@
 //! Files whose path matches.
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
 use globset::{GlobBuilder, GlobMatcher};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use super::files::{Place, failed, with_notes};
-use super::{Nature, Reply, Scope, Tool, output, schema, walk};
-use crate::domain::message::ToolSpec;
+use super::files::{Place, failed};
+use super::typed::Typed;
+use super::{Nature, Reply, Scope, output, walk};
+use crate::sandbox::path::plain;
 
 /// Paths shown at most.
 const PATHS_MAX: usize = 1000;
@@ -19,14 +16,9 @@ const PATHS_MAX: usize = 1000;
 pub(super) const PATH_MAX: usize = 4096;
 
 /// Files whose path matches.
-pub(super) struct Glob {
-    spec: ToolSpec,
-    place: Arc<Place>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+pub(super) struct Glob {
     /// Matched against the whole path below `path`: `*` stays within a directory, `**` crosses directories, as in
     /// `src/**/*.rs`. Also `?`, `[a-z]` and `{a,b}`.
     #[schemars(length(min = 1, max = 1000))]
@@ -35,50 +27,37 @@ struct Arguments {
     path: Option<String>,
 }
 
-impl Glob {
-    pub(super) fn new(place: &Arc<Place>) -> Self {
-        let description = "Lists the files whose path matches a glob, sorted, at most 1000. Leaves out what \
-                           .gitignore names.";
-        Self { spec: schema::spec::<Arguments>("glob", description), place: Arc::clone(place) }
-    }
-}
+impl Typed for Glob {
+    const NAME: &'static str = "glob";
+    const DESCRIPTION: &'static str =
+        "Lists the files whose path matches a glob, sorted, at most 1000. Leaves out what .gitignore names.";
+    type Shared = Place;
 
-impl Tool for Glob {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn nature(&self) -> Nature {
+    fn nature(_: &Place) -> Nature {
         Nature::ReadOnly
     }
 
-    fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let Arguments { pattern, path } = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            let sandbox = &*self.place.sandbox;
-            let path = path.as_deref().unwrap_or(".");
-            let root = walk::absolute(sandbox.workspace(), path);
-            let below =
-                pattern.strip_prefix(&root).unwrap_or(&pattern).trim_start_matches("./").trim_start_matches('/');
-            let matcher = match compile(below) {
-                Ok(matcher) => matcher,
-                Err(reply) => return reply,
-            };
-            let walked = match walk::files(sandbox, path, &scope.cancel).await {
-                Ok(walked) => walked,
-                Err(error) => return failed(sandbox, &error),
-            };
-            let matches: Vec<&str> = walked
-                .files
-                .iter()
-                .filter(|file| matcher.is_match(&file.below))
-                .map(|file| walk::shown(sandbox.workspace(), &file.path))
-                .collect();
-            show(&pattern, &matches, walked.notes)
-        })
+    async fn run(self, place: &Place, scope: &Scope) -> Reply {
+        let Self { pattern, path } = self;
+        let sandbox = &*place.sandbox;
+        let path = path.as_deref().unwrap_or(".");
+        let root = plain(sandbox.workspace(), path);
+        let below = pattern.strip_prefix(&root).unwrap_or(&pattern).trim_start_matches("./").trim_start_matches('/');
+        let matcher = match compile(below) {
+            Ok(matcher) => matcher,
+            Err(reply) => return reply,
+        };
+        let walked = match walk::files(sandbox, path, &scope.cancel).await {
+            Ok(walked) => walked,
+            Err(error) => return failed(sandbox, &error),
+        };
+        let matches: Vec<&str> = walked
+            .files
+            .iter()
+            .filter(|file| matcher.is_match(&file.below))
+            .map(|file| walk::shown(sandbox.workspace(), &file.path))
+            .collect();
+        show(&pattern, &matches, walked.notes)
     }
 }
 
@@ -107,12 +86,7 @@ fn show(pattern: &str, paths: &[&str], mut notes: Vec<String>) -> Reply {
         notes.insert(0, format!("{shown} of {} files are shown; narrow the pattern or the path", paths.len()));
     }
     text.truncate(text.trim_end_matches('\n').len());
-    Reply::ok(with_notes(text, &bracketed(&notes)))
-}
-
-/// Notes as they stand below a result.
-pub(super) fn bracketed(notes: &[String]) -> Vec<String> {
-    notes.iter().map(|note| format!("[{note}]")).collect()
+    Reply::ok(output::with_notes(text, &output::bracketed(&notes)))
 }
 
 /// A glob in which `*` does not cross directories.

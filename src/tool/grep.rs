@@ -1,21 +1,17 @@
 //! Lines that match, found by ripgrep's own libraries in what the sandbox reads.
 
-use std::sync::Arc;
-
-use futures::future::BoxFuture;
 use globset::GlobMatcher;
 use grep_matcher::{LineTerminator, Matcher};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use grep_searcher::{SearcherBuilder, sinks};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
-use super::files::{Place, failed, with_notes};
-use super::glob::{PATH_MAX, bracketed, compile};
+use super::files::{Place, failed};
+use super::glob::{PATH_MAX, compile};
+use super::typed::Typed;
 use super::walk::Found;
-use super::{Nature, Reply, Scope, Tool, output, schema, walk};
-use crate::domain::message::ToolSpec;
+use super::{Nature, Reply, Scope, output, walk};
 use crate::sandbox::Sandbox;
 
 /// Lines shown at most.
@@ -37,14 +33,9 @@ const BYTES_MAX: u64 = 256 << 20;
 const PATTERN_MAX: usize = 8 << 20;
 
 /// Lines that match.
-pub(super) struct Grep {
-    spec: ToolSpec,
-    place: Arc<Place>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+pub(super) struct Grep {
     /// A regular expression in Rust's syntax, matched line by line.
     #[schemars(length(min = 1, max = 2000))]
     pattern: String,
@@ -59,57 +50,45 @@ struct Arguments {
     ignore_case: Option<bool>,
 }
 
-impl Grep {
-    pub(super) fn new(place: &Arc<Place>) -> Self {
-        let description = "Searches files for lines that match and shows them as path:line:text, at most 100. Leaves \
-                           out binary files and what .gitignore names.";
-        Self { spec: schema::spec::<Arguments>("grep", description), place: Arc::clone(place) }
-    }
-}
+impl Typed for Grep {
+    const NAME: &'static str = "grep";
+    const DESCRIPTION: &'static str = "\
+        Searches files for lines that match and shows them as path:line:text, at most 100. Leaves out binary files \
+        and what .gitignore names.";
+    type Shared = Place;
 
-impl Tool for Grep {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
-    }
-
-    fn nature(&self) -> Nature {
+    fn nature(_: &Place) -> Nature {
         Nature::ReadOnly
     }
 
-    fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let arguments: Arguments = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            let sandbox = &*self.place.sandbox;
-            let search = match Search::new(&arguments) {
-                Ok(search) => search,
-                Err(reply) => return reply,
-            };
-            let mut walked = match walk::files(sandbox, arguments.path.as_deref().unwrap_or("."), &scope.cancel).await {
-                Ok(walked) => walked,
-                Err(error) => return failed(sandbox, &error),
-            };
-            if let (Some(include), false) = (&search.include, walked.single) {
-                walked.files.retain(|file| include.lets(file));
+    async fn run(self, place: &Place, scope: &Scope) -> Reply {
+        let sandbox = &*place.sandbox;
+        let search = match Search::new(&self) {
+            Ok(search) => search,
+            Err(reply) => return reply,
+        };
+        let mut walked = match walk::files(sandbox, self.path.as_deref().unwrap_or("."), &scope.cancel).await {
+            Ok(walked) => walked,
+            Err(error) => return failed(sandbox, &error),
+        };
+        if let (Some(include), false) = (&search.include, walked.single) {
+            walked.files.retain(|file| include.lets(file));
+        }
+        let mut hits = Hits { notes: walked.notes, ..Hits::default() };
+        for file in &walked.files {
+            if scope.cancel.is_cancelled() {
+                hits.notes.push("stopped early because the run was stopped".to_owned());
+                break;
             }
-            let mut hits = Hits { notes: walked.notes, ..Hits::default() };
-            for file in &walked.files {
-                if scope.cancel.is_cancelled() {
-                    hits.notes.push("stopped early because the run was stopped".to_owned());
-                    break;
-                }
-                if let Err(error) = search.file(sandbox, file, walked.single, &mut hits).await {
-                    return error;
-                }
-                if hits.full {
-                    break;
-                }
-                tokio::task::yield_now().await;
+            if let Err(error) = search.file(sandbox, file, walked.single, &mut hits).await {
+                return error;
             }
-            show(&arguments.pattern, hits)
-        })
+            if hits.full {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        show(&self.pattern, hits)
     }
 }
 
@@ -144,7 +123,7 @@ struct Hits {
 }
 
 impl Search {
-    fn new(asked: &Arguments) -> Result<Self, Reply> {
+    fn new(asked: &Grep) -> Result<Self, Reply> {
         let matcher = RegexMatcherBuilder::new()
             .case_insensitive(asked.ignore_case.unwrap_or(false))
             .fixed_strings(asked.literal.unwrap_or(false))
@@ -256,7 +235,7 @@ fn show(pattern: &str, hits: Hits) -> Reply {
     } else {
         lines.join("\n")
     };
-    Reply::ok(with_notes(text, &bracketed(&notes)))
+    Reply::ok(output::with_notes(text, &output::bracketed(&notes)))
 }
 
 #[cfg(test)]

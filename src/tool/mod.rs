@@ -16,6 +16,7 @@ mod walk;
 pub mod dispatch;
 pub mod output;
 pub mod propose;
+pub mod typed;
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +28,7 @@ use crate::domain::entry::Body;
 use crate::domain::message::ToolSpec;
 use crate::domain::name::ToolKind;
 use crate::sandbox::Sandbox;
+use typed::typed;
 
 /// One thing a model can ask for.
 pub trait Tool: Send + Sync {
@@ -136,15 +138,13 @@ pub fn files_and_shell(sandbox: &Arc<dyn Sandbox>, kinds: &[ToolKind]) -> Vec<Ar
     let place = files::Place::new(sandbox);
     kinds
         .iter()
-        .map(|kind| -> Arc<dyn Tool> {
-            match kind {
-                ToolKind::Read => Arc::new(files::Read::new(&place)),
-                ToolKind::Write => Arc::new(files::Write::new(&place)),
-                ToolKind::Edit => Arc::new(edit::Edit::new(&place)),
-                ToolKind::Bash => Arc::new(shell::Bash::new(&place)),
-                ToolKind::Grep => Arc::new(grep::Grep::new(&place)),
-                ToolKind::Glob => Arc::new(glob::Glob::new(&place)),
-            }
+        .map(|kind| match kind {
+            ToolKind::Read => typed::<files::Read>(&place),
+            ToolKind::Write => typed::<files::Write>(&place),
+            ToolKind::Edit => typed::<edit::Edit>(&place),
+            ToolKind::Bash => typed::<shell::Bash>(&place),
+            ToolKind::Grep => typed::<grep::Grep>(&place),
+            ToolKind::Glob => typed::<glob::Glob>(&place),
         })
         .collect()
 }

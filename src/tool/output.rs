@@ -86,6 +86,22 @@ pub fn one_line(text: &str, most: usize) -> String {
     line
 }
 
+/// The text, then the notes on lines of their own.
+pub fn with_notes(mut text: String, notes: &[String]) -> String {
+    for note in notes {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(note);
+    }
+    text
+}
+
+/// Notes as they stand below a result.
+pub fn bracketed(notes: &[String]) -> Vec<String> {
+    notes.iter().map(|note| format!("[{note}]")).collect()
+}
+
 /// Text of foreign bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cleaned {

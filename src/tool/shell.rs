@@ -1,18 +1,15 @@
 //! A command line.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-use super::files::{Place, failed, with_notes};
-use super::{Nature, Reply, Scope, Tool, output, schema};
-use crate::domain::message::ToolSpec;
+use super::files::{Place, failed};
+use super::typed::Typed;
+use super::{Nature, Reply, Scope, output};
 use crate::sandbox::{End, Exec, Output};
 
 /// Seconds a command may take when the model does not say.
@@ -22,14 +19,9 @@ const TIMEOUT_DEFAULT: u64 = 120;
 const TIMEOUT_MAX: u64 = 600;
 
 /// A command line, run by the sandbox's shell.
-pub(super) struct Bash {
-    spec: ToolSpec,
-    place: Arc<Place>,
-}
-
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Arguments {
+pub(super) struct Bash {
     /// The command line.
     #[schemars(length(min = 1))]
     command: String,
@@ -38,45 +30,28 @@ struct Arguments {
     timeout: Option<u64>,
 }
 
-impl Bash {
-    pub(super) fn new(place: &Arc<Place>) -> Self {
-        let description = "Runs a command line in the workspace and shows what it printed: the last 2000 lines or \
-                           50 KiB. Longer output is also in a file that the reply names. Each call starts a new shell \
-                           in the workspace; nothing keeps running after it.";
-        Self { spec: schema::spec::<Arguments>("bash", description), place: Arc::clone(place) }
-    }
-}
+impl Typed for Bash {
+    const NAME: &'static str = "bash";
+    const DESCRIPTION: &'static str = "\
+        Runs a command line in the workspace and shows what it printed: the last 2000 lines or 50 KiB. Longer output \
+        is also in a file that the reply names. Each call starts a new shell in the workspace; nothing keeps running \
+        after it.";
+    type Shared = Place;
 
-impl Tool for Bash {
-    fn spec(&self) -> &ToolSpec {
-        &self.spec
+    fn nature(place: &Place) -> Nature {
+        place.nature()
     }
 
-    fn nature(&self) -> Nature {
-        self.place.nature()
-    }
-
-    fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply> {
-        Box::pin(async move {
-            let Arguments { command, timeout } = match schema::parse(arguments) {
-                Ok(arguments) => arguments,
-                Err(reply) => return reply,
-            };
-            let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
-            let exec = Exec {
-                command,
-                cwd: None,
-                env: Vec::new(),
-                timeout,
-                stdin: Bytes::new(),
-                cancel: scope.cancel.clone(),
-            };
-            match self.place.sandbox.exec(exec).await {
-                Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
-                Ok(output) => show(&output, Some(timeout)),
-                Err(error) => failed(&*self.place.sandbox, &error),
-            }
-        })
+    async fn run(self, place: &Place, scope: &Scope) -> Reply {
+        let Self { command, timeout } = self;
+        let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
+        let exec =
+            Exec { command, cwd: None, env: Vec::new(), timeout, stdin: Bytes::new(), cancel: scope.cancel.clone() };
+        match place.sandbox.exec(exec).await {
+            Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
+            Ok(output) => show(&output, Some(timeout)),
+            Err(error) => failed(&*place.sandbox, &error),
+        }
     }
 }
 
@@ -119,7 +94,7 @@ fn show(output: &Output, timeout: Option<Duration>) -> Reply {
         (End::Cancelled, _) => notes.push("[killed because the run was stopped]".to_owned()),
     }
     notes.extend(output.notes.iter().map(|note| format!("[{}]", output::one_line(note, 500))));
-    let content = with_notes(text, &notes);
+    let content = output::with_notes(text, &notes);
     Reply { content, is_error: output.end == End::Cancelled, ..Reply::default() }
 }
 

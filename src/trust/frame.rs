@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::rules::invisible::without_invisible;
+use crate::domain::invisible::without_invisible;
 
 /// Bytes of text in one frame.
 pub const TEXT_MAX: usize = 64 << 10;

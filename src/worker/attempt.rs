@@ -46,6 +46,8 @@ pub(super) enum Ended {
     Interrupted,
     /// The model's service did not answer; the run goes on with the next attempt.
     Unanswered(String),
+    /// The operator must mend something first; then the run goes on with the next attempt.
+    Misconfigured(String),
 }
 
 /// Works on the claimed run until it is settled or must stop, and gives bundle and history back.
@@ -91,7 +93,8 @@ pub(super) async fn attempt(
     let completed = Outcome::Completed { limited: None };
     let (outcome, result) = match stopped {
         Stopped::Interrupted => return Ok((Ended::Interrupted, journal.bundle, history)),
-        Stopped::Unanswered(error) => return Ok((Ended::Unanswered(error.message), journal.bundle, history)),
+        Stopped::Unanswered(reason) => return Ok((Ended::Unanswered(reason), journal.bundle, history)),
+        Stopped::Misconfigured(reason) => return Ok((Ended::Misconfigured(reason), journal.bundle, history)),
         Stopped::Failed(reason) => (Outcome::Failed { reason }, None),
         Stopped::Limited(limit) => (Outcome::Completed { limited: Some(limit) }, None),
         Stopped::Over(Ending::Said) => (completed, None),

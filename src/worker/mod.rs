@@ -5,6 +5,7 @@ mod attempt;
 pub use attempt::{ATTEMPTS, Circumstances};
 
 use crate::domain::id::RunId;
+use crate::effect::Finished;
 use crate::harness::{self, Harness};
 use crate::queue;
 use crate::session::history::History;
@@ -15,12 +16,19 @@ use attempt::Ended;
 /// How the work on an instance ended.
 #[derive(Debug)]
 pub enum Worked {
-    /// The run that was waited for is settled; this is what the log adds up to.
-    Settled(Box<History>),
+    /// The run that was waited for is settled.
+    Settled {
+        /// Still open, for what is owed to the outside.
+        bundle: Box<Bundle>,
+        /// What the log adds up to.
+        history: Box<History>,
+    },
     /// Stopped from outside; the same call goes on.
     Interrupted,
     /// The model's service did not answer; the same call goes on.
     Unanswered(String),
+    /// What the operator gave to reach the model is wrong; mended, the same call goes on.
+    Misconfigured(String),
 }
 
 /// Works on the runs of an instance in their order until `run` is settled. A run that a process
@@ -36,11 +44,10 @@ pub async fn work_until(
 ) -> Result<Worked, harness::Error> {
     let mut history = History::of(bundle.take_entries());
     loop {
-        if history.find(run).is_some_and(|known| known.settled.is_some()) {
-            return Ok(Worked::Settled(Box::new(history)));
-        }
-        let Some(claim) = queue::claim(&mut bundle, with.clock.now())? else {
-            return Ok(Worked::Settled(Box::new(history)));
+        let settled = history.find(run).is_some_and(|known| known.settled.is_some());
+        let next = if settled { None } else { queue::claim(&mut bundle, with.clock.now())? };
+        let Some(claim) = next else {
+            return Ok(Worked::Settled { bundle: Box::new(bundle), history: Box::new(history) });
         };
         if claim.run.id != *run {
             let left = format!("{} was left unfinished: it goes first", claim.run.id);
@@ -52,6 +59,16 @@ pub async fn work_until(
             Ended::Settled => {}
             Ended::Interrupted => return Ok(Worked::Interrupted),
             Ended::Unanswered(reason) => return Ok(Worked::Unanswered(reason)),
+            Ended::Misconfigured(reason) => return Ok(Worked::Misconfigured(reason)),
         }
     }
+}
+
+/// The runs that are over, in their order: what they proposed is owed to the outside
+/// ([`effect::owed`](crate::effect::owed)).
+pub fn finished(history: &History) -> impl Iterator<Item = Finished<'_>> {
+    history.runs.iter().filter_map(|run| {
+        let outcome = &run.settled.as_ref()?.outcome;
+        Some(Finished { outcome, proposed: &run.proposed })
+    })
 }

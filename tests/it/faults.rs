@@ -2,6 +2,7 @@
 //!
 //! On both protocols; and whatever happened, every request stays one that a provider takes.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
@@ -26,24 +27,30 @@ fn agent(keys: &str) -> String {
     format!("---\ndescription: x\n{keys}\n---\nWork.\n")
 }
 
-/// Runs `agent` on an event of the thread, with this key.
-fn run_with(key: &str, scene: &Scene, server: &ModelServer, model: &str, agent: &str, event: &str) -> Ran {
+const OPENED: &str = "github/issues.opened.json";
+
+/// To run `agent` on an event of the thread.
+fn command(scene: &Scene, server: &ModelServer, model: &str, agent: &str, event: &str) -> std::process::Command {
     let event = fixture(event).display().to_string();
     let mut command = scene.command(["run", agent, "--event", &event, "--model", model]);
-    command.env("ANTHROPIC_API_KEY", key).env("ANTHROPIC_BASE_URL", &server.url);
-    command.env("OPENAI_API_KEY", key).env("OPENAI_BASE_URL", &server.url);
-    let ran = scene.end(command);
+    command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+    command.env("OPENAI_API_KEY", KEY).env("OPENAI_BASE_URL", &server.url);
+    command
+}
+
+fn run_on(event: &str, scene: &Scene, server: &ModelServer, model: &str, agent: &str) -> Ran {
+    let ran = scene.end(command(scene, server, model, agent, event));
     assert_each_call_has_its_result(&server.bodies());
     ran
 }
 
 fn run(scene: &Scene, server: &ModelServer, model: &str, agent: &str) -> Ran {
-    run_with(KEY, scene, server, model, agent, "github/issues.opened.json")
+    run_on(OPENED, scene, server, model, agent)
 }
 
 /// The next event of the same thread.
 fn next(scene: &Scene, server: &ModelServer, model: &str, agent: &str) -> Ran {
-    run_with(KEY, scene, server, model, agent, "github/issue_comment.created.json")
+    run_on("github/issue_comment.created.json", scene, server, model, agent)
 }
 
 /// What both providers refuse a request for: a call without its result right behind it, a result
@@ -104,22 +111,69 @@ fn count(scene: &Scene, kind: &str) -> usize {
 }
 
 #[test]
-fn a_refused_key_settles_nothing_and_a_good_one_goes_on() {
+fn what_the_operator_must_mend_settles_nothing_and_mended_the_same_command_goes_on() {
+    let error = |kind: &str, message: &str| json!({ "error": { "type": kind, "message": message } }).to_string();
+    for model in MODELS {
+        for (refusal, advice) in [
+            (
+                Reply::status(401).body(error("authentication_error", "invalid key")),
+                "check the key, and that it may use",
+            ),
+            (
+                Reply::status(404).body(error("not_found_error", "model: scripted")),
+                "check the model's name and the base",
+            ),
+            (
+                Reply::status(402).body(error("billing_error", "credit balance is too low")),
+                "check the account's credit",
+            ),
+            (Reply::html(), "answered 200 with `text/html` and no event stream; check the base URL"),
+        ] {
+            let scene = scene();
+            let server = ModelServer::start([
+                answer().call("c1", "glob", json!({ "pattern": "**" })).end_tools(),
+                refusal,
+                answer().text("Done.").end(),
+            ]);
+            let refused = run(&scene, &server, model, "plain");
+            assert_eq!(refused.code(), Some(2), "{}", refused.transcript());
+            assert_eq!(refused.stderr().matches(advice).count(), 1, "{}", refused.transcript());
+            assert!(
+                refused.stderr().ends_with("what was done is kept, the same command goes on\n"),
+                "{}",
+                refused.stderr()
+            );
+            assert_eq!(count(&scene, "settled"), 0);
+            let resumed = run(&scene, &server, model, "plain");
+            assert!(resumed.stdout().starts_with("Done."), "{}", resumed.transcript());
+            assert_eq!(results(&scene).len(), 1, "a recorded call ran again");
+        }
+    }
+}
+
+#[test]
+fn a_service_that_outlasts_the_retries_fails_the_command_and_not_the_run() {
     for model in MODELS {
         let scene = scene();
-        let error = json!({ "error": { "type": "authentication_error", "message": "invalid key" } }).to_string();
-        let server = ModelServer::start([
-            answer().call("c1", "glob", json!({ "pattern": "**" })).end_tools(),
-            Reply::status(401).body(error),
-            answer().text("Done.").end(),
-        ]);
-        let refused = run(&scene, &server, model, "plain");
-        assert_eq!(refused.code(), Some(1), "{}", refused.transcript());
-        assert!(refused.stderr().contains("the same command goes on"), "{}", refused.transcript());
+        let busy = |_| Reply::status(429).header("retry-after", "100");
+        let server = ModelServer::start((1..=6).map(busy).chain([answer().text("Done.").end()]));
+        // Nobody waits: an interrupted wait is over, and the failures are counted over all attempts.
+        for failures in 1..6 {
+            let waiting = scene.start(command(&scene, &server, model, "plain", OPENED));
+            scene.wait_for_log("\"message_interrupted\"", failures);
+            waiting.signal(Signal::INT);
+            assert_eq!(waiting.wait().0.code(), Some(130));
+        }
+        let unanswered = run(&scene, &server, model, "plain");
+        assert_eq!(unanswered.code(), Some(1), "{}", unanswered.transcript());
+        assert!(
+            unanswered.stderr().ends_with("what was done is kept, the same command goes on\n"),
+            "{}",
+            unanswered.stderr()
+        );
         assert_eq!(count(&scene, "settled"), 0);
-        let resumed = run(&scene, &server, model, "plain");
-        assert!(resumed.stdout().starts_with("Done."), "{}", resumed.transcript());
-        assert_eq!(results(&scene).len(), 1, "a recorded call ran again");
+        let answered = run(&scene, &server, model, "plain");
+        assert!(answered.stdout().starts_with("Done."), "{}", answered.transcript());
     }
 }
 
@@ -155,24 +209,6 @@ fn passes(model: &str, failures: Vec<Reply>) {
     assert_eq!(count(&scene, "message_interrupted"), failed);
     assert_eq!(results(&scene), [""; 0], "a call of an answer without its end ran");
     assert!(server.bodies().windows(2).all(|pair| pair[0] == pair[1]), "what is asked again is the same");
-}
-
-#[test]
-fn a_web_page_in_the_place_of_an_answer_is_told_once() {
-    for model in MODELS {
-        let scene = scene();
-        let server = ModelServer::start([Reply::html()]);
-        let ran = run(&scene, &server, model, "plain");
-        assert_eq!(ran.code(), Some(1), "{}", ran.transcript());
-        assert!(
-            ran.stderr().contains(
-                "answered 200 with `text/html` and no event stream; check the base URL; what was done is kept"
-            ),
-            "{}",
-            ran.stderr()
-        );
-        assert_eq!(ran.stderr().matches("check the base URL").count(), 1, "{}", ran.stderr());
-    }
 }
 
 #[test]

@@ -3,12 +3,16 @@
 
 mod scene;
 
+mod act;
+mod action;
 mod agent_files;
 mod bad_input;
+mod ci;
 mod command_line;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
+mod effects;
 mod emulate;
 mod environment;
 mod faults;

@@ -2,7 +2,10 @@
 //!
 //! It does not ask who may start it; that needs an answer of the forge.
 
+mod choose;
 mod text;
+
+pub use choose::{Choice, Chosen, Nobody, choose, named};
 
 use crate::domain::event::{ActorKind, Event, EventKind, Forge};
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::event::{Actor, Change, Comment, Identity, Repository, Side, Thread, ThreadKind};
 
-fn event(kind: EventKind, action: &str) -> Event {
+pub(super) fn event(kind: EventKind, action: &str) -> Event {
     let author = Actor { id: 7, login: "ada".to_owned(), kind: ActorKind::User };
     let is_pull = matches!(kind, EventKind::Pull | EventKind::Review | EventKind::ReviewComment);
     let is_comment = !matches!(kind, EventKind::Issue | EventKind::Pull);

@@ -88,7 +88,7 @@ fn agree(path: &'static str, value: u64, other: Field<'_>) -> Result<(), Error> 
 
 /// Older servers send no action with a note. They send new and edited notes alike, and only a new
 /// one may ever count as a command.
-fn note_action(note: &Field<'_>) -> Result<String, Error> {
+pub(in crate::channel) fn note_action(note: &Field<'_>) -> Result<String, Error> {
     match note.at("action").optional() {
         Some(action) => action.word(),
         None if note.at("created_at").time()? == note.at("updated_at").time()? => Ok("create".to_owned()),

@@ -2,6 +2,8 @@
 
 mod event;
 
+pub(super) use event::note_action;
+
 use super::field::{Field, clipped};
 use super::json::Json;
 use super::{Error, Heard, no_thread};
@@ -50,12 +52,16 @@ pub(super) fn hear(payload: &Json<'_>, name: Option<&str>, host: Option<String>)
     event::read(kind, &payload, host).map(|event| Heard::Event(Box::new(event)))
 }
 
-enum Note {
+/// Whether a note is one that agents start on.
+pub(super) enum Note {
+    /// Yes, as an event of that kind.
     For(EventKind),
+    /// No, with a sentence for people.
     NotForUs(String),
 }
 
-fn note(payload: &Field<'_>) -> Result<Note, Error> {
+/// Tells a note on an issue or merge request from all others.
+pub(super) fn note(payload: &Field<'_>) -> Result<Note, Error> {
     let note = payload.at("object_attributes");
     let is_system = note.at("system").optional().map(|system| system.flag()).transpose()?.unwrap_or_default();
     if is_system {

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use crate::domain::secret::Secret;
+use crate::domain::secret::{self, Secret};
 use crate::provider::Site;
 use crate::telemetry::redact::SECRET_MIN;
 
@@ -39,12 +39,46 @@ pub struct Environment {
     pub user_state: Option<PathBuf>,
     /// `SSL_CERT_FILE`: certificates trusted beside the built-in ones.
     pub certificates: Option<PathBuf>,
+    /// What `hob ci` is told.
+    pub ci: Ci,
     /// `HOB_FAILPOINT`; always `None` in a release build.
     pub failpoint: Option<String>,
     /// What commands of the local sandbox find in their environment, sorted by name.
     pub passed: BTreeMap<String, String>,
     /// What an agent's `env:` may name: `HOB_EXPOSE`, as far as it is set.
     pub exposed: BTreeMap<String, String>,
+}
+
+/// What `hob ci` finds in the environment of a job.
+#[derive(Debug, Default)]
+pub struct Ci {
+    /// `HOB_AGENT`.
+    pub agent: Option<String>,
+    /// `HOB_MESSAGE`.
+    pub message: Option<String>,
+    /// `HOB_TIMEOUT`, as written.
+    pub timeout: Option<String>,
+    /// `HOB_RETENTION_DAYS`, as written.
+    pub retention_days: Option<String>,
+    /// `HOB_OWN_IDS`, as written.
+    pub own_ids: Option<String>,
+    /// `HOB_GITHUB_TOKEN`.
+    pub github_token: Option<Secret>,
+    /// `HOB_GITLAB_TOKEN`.
+    pub gitlab_token: Option<Secret>,
+    /// `CI_JOB_TOKEN`.
+    pub job_token: Option<Secret>,
+    /// `ACTIONS_RUNTIME_TOKEN`.
+    pub runtime_token: Option<Secret>,
+    /// The job's own variables, by name.
+    job: BTreeMap<&'static str, String>,
+}
+
+impl Ci {
+    /// One of the job's own variables, when it is set.
+    pub fn job(&self, name: &str) -> Option<&str> {
+        self.job.get(name).map(String::as_str)
+    }
 }
 
 /// An environment hob cannot work with.
@@ -113,21 +147,28 @@ impl Environment {
     /// See [`Error`]; exit code 2.
     pub fn look() -> Result<Self, Error> {
         let mut variables = process_variables();
-        variables.retain(|name, _| !name.to_str().is_some_and(leads_to_secret));
+        variables.retain(|name, _| !name.to_str().is_some_and(secret::is_behind));
         Self::read(&variables)
     }
 
     /// Every secret hob holds, for the redactor.
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
-        [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref())
+        let Ci { github_token, gitlab_token, job_token, runtime_token, .. } = &self.ci;
+        let tokens = [github_token, gitlab_token, job_token, runtime_token].into_iter().flatten();
+        [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref()).chain(tokens)
+    }
+
+    /// Where temporary files go.
+    pub fn temporary(&self) -> PathBuf {
+        self.passed.get("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
     }
 
     fn read(variables: &BTreeMap<OsString, OsString>) -> Result<Self, Error> {
         let given = Given(variables);
         let vendor = |key, base_url| Ok::<_, Error>(Site { key: given.secret(key)?, base_url: given.text(base_url)? });
         let mut environment = Self {
-            anthropic: vendor("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")?,
-            openai: vendor("OPENAI_API_KEY", "OPENAI_BASE_URL")?,
+            anthropic: vendor(secret::ANTHROPIC_KEY, "ANTHROPIC_BASE_URL")?,
+            openai: vendor(secret::OPENAI_KEY, "OPENAI_BASE_URL")?,
             model: given.text("HOB_MODEL")?,
             state: given.path("HOB_STATE"),
             user_state: given
@@ -135,6 +176,7 @@ impl Environment {
                 .filter(|path| path.is_absolute())
                 .or_else(|| Some(given.path("HOME")?.join(".local/state"))),
             certificates: given.path("SSL_CERT_FILE"),
+            ci: given.ci()?,
             failpoint: if cfg!(debug_assertions) { given.text("HOB_FAILPOINT")? } else { None },
             passed: given.passed(),
             exposed: BTreeMap::new(),
@@ -147,15 +189,6 @@ impl Environment {
 #[expect(clippy::disallowed_methods, reason = "the one place where hob reads its environment")]
 fn process_variables() -> BTreeMap<OsString, OsString> {
     std::env::vars_os().collect()
-}
-
-/// Whether the variable, or the file it names, holds a secret of hob's own.
-fn leads_to_secret(name: &str) -> bool {
-    is_secret(name.strip_suffix("_FILE").unwrap_or(name))
-}
-
-fn is_secret(name: &str) -> bool {
-    VARIABLES.iter().any(|variable| variable.purpose == Use::Secret && variable.name == name)
 }
 
 /// The variables, asked by name.
@@ -183,6 +216,27 @@ impl Given<'_> {
         }
     }
 
+    fn ci(&self) -> Result<Ci, Error> {
+        let mut job = BTreeMap::new();
+        for variable in VARIABLES.iter().filter(|variable| variable.purpose == Use::Job) {
+            if let Some(value) = self.text(variable.name)? {
+                job.insert(variable.name, value);
+            }
+        }
+        Ok(Ci {
+            agent: self.text("HOB_AGENT")?,
+            message: self.text("HOB_MESSAGE")?,
+            timeout: self.text("HOB_TIMEOUT")?,
+            retention_days: self.text("HOB_RETENTION_DAYS")?,
+            own_ids: self.text("HOB_OWN_IDS")?,
+            github_token: self.secret(secret::GITHUB_TOKEN)?,
+            gitlab_token: self.secret(secret::GITLAB_TOKEN)?,
+            job_token: self.secret(secret::JOB_TOKEN)?,
+            runtime_token: self.secret(secret::RUNTIME_TOKEN)?,
+            job,
+        })
+    }
+
     fn passed(&self) -> BTreeMap<String, String> {
         let names = VARIABLES.iter().filter(|variable| variable.purpose == Use::Passed).map(|variable| variable.name);
         let passed = |name: &str| {
@@ -207,7 +261,7 @@ impl Given<'_> {
             }
             let Some(value) = self.text(name)? else { continue };
             // Also under another name: `LLM_KEY` with the same value is the same secret.
-            if leads_to_secret(name) || secrets.iter().any(|secret| shows(&value, secret.expose().trim())) {
+            if secret::is_behind(name) || secrets.iter().any(|secret| shows(&value, secret.expose().trim())) {
                 return Err(Error::OwnSecret { name: name.to_owned() });
             }
             exposed.insert(name.to_owned(), value);

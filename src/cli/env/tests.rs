@@ -95,3 +95,9 @@ fn the_reference_page_is_made_from_the_table() {
     let page = std::fs::read_to_string(path).unwrap_or_default();
     assert_eq!(page, reference(), "run this test with HOB_BLESS=1 to write docs/environment.md anew");
 }
+
+#[test]
+fn every_secret_is_on_the_list_that_no_agent_can_name() {
+    let secrets = VARIABLES.iter().filter(|variable| variable.purpose == Use::Secret);
+    assert_eq!(secrets.map(|variable| variable.name).collect::<Vec<_>>(), secret::VARIABLES);
+}

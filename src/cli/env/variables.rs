@@ -1,5 +1,7 @@
 //! The table of variables, and the page made from it.
 
+use crate::domain::secret;
+
 /// A variable hob reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
@@ -19,14 +21,37 @@ pub enum Use {
     Secret,
     /// Tells hob how to work.
     Setting,
+    /// What a CI job tells about itself; read by `hob ci` alone.
+    Job,
     /// Handed to the commands of the `local` sandbox.
     Passed,
 }
 
 /// Every variable hob reads, secrets first, then as the reference page shows them.
 pub const VARIABLES: &[Variable] = &[
-    Variable { name: "ANTHROPIC_API_KEY", purpose: Use::Secret, meaning: "Key for `anthropic/…` models." },
-    Variable { name: "OPENAI_API_KEY", purpose: Use::Secret, meaning: "Key for `openai-chat/…` models." },
+    Variable { name: secret::ANTHROPIC_KEY, purpose: Use::Secret, meaning: "Key for `anthropic/…` models." },
+    Variable { name: secret::OPENAI_KEY, purpose: Use::Secret, meaning: "Key for `openai-chat/…` models." },
+    Variable {
+        name: secret::GITHUB_TOKEN,
+        purpose: Use::Secret,
+        meaning: "What `hob ci` asks and writes with on GitHub: the job's own token, or one of a machine user.",
+    },
+    Variable {
+        name: secret::GITLAB_TOKEN,
+        purpose: Use::Secret,
+        meaning: "What `hob ci` asks and writes with on GitLab: a project access token with scope `api`. The job's own \
+                  token cannot read or write notes.",
+    },
+    Variable {
+        name: secret::JOB_TOKEN,
+        purpose: Use::Secret,
+        meaning: "The GitLab job's own token: keeps sessions in the package registry.",
+    },
+    Variable {
+        name: secret::RUNTIME_TOKEN,
+        purpose: Use::Secret,
+        meaning: "What the runner gives a JavaScript action for the artifact service: keeps sessions as artifacts.",
+    },
     Variable {
         name: "ANTHROPIC_BASE_URL",
         purpose: Use::Setting,
@@ -61,6 +86,29 @@ pub const VARIABLES: &[Variable] = &[
                   on, holds one.",
     },
     Variable {
+        name: "HOB_AGENT",
+        purpose: Use::Setting,
+        meaning: "Agent that `hob ci` runs; without it, the one in `agents/` that the event starts.",
+    },
+    Variable { name: "HOB_MESSAGE", purpose: Use::Setting, meaning: "What `hob ci` asks beside the event." },
+    Variable {
+        name: "HOB_TIMEOUT",
+        purpose: Use::Setting,
+        meaning: "Longest time of `hob ci` from its start, as `30m`; that is the default on GitHub. On GitLab the \
+                  job's own time-out counts as well, less 90 s.",
+    },
+    Variable {
+        name: "HOB_RETENTION_DAYS",
+        purpose: Use::Setting,
+        meaning: "Days that the artifact with a session is kept; the repository's own number when absent.",
+    },
+    Variable {
+        name: "HOB_OWN_IDS",
+        purpose: Use::Setting,
+        meaning: "Numeric ids of accounts that hob wrote as before, with commas between them: their events start \
+                  nothing.",
+    },
+    Variable {
         name: "SSL_CERT_FILE",
         purpose: Use::Setting,
         meaning: "PEM file of certificates to trust beside the built-in ones.",
@@ -81,6 +129,67 @@ pub const VARIABLES: &[Variable] = &[
         name: "HOB_FAILPOINT",
         purpose: Use::Setting,
         meaning: "Debug builds only: the named place where the process kills itself, for tests of recovery.",
+    },
+    Variable { name: "GITHUB_ACTIONS", purpose: Use::Job, meaning: "`true` in a job of GitHub Actions." },
+    Variable { name: "GITHUB_SERVER_URL", purpose: Use::Job, meaning: "Address of the forge." },
+    Variable { name: "GITHUB_API_URL", purpose: Use::Job, meaning: "Address of its API." },
+    Variable { name: "GITHUB_REPOSITORY", purpose: Use::Job, meaning: "`owner/name`." },
+    Variable { name: "GITHUB_REPOSITORY_ID", purpose: Use::Job, meaning: "The identity of the repository." },
+    Variable { name: "GITHUB_EVENT_NAME", purpose: Use::Job, meaning: "What the event is called." },
+    Variable { name: "GITHUB_EVENT_PATH", purpose: Use::Job, meaning: "File with the event's payload." },
+    Variable { name: "GITHUB_RUN_ID", purpose: Use::Job, meaning: "The workflow run." },
+    Variable { name: "GITHUB_RUN_ATTEMPT", purpose: Use::Job, meaning: "From 2 on somebody ran the job again." },
+    Variable { name: "GITHUB_ACTOR", purpose: Use::Job, meaning: "Who caused the workflow run." },
+    Variable { name: "GITHUB_ACTOR_ID", purpose: Use::Job, meaning: "Their id." },
+    Variable { name: "GITHUB_TRIGGERING_ACTOR", purpose: Use::Job, meaning: "Who ran it again." },
+    Variable {
+        name: "GITHUB_WORKFLOW_REF",
+        purpose: Use::Job,
+        meaning: "Path of the workflow file: a session is taken over from runs of the same one.",
+    },
+    Variable { name: "GITHUB_REF", purpose: Use::Job, meaning: "What the job runs for." },
+    Variable { name: "GITHUB_SHA", purpose: Use::Job, meaning: "The commit it runs for." },
+    Variable { name: "GITHUB_OUTPUT", purpose: Use::Job, meaning: "File that takes the step's outputs." },
+    Variable { name: "GITHUB_STEP_SUMMARY", purpose: Use::Job, meaning: "File that takes the step's summary." },
+    Variable { name: "RUNNER_TEMP", purpose: Use::Job, meaning: "Sessions are in `hob/` below it while the job runs." },
+    Variable { name: "ACTIONS_RESULTS_URL", purpose: Use::Job, meaning: "Address of the runner's artifact service." },
+    Variable { name: "GITLAB_CI", purpose: Use::Job, meaning: "`true` in a job of GitLab CI." },
+    Variable { name: "CI_SERVER_URL", purpose: Use::Job, meaning: "Address of the forge." },
+    Variable { name: "CI_API_V4_URL", purpose: Use::Job, meaning: "Address of its API." },
+    Variable { name: "CI_PROJECT_ID", purpose: Use::Job, meaning: "The identity of the project." },
+    Variable { name: "CI_PROJECT_PATH", purpose: Use::Job, meaning: "`group/name`." },
+    Variable {
+        name: "CI_DEFAULT_BRANCH",
+        purpose: Use::Job,
+        meaning: "Sessions are taken over from pipelines of this branch.",
+    },
+    Variable { name: "CI_JOB_ID", purpose: Use::Job, meaning: "The job." },
+    Variable { name: "CI_JOB_STARTED_AT", purpose: Use::Job, meaning: "When it started." },
+    Variable { name: "CI_JOB_TIMEOUT", purpose: Use::Job, meaning: "Its longest time, in seconds." },
+    Variable { name: "CI_PIPELINE_ID", purpose: Use::Job, meaning: "The pipeline." },
+    Variable { name: "CI_PIPELINE_SOURCE", purpose: Use::Job, meaning: "What started it." },
+    Variable { name: "CI_COMMIT_REF_NAME", purpose: Use::Job, meaning: "Branch or tag it runs for." },
+    Variable { name: "CI_MERGE_REQUEST_IID", purpose: Use::Job, meaning: "The merge request it runs for." },
+    Variable { name: "CI_MERGE_REQUEST_PROJECT_ID", purpose: Use::Job, meaning: "The project of that merge request." },
+    Variable {
+        name: "CI_MERGE_REQUEST_SOURCE_PROJECT_ID",
+        purpose: Use::Job,
+        meaning: "The project its commits come from.",
+    },
+    Variable { name: "CI_PIPELINE_CREATED_AT", purpose: Use::Job, meaning: "When the pipeline was started." },
+    Variable { name: "CI_COMMIT_SHA", purpose: Use::Job, meaning: "The commit it runs for." },
+    Variable {
+        name: "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA",
+        purpose: Use::Job,
+        meaning: "The newest of those commits, in a pipeline for the merged result.",
+    },
+    Variable { name: "CI_PROJECT_URL", purpose: Use::Job, meaning: "Where people look at the project." },
+    Variable { name: "GITLAB_USER_ID", purpose: Use::Job, meaning: "Who started the pipeline." },
+    Variable { name: "GITLAB_USER_LOGIN", purpose: Use::Job, meaning: "Their name." },
+    Variable {
+        name: "TRIGGER_PAYLOAD",
+        purpose: Use::Job,
+        meaning: "File with the payload of the webhook that started the pipeline.",
     },
     Variable { name: "PATH", purpose: Use::Passed, meaning: "Where commands are found." },
     Variable {
@@ -105,7 +214,7 @@ pub fn reference() -> String {
     for (title, purpose) in [
         (
             "## Secrets\n\nEach can also be in a file: `<NAME>_FILE` names it, and line ends at its end are not part \
-             of the value. `hob run` empties its environment, `/proc/<pid>/environ` included, before it starts \
+             of the value. `hob run` and `hob ci` empty their environment, `/proc/<pid>/environ` included, before they start \
              anything: only proxies (`HTTPS_PROXY` and the like) and what colours depend on (`NO_COLOR`, `CLICOLOR`, \
              `CLICOLOR_FORCE`, `COLORTERM`, `TERM`, `LANG`, `CI`) stay. No tool, agent or log sees a secret. A value \
              shorter than 8 bytes, like the placeholder of a server that needs no key, is no secret: it is not taken \
@@ -113,6 +222,7 @@ pub fn reference() -> String {
             Use::Secret,
         ),
         ("## Settings", Use::Setting),
+        ("## A job's own variables\n\nSet by GitHub Actions or GitLab CI; `hob ci` alone reads them.", Use::Job),
         (
             "## Passed on\n\nThe environment of commands in the `local` sandbox starts empty; these are put in, and \
              what `HOB_EXPOSE` and the agent's `sandbox.env` both name.",

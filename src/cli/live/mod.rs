@@ -5,7 +5,7 @@ mod echo;
 mod plain;
 mod redacted;
 mod screen;
-mod words;
+pub(super) mod words;
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! How things are called in both views. Everything foreign is made harmless here.
+//! How things are called in every view of a run. Everything foreign is made harmless here.
 
 use serde_json::Value;
 
@@ -13,12 +13,12 @@ const NAME_MAX: usize = 40;
 const TELLING: [&str; 7] = ["command", "pattern", "path", "name", "skill", "query", "body"];
 
 /// The tool's name.
-pub(super) fn name(call: &Call) -> String {
+pub(in crate::cli) fn name(call: &Call) -> String {
     one_line(&call.name, NAME_MAX)
 }
 
 /// What a call is about: its most telling argument, or the arguments as they are.
-pub(super) fn gist(call: &Call, columns: usize) -> String {
+pub(in crate::cli) fn gist(call: &Call, columns: usize) -> String {
     let Ok(arguments) = call.arguments() else { return one_line(&call.arguments, columns) };
     if arguments.is_empty() {
         return String::new();
@@ -35,13 +35,13 @@ pub(super) fn gist(call: &Call, columns: usize) -> String {
 }
 
 /// The first line of what a failed call was answered.
-pub(super) fn complaint(result: &ToolResult, columns: usize) -> String {
+pub(in crate::cli) fn complaint(result: &ToolResult, columns: usize) -> String {
     let first = result.content.lines().map(|line| one_line(line, columns)).find(|line| !line.is_empty());
     first.unwrap_or_else(|| "failed".to_owned())
 }
 
 /// What stands in the plan.
-pub(super) fn proposed(effect: &Effect, columns: usize) -> String {
+pub(in crate::cli) fn proposed(effect: &Effect, columns: usize) -> String {
     let text = match &effect.write {
         Write::Status { .. } => "status comment".to_owned(),
         Write::Comment { .. } => "comment".to_owned(),
@@ -56,7 +56,7 @@ pub(super) fn proposed(effect: &Effect, columns: usize) -> String {
 }
 
 /// `950`, `12.4k`, `3.1M`.
-pub(super) fn count(number: u64) -> String {
+pub(in crate::cli) fn count(number: u64) -> String {
     match number {
         0..=999 => number.to_string(),
         1_000..=999_949 => format!("{:.1}k", number as f64 / 1e3),

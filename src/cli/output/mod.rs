@@ -15,6 +15,7 @@ use anstyle::Style;
 use crate::domain::outcome::Outcome;
 
 pub use defuse::{defuse, defuse_json, one_line};
+pub use workflow::{Command, Level};
 
 /// Whether a text may hold ANSI styles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,15 @@ pub fn print_json(json: &str) -> io::Result<()> {
 /// done when that fails, so nothing is said.
 pub fn tell(text: &str) {
     write_lines(&mut anstream::stderr().lock(), text).ok();
+}
+
+/// Gives commands to the runner of a CI job, on standard error, where everything else that it must
+/// not obey stands between them. The one way in which a command is printed.
+pub fn steer(commands: &[Command]) {
+    let lines: String = commands.iter().map(|command| format!("{command}\n")).collect();
+    let mut out = io::stderr().lock();
+    // As for `tell`: nothing can be done when that fails.
+    out.write_all(lines.as_bytes()).and_then(|()| out.flush()).ok();
 }
 
 fn write_lines(out: &mut dyn Write, text: &str) -> io::Result<()> {

@@ -171,9 +171,7 @@ pub fn number(key: &str, node: &Node, most: u64, problems: &mut Vec<Problem>) ->
 /// A length of time in whole seconds, minutes or hours, from one second to `most` seconds.
 pub fn seconds(key: &str, node: &Node, most: u64, problems: &mut Vec<Problem>) -> Option<u64> {
     let given = match node.scalar() {
-        Some(Scalar::Text(text)) => [("s", 1), ("m", 60), ("h", 3600)]
-            .into_iter()
-            .find_map(|(unit, factor)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(factor)),
+        Some(Scalar::Text(text)) => length(text),
         _ => None,
     };
     match given {
@@ -194,6 +192,20 @@ pub fn seconds(key: &str, node: &Node, most: u64, problems: &mut Vec<Problem>) -
             None
         }
     }
+}
+
+/// Seconds in a length of time as people write it: `90s`, `20m`, `1h`.
+pub fn length(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    // `+5` would be a number to Rust.
+    let is_plain = number.bytes().all(|b| b.is_ascii_digit());
+    number.parse::<u64>().ok().filter(|_| is_plain)?.checked_mul(factor)
 }
 
 /// A [`Name`].

@@ -9,7 +9,7 @@ mod parse;
 
 use std::ops::Range;
 
-pub use fields::{Fields, NotYet, flag, items, list, name, number, seconds, text, word, words};
+pub use fields::{Fields, NotYet, flag, items, length, list, name, number, seconds, text, word, words};
 pub use node::{Member, Node, Scalar, Shape};
 pub use parse::{DEPTH_MAX, NODES_MAX, parse};
 
@@ -21,7 +21,7 @@ pub const HEAD_MAX: usize = 64 << 10;
 /// Longest body, in bytes: with more, nothing else would fit in front of a model.
 pub const BODY_MAX: usize = 256 << 10;
 
-/// Longest file that is worth opening.
+/// Longest file that is worth opening; of a longer one, one byte more is enough to tell.
 pub const FILE_MAX: usize = HEAD_MAX + BODY_MAX + 16;
 
 /// Where the two parts of a file are, in bytes.
@@ -31,6 +31,18 @@ pub struct Parts {
     pub head: Range<usize>,
     /// The Markdown after the second line of hyphens.
     pub body: Range<usize>,
+}
+
+/// The text of a file, if it is one of at most [`FILE_MAX`] bytes.
+pub fn source(bytes: Vec<u8>) -> Result<String, Problem> {
+    if bytes.len() > FILE_MAX {
+        return Err(Problem::error("too-large", format!("the file is larger than {FILE_MAX} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Problem::error("not-utf8", format!("the file is not UTF-8: byte {at} is no character"))
+            .help("save it as UTF-8 in your editor")
+    })
 }
 
 /// Finds head and body. A byte order mark and Windows line ends are fine.
@@ -88,6 +100,14 @@ impl Iterator for Lines<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_is_text_that_is_not_too_large() {
+        assert_eq!(source("Grüße".into()).unwrap(), "Grüße");
+        for (bytes, code) in [(b"caf\xe9\n".to_vec(), "not-utf8"), (vec![b'x'; FILE_MAX + 1], "too-large")] {
+            assert_eq!(source(bytes).unwrap_err().code, code);
+        }
+    }
 
     #[test]
     fn head_and_body_are_found_whatever_the_line_ends() {

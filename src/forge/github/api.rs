@@ -77,9 +77,28 @@ impl Api {
     /// [`Error::Later`] for a limit, and for a read that kept failing; [`Error::Unknown`] for a write
     /// whose fate nobody knows. Every other answer is handed over, a refusal too.
     pub(super) async fn ask(&self, call: &Call) -> Result<Answer, Error> {
+        self.ask_through(call, REDIRECTS_MAX).await
+    }
+
+    /// The same, when where the answer leads is what is asked for.
+    pub(super) async fn ask_where(&self, call: &Call) -> Result<Answer, Error> {
+        self.ask_through(call, 0).await
+    }
+
+    /// The address of the API.
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// How the host is reached.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    async fn ask_through(&self, call: &Call, redirects: usize) -> Result<Answer, Error> {
         let mut failures = 0;
         loop {
-            let error = match self.follow(call).await {
+            let error = match self.follow(call, redirects).await {
                 Err(cut) if cut.lasting => return Err(cut.into_error(call)),
                 Err(cut) => cut.into_error(call),
                 Ok(answer) => match refusal::limit(call, &answer) {
@@ -97,13 +116,13 @@ impl Api {
     }
 
     /// The answer to a read, by way of redirects that stay within the API: repositories are renamed.
-    /// Any other redirect is an answer like any other.
-    async fn follow(&self, call: &Call) -> Result<Answer, Cut> {
+    /// Any other redirect is an answer like any other, and so is the first when none is followed.
+    async fn follow(&self, call: &Call, redirects: usize) -> Result<Answer, Cut> {
         let mut url = self.url(&call.path)?;
-        for _ in 0..=REDIRECTS_MAX {
+        for _ in 0..=redirects {
             let answer = self.send(call, &url).await?;
             match answer.location(&url) {
-                Some(next) if !call.is_write() && next.origin() == self.base.origin() => url = next,
+                Some(next) if redirects > 0 && !call.is_write() && next.origin() == self.base.origin() => url = next,
                 _ => return Ok(answer),
             }
         }

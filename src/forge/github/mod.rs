@@ -7,7 +7,10 @@
 
 mod answer;
 mod api;
+pub mod artifacts;
+mod blob;
 mod refusal;
+pub mod runner;
 mod shapes;
 mod wire;
 

@@ -23,7 +23,6 @@ pub(super) enum Right {
     /// To write on one.
     Write(ThreadKind),
     /// To read workflow runs and their artifacts.
-    #[expect(dead_code, reason = "the shelf of artifacts asks with it")]
     Actions,
 }
 

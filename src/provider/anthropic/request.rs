@@ -7,15 +7,15 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::stream::Stream;
 use super::thinking::{self, Effort};
 use crate::domain::message::{Answer, Block, Call, ToolResult};
 use crate::domain::name::Thinking;
+use crate::provider::blocks::Reader;
 use crate::provider::body::{Body, Hashed, json};
 use crate::provider::call_ids::CallIds;
+use crate::provider::streamed::Transcript;
 use crate::provider::{Opening, Said, catalog};
-
-/// Value of the `anthropic-version` header.
-pub(in crate::provider) const VERSION: &str = "2023-06-01";
 
 /// Longest answer that is asked for, in tokens, even if the model could write more.
 const ANSWER_TOKENS: u32 = 32_000;
@@ -167,11 +167,13 @@ impl Request {
             hashed_calm: false,
         }
     }
+}
 
+impl Transcript for Request {
     /// Appends a message. What the API would refuse for ever after (an empty text, a thought at the
     /// end of an answer, a message without content) is left out. Two user messages may follow each
     /// other: the API joins them, so that a note after results changes no byte that was sent.
-    pub(super) fn push(&mut self, said: Said<'_>) {
+    fn push(&mut self, said: Said<'_>) {
         let mut ids = std::mem::take(&mut self.ids);
         let (user, mut content) = match said {
             Said::User(text) => (true, vec![Part::Text { text, cache_control: None }]),
@@ -191,8 +193,7 @@ impl Request {
         self.ids = ids;
     }
 
-    /// What is sent now, and its digest.
-    pub(super) fn send(&mut self) -> (Body, String) {
+    fn send(&mut self) -> (Body, String) {
         let body = self.body();
         if self.hashed_calm != self.calm().is_some() {
             self.hashed_calm = !self.hashed_calm;
@@ -202,6 +203,12 @@ impl Request {
         (body, digest)
     }
 
+    fn reader(&self, digest: &str) -> Box<dyn Reader> {
+        Box::new(Stream::new(digest))
+    }
+}
+
+impl Request {
     /// Everything pushed so far, with the marks where they belong now.
     fn body(&self) -> Body {
         let marked_from = self

@@ -8,65 +8,14 @@
 mod request;
 mod stream;
 
-use std::sync::Arc;
+use super::base_url::Endpoint;
+use super::streamed::{Key, Protocol};
+use crate::domain::secret;
 
-use futures::future::BoxFuture;
-
-use super::blocks::Whole;
-use super::http::Line;
-use super::{Conversation, Delta, Error, Opening, Place, Provider, Said};
-use crate::domain::message::Answer;
-
-/// One model behind a Chat Completions server.
-pub(super) struct OpenaiChat {
-    /// `openai-chat/…`.
-    full: String,
-    /// What goes into the request.
-    name: String,
-    line: Arc<Line>,
-}
-
-impl OpenaiChat {
-    pub(super) fn new(full: String, name: String, line: Line) -> Self {
-        Self { full, name, line: Arc::new(line) }
-    }
-}
-
-impl Provider for OpenaiChat {
-    fn model(&self) -> &str {
-        &self.full
-    }
-
-    fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {
-        Box::new(Talk {
-            full: self.full.clone(),
-            line: Arc::clone(&self.line),
-            request: request::Request::open(&self.full, &self.name, opening),
-        })
-    }
-}
-
-struct Talk {
-    full: String,
-    line: Arc<Line>,
-    request: request::Request,
-}
-
-impl Conversation for Talk {
-    fn push(&mut self, said: Said<'_>) {
-        self.request.push(said);
-    }
-
-    fn ask<'a>(
-        &'a mut self,
-        _: Place,
-        on: &'a mut (dyn FnMut(Delta<'_>) + Send),
-    ) -> BoxFuture<'a, Result<Answer, Error>> {
-        Box::pin(async move {
-            let (body, request) = self.request.send();
-            let mut reader = stream::Stream::new(&request);
-            let Whole { blocks, stop, usage } = self.line.exchange(body, &mut reader, on).await?;
-            Ok(Answer { blocks, stop, model: self.full.clone(), usage, request })
-        })
-    }
-}
+pub(super) const PROTOCOL: Protocol = Protocol {
+    who: "openai-chat",
+    endpoint: Endpoint { variable: "OPENAI_BASE_URL", default: "https://api.openai.com/v1", path: "chat/completions" },
+    key: Key { variable: secret::OPENAI_KEY, header: "authorization", prefix: "Bearer ", optional: true },
+    headers: &[],
+    open: |full, name, opening| Box::new(request::Request::open(full, name, opening)),
+};

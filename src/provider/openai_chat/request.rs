@@ -6,10 +6,13 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::stream::Stream;
 use crate::domain::message::{Answer, Block, Call, ToolResult};
 use crate::domain::name::Thinking;
+use crate::provider::blocks::Reader;
 use crate::provider::body::{Body, Hashed, json};
 use crate::provider::call_ids::CallIds;
+use crate::provider::streamed::Transcript;
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens. Sent only for models of the catalogue: others
@@ -130,8 +133,16 @@ impl Request {
         }
     }
 
-    /// Appends a turn: one message, or one for each result.
-    pub(super) fn push(&mut self, said: Said<'_>) {
+    fn append(&mut self, message: &Message<'_>) {
+        let mut bytes = vec![b','];
+        bytes.extend(json(message));
+        self.messages.push(bytes.into());
+    }
+}
+
+impl Transcript for Request {
+    /// One message, or one for each result.
+    fn push(&mut self, said: Said<'_>) {
         match said {
             Said::User(text) => self.append(&Message::User { content: text }),
             Said::Answer(answer) => {
@@ -148,8 +159,7 @@ impl Request {
         }
     }
 
-    /// Everything pushed so far, and its digest.
-    pub(super) fn send(&mut self) -> (Body, String) {
+    fn send(&mut self) -> (Body, String) {
         let mut body = Body::with_capacity(self.messages.len() + 2);
         body.push(self.head.clone());
         self.messages.iter().for_each(|message| body.push(message.clone()));
@@ -159,10 +169,8 @@ impl Request {
         (body, digest)
     }
 
-    fn append(&mut self, message: &Message<'_>) {
-        let mut bytes = vec![b','];
-        bytes.extend(json(message));
-        self.messages.push(bytes.into());
+    fn reader(&self, digest: &str) -> Box<dyn Reader> {
+        Box::new(Stream::new(digest))
     }
 }
 

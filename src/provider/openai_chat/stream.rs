@@ -3,8 +3,8 @@
 use serde::Deserialize;
 
 use crate::domain::message::{Block, Call, Stop, Usage};
-use crate::provider::Delta;
 use crate::provider::blocks::{Blocks, Fault, On, Reader, Whole};
+use crate::provider::{Delta, classify};
 
 /// The protocol's end mark.
 const DONE: &str = "[DONE]";
@@ -36,8 +36,8 @@ impl Reader for Stream {
             return self.blocks.finish(stop, self.usage, &self.ids).map(Some);
         }
         let chunk: Chunk = serde_json::from_str(data).map_err(|error| Fault::Malformed(error.to_string()))?;
-        if let Some(error) = chunk.error {
-            return Err(error.fault());
+        if let Some(classify::Said { kind, message }) = chunk.error {
+            return Err(Fault::Said { kind, message });
         }
         if let Some(counted) = chunk.usage {
             self.usage = counted.usage();
@@ -142,7 +142,7 @@ struct Chunk {
     #[serde(default)]
     usage: Option<Counted>,
     #[serde(default)]
-    error: Option<SaidError>,
+    error: Option<classify::Said>,
 }
 
 #[derive(Deserialize)]
@@ -185,32 +185,6 @@ struct Function {
     name: Option<String>,
     #[serde(default)]
     arguments: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SaidError {
-    Text(String),
-    Object {
-        #[serde(default, rename = "type")]
-        kind: Option<String>,
-        #[serde(default)]
-        code: Option<serde_json::Value>,
-        #[serde(default)]
-        message: Option<String>,
-    },
-}
-
-impl SaidError {
-    fn fault(self) -> Fault {
-        match self {
-            Self::Text(message) => Fault::Said { kind: String::new(), message },
-            Self::Object { kind, code, message } => {
-                let code = code.as_ref().and_then(serde_json::Value::as_str).map(str::to_owned);
-                Fault::Said { kind: code.or(kind).unwrap_or_default(), message: message.unwrap_or_default() }
-            }
-        }
-    }
 }
 
 #[derive(Deserialize)]

@@ -15,8 +15,8 @@ use std::fmt;
 
 use url::Url;
 
-use super::invisible::without_invisible;
 use crate::domain::event::Forge;
+use crate::domain::invisible::without_invisible;
 
 /// People who may be called by one text.
 pub const MENTIONS_MAX: usize = 3;
@@ -125,8 +125,9 @@ fn most(forge: Forge) -> usize {
 
 const CUT: &str = "\n\n[the rest is cut off: it was longer than a comment may be]\n";
 
-/// The text with its end cut off, if it is too long.
-fn cut(text: &str, forge: Forge) -> Option<String> {
+/// The text with its end cut off and a line that says so, if the forge would not take it with a
+/// marker below; `None` when it is short enough.
+pub fn cut(text: &str, forge: Forge) -> Option<String> {
     let most = most(forge);
     text.char_indices().nth(most)?;
     let (end, _) = text.char_indices().nth(most - CUT.len())?;

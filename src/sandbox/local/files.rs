@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Root, text};
+use crate::sandbox::path::plain;
 use crate::sandbox::{DirEntry, Error, FileKind, READ_MAX, Stat};
 
 /// Members of one directory that are listed.
@@ -18,6 +19,9 @@ const LIST_MAX: usize = 100_000;
 
 /// Directories within directories that are removed at once.
 const DEPTH_MAX: usize = 256;
+
+/// Files of killed writers in one directory that are passed over.
+const LEFT_MAX: usize = 100;
 
 const OUTSIDE: &str = "it is outside of the workspace";
 const SPECIAL: &str = "it is not a regular file";
@@ -87,11 +91,7 @@ impl Files {
             return Err(Error::TooLarge { path: path.to_owned(), size, most: READ_MAX });
         }
         let (parent, name, mode) = self.target(&place)?;
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let new = format!(".hob-{}-{number}", std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = rustix::fs::openat(&parent, &new, flags, Mode::from_raw_mode(0o666));
-        let mut file = File::from(fd.map_err(|errno| place.errno(errno))?);
+        let (mut file, new) = self.beside(&parent).map_err(|errno| place.errno(errno))?;
         let filled = file.write_all(content).and_then(|()| match mode {
             Some(mode) => Ok(rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))?),
             None => Ok(()),
@@ -102,6 +102,21 @@ impl Files {
             let _ = rustix::fs::unlinkat(&parent, &new, AtFlags::empty());
             place.io(source)
         })
+    }
+
+    /// A new file in an open directory, and its name. A writer that was killed may have left one:
+    /// in a container the next hob often has the same process number.
+    fn beside(&self, parent: &OwnedFd) -> Result<(File, String), Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        for _ in 0..LEFT_MAX {
+            let number = self.written.fetch_add(1, Ordering::Relaxed);
+            let name = format!(".hob-{}-{number}", std::process::id());
+            match rustix::fs::openat(parent, &name, flags, Mode::from_raw_mode(0o666)) {
+                Err(Errno::EXIST) => {}
+                opened => return Ok((File::from(opened?), name)),
+            }
+        }
+        Err(Errno::EXIST)
     }
 
     pub(super) fn list(&self, path: &str) -> Result<Vec<DirEntry>, Error> {
@@ -145,16 +160,7 @@ impl Files {
         if path.contains('\0') {
             return Err(denied("a path has no NUL"));
         }
-        let mut names: Vec<&str> = Vec::new();
-        let from = if path.starts_with('/') { "" } else { &self.text };
-        for name in from.split('/').chain(path.split('/')) {
-            match name {
-                "" | "." => {}
-                ".." => drop(names.pop()),
-                name => names.push(name),
-            }
-        }
-        let plain = format!("/{}", names.join("/"));
+        let plain = plain(&self.text, path);
         for root in [&self.workspace, &self.temporary] {
             if let Ok(below) = Path::new(&plain).strip_prefix(root.path()) {
                 let below = below.to_str().ok_or_else(|| denied(OUTSIDE))?.to_owned();

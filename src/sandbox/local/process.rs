@@ -17,8 +17,11 @@ use super::{broken, marked};
 use crate::sandbox::capture::Capture;
 use crate::sandbox::{End, Error, Exec, Output};
 
-/// Between the polite signal and the one that cannot be ignored.
+/// Between the polite signal and the one that cannot be ignored, when a command's time is over.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// The same when hob is told to stop: it promises to be out within a second, this wait counted.
+const CANCELLED_GRACE: Duration = Duration::from_millis(500);
 
 /// How long output is still read from those that a shell left behind, before they are ended.
 const DRAIN: Duration = Duration::from_millis(50);
@@ -70,7 +73,12 @@ pub(super) async fn run(job: Job<'_>, exec: Exec) -> Result<Output, Error> {
     };
 
     // What is left of the group gets a moment to print, or to end politely.
-    let until = Instant::now() + if end == End::Exited { DRAIN } else { GRACE };
+    let until = Instant::now()
+        + match end {
+            End::Exited => DRAIN,
+            End::TimedOut => GRACE,
+            End::Cancelled => CANCELLED_GRACE,
+        };
     if end != End::Exited {
         group.signal(Signal::TERM);
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::fault::Fault;
-use super::path::plain;
 use super::tree::{Content, Directory, File, Link, Node, Tree, split, writable};
+use crate::sandbox::path::plain;
 use crate::sandbox::{Change, Now};
 
 /// What has to be done to `before` so that it looks like `after`, in the order to do it: sorted by

@@ -11,8 +11,8 @@
 
 mod changes;
 mod fault;
+mod links;
 mod mount;
-mod path;
 mod seed;
 mod shell;
 mod tree;
@@ -27,10 +27,11 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt as _};
 
 use self::fault::{Fault, Refused};
+use self::links::follow;
 use self::mount::Mount;
-use self::path::{follow, plain};
 use self::seed::Seed;
 use self::tree::{File, Node, Tree, WORKSPACE};
+use super::path::plain;
 use super::{Capabilities, Change, DirEntry, Error, Exec, FileKind, Output, READ_MAX, Sandbox, Stat};
 use crate::domain::clock::Clock;
 

@@ -200,7 +200,7 @@ struct NoGit;
 impl Builtin for NoGit {
     async fn execute(&self, _: BuiltinContext<'_>) -> bashkit::Result<ExecResult> {
         let message = "git: command not found: the virtual shell has no repository, only the files of one; \
-                       compare with `diff`, and use the tools for the thread and its diff\n";
+                       compare files with `diff`\n";
         Ok(ExecResult::err(message, 127))
     }
 }

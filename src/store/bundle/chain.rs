@@ -30,6 +30,19 @@ struct StoredMark {
     head: String,
 }
 
+/// A mark, and what it stands in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named {
+    pub(super) mark: Mark,
+    pub(super) by: &'static str,
+}
+
+impl Named {
+    pub(super) fn by_manifest(mark: Mark) -> Self {
+        Self { mark, by: "the manifest" }
+    }
+}
+
 /// Where a file ends, as far as its transactions are whole.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
@@ -60,11 +73,11 @@ pub(super) enum Fault {
 }
 
 /// Reads a file from its start, one line in memory at a time, and verifies all of it against
-/// `mark`. What follows the last whole transaction is torn: it is not looked at.
+/// `marks`. What follows the last whole transaction is torn: it is not looked at.
 pub(super) fn scan<T>(
     path: &Path,
     file: &File,
-    mark: &Mark,
+    marks: &[Named],
     mut read: impl FnMut(&Record<'_>) -> Result<T, Fault>,
 ) -> Result<(Tail, Vec<T>), Error> {
     let size = file.metadata().map_err(|source| failed(path, "look at", source))?.len();
@@ -72,10 +85,13 @@ pub(super) fn scan<T>(
         return Err(Error::TooLarge { what: path.display().to_string(), most: FILE_MAX });
     }
     let mut reader = BufReader::with_capacity(256 << 10, file);
+    let mut marks = marks.to_vec();
+    marks.sort_by_key(|named| named.mark.entries);
     let mut items = Vec::new();
     let mut line = Vec::new();
     // `last` runs ahead of `whole` within a transaction of several lines.
     let (mut whole, mut last) = (Tail::START, Tail::START);
+    let mut next = marks.iter().peekable();
     loop {
         let damaged = |what| Error::Damaged { path: path.to_owned(), line: last.next.0 + 1, offset: last.len, what };
         line.clear();
@@ -92,8 +108,10 @@ pub(super) fn scan<T>(
         }
         let expected = Expected { seq: last.next, epoch: last.epoch, prev: last.sum };
         let (record, sum) = record::read(&line, expected).map_err(damaged)?;
-        if record.seq.0 + 1 == mark.entries && sum != mark.head {
-            return Err(damaged("is not the one that the manifest names".to_owned()));
+        while let Some(named) = next.next_if(|named| named.mark.entries <= record.seq.0 + 1) {
+            if named.mark.entries == record.seq.0 + 1 && named.mark.head != sum {
+                return Err(damaged(format!("is not the one that {} names", named.by)));
+            }
         }
         items.push(read(&record).map_err(|fault| match fault {
             Fault::Damage(what) => damaged(what),
@@ -111,8 +129,8 @@ pub(super) fn scan<T>(
             whole = last;
         }
     }
-    if whole.next.0 < mark.entries {
-        let what = format!("is missing or cut: the manifest names {} lines", mark.entries);
+    if let Some(Named { mark, by }) = marks.iter().find(|named| named.mark.entries > whole.next.0) {
+        let what = format!("is missing or cut: {by} names {} lines", mark.entries);
         return Err(Error::Damaged { path: path.to_owned(), line: whole.next.0 + 1, offset: whole.len, what });
     }
     items.truncate(usize::try_from(whole.next.0).unwrap_or(usize::MAX));
@@ -128,29 +146,38 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    /// Verifies the file, then cuts off what a writer that died left of its last transaction; the
-    /// note says so. A file that is refused stays as it is.
+    /// Verifies the file and changes nothing; to be [cut](Chain::cut) before anything is appended.
     pub(super) fn open<T>(
         path: PathBuf,
-        mark: &Mark,
+        marks: &[Named],
         read: impl FnMut(&Record<'_>) -> Result<T, Fault>,
-    ) -> Result<(Self, Vec<T>, Option<String>), Error> {
+    ) -> Result<(Self, Vec<T>), Error> {
         let file = disk::open_part(&path, true)?;
-        let (tail, items) = scan(&path, &file, mark, read)?;
-        let size = file.metadata().map_err(|source| failed(&path, "look at", source))?.len();
+        let (tail, items) = scan(&path, &file, marks, read)?;
+        Ok((Self { path, file, tail }, items))
+    }
+
+    /// Begins a file that is not there yet, durably.
+    pub(super) fn create(path: PathBuf) -> Result<Self, Error> {
+        disk::replace(&path, b"")?;
+        path.parent().map_or(Ok(()), disk::sync_dir)?;
+        let file = disk::open_part(&path, true)?;
+        Ok(Self { path, file, tail: Tail::START })
+    }
+
+    /// Cuts off what a writer that died left of its last transaction; the note says so.
+    pub(super) fn cut(&mut self) -> Result<Option<String>, Error> {
+        let Self { path, file, tail } = self;
+        let size = file.metadata().map_err(|source| failed(path, "look at", source))?.len();
         let torn = size.saturating_sub(tail.len);
-        let mut note = None;
-        if torn > 0 {
-            file.set_len(tail.len)
-                .and_then(|()| file.sync_data())
-                .map_err(|source| failed(&path, "cut the torn end off", source))?;
-            note = Some(format!(
-                "`{}` ended in the middle of a write: cut {torn} bytes off after line {}",
-                path.display(),
-                tail.next
-            ));
+        if torn == 0 {
+            return Ok(None);
         }
-        Ok((Self { path, file, tail }, items, note))
+        file.set_len(tail.len)
+            .and_then(|()| file.sync_data())
+            .map_err(|source| failed(path, "cut the torn end off", source))?;
+        let path = path.display();
+        Ok(Some(format!("`{path}` ended in the middle of a write: cut {torn} bytes off after line {}", tail.next)))
     }
 
     pub(super) fn tail(&self) -> &Tail {

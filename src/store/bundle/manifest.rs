@@ -41,6 +41,9 @@ pub struct Manifest {
     pub epoch: Epoch,
     pub(super) log: Mark,
     pub(super) inbox: Mark,
+    /// `None` until something was done about an effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) applied: Option<Mark>,
     /// When it was written, by the writer's clock.
     pub updated_at: Timestamp,
     #[serde(flatten)]
@@ -59,6 +62,7 @@ impl Manifest {
             epoch: Epoch(0),
             log: nothing,
             inbox: nothing,
+            applied: None,
             updated_at: at,
             unknown: Map::new(),
         }

@@ -4,6 +4,7 @@
 //! ROOT/hob-<32 hex>/manifest.json   whose it is, newest epoch, how far the files must reach
 //!                   log.jsonl       the log: written by the holder of the claim alone
 //!                   inbox.jsonl     rows: what was admitted
+//!                   applied.jsonl   rows: what was done about effects; made with the first one
 //!                   blobs/<sha256>  content that entries name
 //! ROOT/hob-<32 hex>.lock            held by the writer's open file; says who that is
 //! ```
@@ -11,6 +12,8 @@
 //! The log is the truth: a run is begun or settled when the log says so. The manifest is written
 //! after it, and proves that nothing settled or claimed was cut off.
 
+mod applied;
+pub mod archive;
 mod blobs;
 mod chain;
 mod disk;
@@ -26,6 +29,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+pub use applied::Effects;
 pub use lock::Holder;
 pub use manifest::Manifest;
 pub use open::Opening;
@@ -49,8 +53,10 @@ pub struct Bundle {
     manifest: Manifest,
     log: Chain,
     inbox: Chain,
+    applied: Option<Chain>,
     blobs: Blobs,
     runs: Runs,
+    effects: Effects,
     /// Read at the opening, until somebody takes them.
     entries: Vec<Entry>,
     /// The epoch of the claim under way.
@@ -219,6 +225,7 @@ impl Bundle {
         manifest.epoch = epoch;
         manifest.log = self.log.tail().mark();
         manifest.inbox = self.inbox.tail().mark();
+        manifest.applied = self.applied.as_ref().map(|chain| chain.tail().mark());
         manifest.updated_at = at;
         manifest.write(&self.dir)?;
         self.manifest = manifest;

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::super::Error;
-use super::chain::{Chain, Fault};
+use super::chain::{Chain, Fault, Named};
 use super::disk::{self, failed};
 use super::lock::{self, Holder};
 use super::record::{self, Place, Record, Sum};
 use super::runs::Runs;
-use super::{Blobs, Bundle, Manifest, blobs};
+use super::{Blobs, Bundle, Manifest, applied, blobs};
 use crate::domain::entry::{Body, Entry, Header};
 use crate::domain::id::{Epoch, InstanceId, Seq};
 use crate::domain::run::Run;
@@ -71,10 +71,25 @@ impl Bundle {
             true => Ok(()),
             false => Err(Fault::Damage(format!("was written under epoch {}, which was never given out", line.epoch))),
         };
-        let (log, entries, log_note) =
-            Chain::open(dir.join(LOG), &manifest.log, |line| given_out(line).and_then(|()| entry(line, instance)))?;
-        let (inbox, rows, inbox_note) =
-            Chain::open(dir.join(INBOX), &manifest.inbox, |line| given_out(line).and_then(|()| row(line, instance)))?;
+        let (mut applied, effects) = match applied::marks(&dir, &manifest) {
+            None => (None, Vec::new()),
+            Some(marks) => {
+                let read = |line: &Record<'_>| given_out(line).and_then(|()| applied::row(line));
+                let (chain, rows) = Chain::open(dir.join(applied::NAME), &marks, read)?;
+                (Some(chain), rows)
+            }
+        };
+        let marks = applied::log_marks(&manifest, &effects);
+        let (mut log, entries) =
+            Chain::open(dir.join(LOG), &marks, |line| given_out(line).and_then(|()| entry(line, instance)))?;
+        let marks = [Named::by_manifest(manifest.inbox)];
+        let (mut inbox, rows) =
+            Chain::open(dir.join(INBOX), &marks, |line| given_out(line).and_then(|()| row(line, instance)))?;
+        // All of it is whole: what was refused until here stays as it is.
+        let mut notes = Vec::new();
+        for chain in [&mut log, &mut inbox].into_iter().chain(&mut applied) {
+            notes.extend(chain.cut()?);
+        }
         let bundle = Self {
             blobs: Blobs::new(&dir),
             runs: fold(rows, &entries),
@@ -82,13 +97,15 @@ impl Bundle {
             manifest,
             log,
             inbox,
+            applied,
+            effects: applied::fold(effects),
             entries,
             claimed: None,
             broken: false,
             failpoints,
             _lock: lock,
         };
-        Ok((bundle, log_note.into_iter().chain(inbox_note).collect()))
+        Ok((bundle, notes))
     }
 }
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::super::Error;
-use super::chain;
+use super::chain::{self, Fault, Named};
 use super::disk::{self, failed};
 use super::open::{self, INBOX, LOG};
 use super::record::Record;
 use super::runs::Runs;
-use super::{Manifest, blobs};
+use super::{Effects, Manifest, applied, blobs};
 use crate::domain::entry::Entry;
 use crate::domain::run::{Run, State};
 
@@ -22,6 +22,8 @@ pub struct Peek {
     pub manifest: Manifest,
     /// Its log, up to the last whole transaction.
     pub entries: Vec<Entry>,
+    /// What was done about effects.
+    pub effects: Effects,
     runs: Runs,
 }
 
@@ -62,22 +64,28 @@ pub fn admitted(dir: &Path) -> Result<Vec<Run>, Error> {
     let manifest = Manifest::read(dir)?;
     let inbox = dir.join(INBOX);
     let row = |line: &Record<'_>| open::row(line, &manifest.instance);
-    let (_, rows) = chain::scan(&inbox, &disk::open(&inbox, false)?, &manifest.inbox, row)?;
+    let (_, rows) = chain::scan(&inbox, &disk::open(&inbox, false)?, &[Named::by_manifest(manifest.inbox)], row)?;
     Ok(rows.into_iter().flatten().collect())
 }
 
 fn look(dir: &Path) -> Result<Peek, Error> {
-    // Manifest, log, inbox: each may only run ahead of the one read before it.
+    // Manifest, effects, log, inbox: each may only run ahead of the one read before it.
     let manifest = Manifest::read(dir)?;
     let instance = &manifest.instance;
-    let log = dir.join(LOG);
-    let (_, entries) =
-        chain::scan(&log, &disk::open_part(&log, false)?, &manifest.log, |line| open::entry(line, instance))?;
-    let inbox = dir.join(INBOX);
-    let (_, rows) =
-        chain::scan(&inbox, &disk::open_part(&inbox, false)?, &manifest.inbox, |line| open::row(line, instance))?;
+    let effects = match applied::marks(dir, &manifest) {
+        None => Vec::new(),
+        Some(marks) => read(&dir.join(applied::NAME), &marks, applied::row)?,
+    };
+    let marks = applied::log_marks(&manifest, &effects);
+    let entries = read(&dir.join(LOG), &marks, |line| open::entry(line, instance))?;
+    let rows = read(&dir.join(INBOX), &[Named::by_manifest(manifest.inbox)], |line| open::row(line, instance))?;
     let runs = open::fold(rows, &entries);
-    Ok(Peek { dir: dir.to_owned(), manifest, entries, runs })
+    Ok(Peek { dir: dir.to_owned(), effects: applied::fold(effects), manifest, entries, runs })
+}
+
+fn read<T>(path: &Path, marks: &[Named], item: impl FnMut(&Record<'_>) -> Result<T, Fault>) -> Result<Vec<T>, Error> {
+    let (_, items) = chain::scan(path, &disk::open_part(path, false)?, marks, item)?;
+    Ok(items)
 }
 
 /// A bundle found under a root.

@@ -31,9 +31,14 @@ impl Sum {
 
     /// Of these bytes.
     pub(super) fn of(bytes: &[u8]) -> Self {
+        Self::finish(Sha256::new_with_prefix(bytes))
+    }
+
+    /// Of everything that was hashed.
+    pub(super) fn finish(hash: Sha256) -> Self {
         let mut digits = [0; 64];
         // Two digits for each of 32 bytes: the lengths fit.
-        let _ = hex::encode_to_slice(Sha256::digest(bytes), &mut digits);
+        let _ = hex::encode_to_slice(hash.finalize(), &mut digits);
         Self(digits)
     }
 

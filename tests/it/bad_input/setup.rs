@@ -289,7 +289,7 @@ fn a_recording_that_has_run_out() {
     Tape::new().calls([("glob", json!({ "pattern": "*" }))]).write(&scene.beside("tape.jsonl"));
     insta::assert_snapshot!(shown(&scene, &[GOOD, GOOD]), @"
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl
-    exit 1
+    exit 2
     --- stdout
     --- stderr
     authority: not asked, you are the operator
@@ -299,7 +299,7 @@ fn a_recording_that_has_run_out() {
     error: replay file `../tape.jsonl` has no answer for run 0, turn 1 (it ends with run 0, turn 0); record one with a real model and `--record FILE`; what was done is kept, the same command goes on
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl
-    exit 1
+    exit 2
     --- stdout
     --- stderr
     authority: not asked, you are the operator
@@ -336,7 +336,7 @@ fn a_recording_of_another_conversation() {
     };
     assert_eq!(run("one").code(), Some(0));
     insta::assert_snapshot!(run("two").transcript(), @"
-    exit 1
+    exit 2
     --- stdout
     --- stderr
     [RUN]: attempt 1, anthropic/m, sandbox virtual: in memory, on a copy of the working directory's files; no network, no processes

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::artifacts::Artifacts;
 use super::operations::example;
 use super::{ISSUE, PULL};
 
@@ -24,6 +25,8 @@ pub(crate) struct Memory {
     people: Vec<Person>,
     threads: BTreeMap<u64, Thread>,
     comments: Vec<Comment>,
+    /// What its workflow runs kept.
+    pub(crate) artifacts: Artifacts,
     /// Counts whatever is made; the clock too.
     made: u64,
 }
@@ -66,6 +69,7 @@ impl Memory {
             people: Vec::new(),
             threads: threads.into(),
             comments: Vec::new(),
+            artifacts: Artifacts::default(),
             made: 0,
         }
     }
@@ -199,7 +203,7 @@ impl Memory {
     }
 
     /// One second after whatever was made before.
-    fn now(&mut self) -> Timestamp {
+    pub(super) fn now(&mut self) -> Timestamp {
         self.made += 1;
         let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
         start + SignedDuration::from_secs(i64::try_from(self.made).unwrap())

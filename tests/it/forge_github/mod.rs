@@ -13,10 +13,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod artifacts;
+mod kept;
 mod memory;
 mod operations;
 mod own_words;
 mod routes;
+mod runner;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,7 +30,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::scene::http::{Listening, Request, receive};
+pub(crate) use artifacts::{Origin, Upload};
 use memory::Memory;
+pub(crate) use runner::runtime_token;
 
 /// The token that requests must carry.
 pub(crate) const TOKEN: &str = "ghs_test0123456789";
@@ -43,7 +48,19 @@ pub(crate) const PULL: u64 = 5;
 /// The running server; stops when dropped.
 pub(crate) struct GithubServer {
     listening: Listening,
+    runner: Listening,
+    _storage: Listening,
     stage: Arc<Stage>,
+}
+
+/// The hosts that are GitHub.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    Api,
+    /// The artifact service of the runners.
+    Runner,
+    /// Where artifacts lie.
+    Storage,
 }
 
 /// One request that was understood, or not.
@@ -78,7 +95,7 @@ pub(crate) enum Fault {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: String,
+    pub(crate) body: Vec<u8>,
 }
 
 struct Stage {
@@ -104,17 +121,23 @@ impl GithubServer {
             wrong: Mutex::default(),
             held: Semaphore::new(0),
         });
-        let listening = Listening::start({
+        let [listening, runner, storage] = [Host::Api, Host::Runner, Host::Storage].map(|host| {
             let stage = Arc::clone(&stage);
-            move |socket| talk(socket, Arc::clone(&stage))
+            Listening::start(move |socket| talk(socket, Arc::clone(&stage), host))
         });
         lock(&stage.memory).url.clone_from(&listening.url);
-        Self { listening, stage }
+        lock(&stage.memory).artifacts.storage.clone_from(&storage.url);
+        Self { listening, runner, _storage: storage, stage }
     }
 
     /// For `GITHUB_API_URL`; `/api/v3` may follow, as on an Enterprise Server.
     pub(crate) fn url(&self) -> &str {
         &self.listening.url
+    }
+
+    /// For `ACTIONS_RESULTS_URL`, with a [`runtime_token`].
+    pub(crate) fn runner_url(&self) -> String {
+        format!("{}/", self.runner.url)
     }
 
     /// What is there can be seen and changed, as people would do it on the web.
@@ -175,7 +198,7 @@ impl Answer {
     /// A JSON answer.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         let kind = ("content-type".to_owned(), "application/json; charset=utf-8".to_owned());
-        Self { status, headers: vec![kind], body: body.to_string() }
+        Self { status, headers: vec![kind], body: body.to_string().into_bytes() }
     }
 
     /// A refusal in GitHub's words.
@@ -194,40 +217,43 @@ impl Answer {
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        [head.as_bytes(), b"\r\n", self.body.as_bytes()].concat()
+        [head.as_bytes(), b"\r\n", &self.body].concat()
     }
 }
 
 /// Serves one connection until either side ends it.
-async fn talk(mut socket: TcpStream, stage: Arc<Stage>) {
+async fn talk(mut socket: TcpStream, stage: Arc<Stage>, host: Host) {
     while let Some(request) = receive(&mut socket).await {
-        let operation = operations::named(&request);
+        let operation = match host {
+            Host::Api => operations::named(&request),
+            Host::Runner | Host::Storage => runner::named(&request),
+        };
         let fault = stage.next_fault(operation.as_deref().unwrap_or_default());
         lock(&stage.journal).push(Call { operation: operation.unwrap_or_default(), request: request.clone() });
         let answer = match fault {
-            None => stage.act(&request),
+            None => stage.act(host, &request),
             Some(Fault::Answer(answer)) => answer,
             Some(Fault::CutBefore) => return,
             Some(Fault::DoneBut(answer)) => {
-                stage.act(&request);
+                stage.act(host, &request);
                 answer
             }
             Some(Fault::CutAfter) => {
-                stage.act(&request);
+                stage.act(host, &request);
                 return;
             }
             Some(Fault::CutWithin) => {
-                let bytes = stage.act(&request).bytes();
+                let bytes = stage.act(host, &request).bytes();
                 let _ = socket.write_all(&bytes[..bytes.len() - 9]).await;
                 return;
             }
             Some(Fault::Twice) => {
-                stage.act(&request);
-                stage.act(&request)
+                stage.act(host, &request);
+                stage.act(host, &request)
             }
             Some(Fault::Hold) => {
                 stage.held.acquire().await.unwrap().forget();
-                stage.act(&request)
+                stage.act(host, &request)
             }
         };
         if socket.write_all(&answer.bytes()).await.is_err() {
@@ -243,12 +269,22 @@ impl Stage {
     }
 
     /// Does what is asked; notes what is wrong with it.
-    fn act(&self, request: &Request) -> Answer {
-        if let Err(reason) = operations::check(request) {
+    fn act(&self, host: Host, request: &Request) -> Answer {
+        let checked = match host {
+            Host::Api => operations::check(request),
+            Host::Runner => runner::check(request),
+            Host::Storage => runner::check_storage(request),
+        };
+        if let Err(reason) = checked {
             lock(&self.wrong).push(format!("{} {}: {reason}", request.method, request.target));
             return Answer::refusal(422, &format!("Invalid request. {reason}"));
         }
-        routes::answer(&mut lock(&self.memory), request)
+        let mut memory = lock(&self.memory);
+        match host {
+            Host::Api => routes::answer(&mut memory, request),
+            Host::Runner => runner::answer(&mut memory, request),
+            Host::Storage => runner::storage(&mut memory.artifacts, request),
+        }
     }
 }
 

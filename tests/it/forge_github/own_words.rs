@@ -100,7 +100,7 @@ async fn a_refusal_says_what_to_do_next() {
         ("issues/create-comment", Answer::refusal(404, "Not Found")),
         ("issues/create-comment", Answer::refusal(410, "This issue was deleted")),
         ("users/get-authenticated", Answer::refusal(403, "Sorry.\r\n::error::boo\u{202e}")),
-        ("users/get-authenticated", Answer { status: 200, body: "<!doctype html>".to_owned(), ..Answer::default() }),
+        ("users/get-authenticated", Answer { status: 200, body: "<!doctype html>".into(), ..Answer::default() }),
         ("users/get-authenticated", Answer { status: 304, ..Answer::default() }),
         (
             "issues/add-labels",

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::artifacts;
 use super::memory::{Memory, Person};
 use super::operations::{example, path, query};
 use super::{Answer, TOKEN};
@@ -55,7 +56,7 @@ fn own(memory: &Memory) -> Answer {
     }
 }
 
-/// Below `/repos/{owner}/{repo}`. Artifacts have their place here, beside issues.
+/// Below `/repos/{owner}/{repo}`.
 fn repository(memory: &mut Memory, request: &Request, rest: &[&str]) -> Answer {
     let method = request.method.as_str();
     match (method, rest) {
@@ -80,6 +81,7 @@ fn repository(memory: &mut Memory, request: &Request, rest: &[&str]) -> Answer {
             }
             Answer::json(200, &memory.show(number(id)).unwrap())
         }
+        ("GET", ["actions", rest @ ..]) => artifacts::answer(memory, request, rest),
         (_, ["issues", thread, rest @ ..]) if memory.has_thread(number(thread)) => {
             issue(memory, request, number(thread), rest)
         }
@@ -180,7 +182,7 @@ fn shown_by(person: &Person, mut example: Value) -> Value {
     example
 }
 
-fn not_found() -> Answer {
+pub(super) fn not_found() -> Answer {
     Answer::refusal(404, "Not Found")
 }
 
@@ -193,6 +195,6 @@ fn text(value: &Value) -> &str {
 }
 
 /// 0 for what is no number; nothing has the number 0.
-fn number(text: &str) -> u64 {
+pub(super) fn number(text: &str) -> u64 {
     text.parse().unwrap_or_default()
 }

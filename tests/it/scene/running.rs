@@ -33,6 +33,20 @@ impl Scene {
         rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a named pipe");
         path
     }
+
+    /// Waits until the log of an instance holds this so often.
+    pub(crate) fn wait_for_log(&self, text: &str, count: usize) {
+        let began = Instant::now();
+        let there = || {
+            let instances = std::fs::read_dir(self.store()).into_iter().flatten().flatten();
+            let mut logs = instances.filter_map(|entry| std::fs::read_to_string(entry.path().join("log.jsonl")).ok());
+            logs.any(|log| log.matches(text).count() >= count)
+        };
+        while !there() {
+            assert!(began.elapsed() < PATIENCE, "`{text}` did not come");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
 }
 
 /// The first thing that is written to a named pipe.

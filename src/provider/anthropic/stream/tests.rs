@@ -5,6 +5,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::provider::blocks::BLOCKS_MAX;
 use crate::provider::http::tests::read;
+use crate::provider::streams::{
+    self, Fresh, assert_any_order_is_borne, assert_cuts_change_nothing, assert_no_beginning_is_an_answer, message,
+};
 use crate::provider::{Error, ErrorKind};
 
 /// Reasoning, text between two calls, pings, an event and a field nobody knows.
@@ -50,13 +53,10 @@ data: {"type":"message_stop"}
 
 "#;
 
-fn whole(text: &str) -> Result<Whole, Error> {
-    read(vec![text.as_bytes().to_vec()], &mut Stream::new("0123456789abcdef"))
-}
+const FRESH: Fresh = |request| Box::new(Stream::new(request));
 
-/// One message whose blocks and end are given.
-fn message(frames: &[&str]) -> String {
-    frames.iter().map(|frame| format!("data: {frame}\n\n")).collect()
+fn whole(text: &str) -> Result<Whole, Error> {
+    streams::whole(FRESH, text)
 }
 
 #[test]
@@ -103,20 +103,12 @@ fn blocks_come_back_in_the_order_they_came_with_what_signs_them() {
 
 #[test]
 fn it_does_not_matter_where_the_network_cuts() {
-    let bytes: Vec<Vec<u8>> = RECORDED.bytes().map(|byte| vec![byte]).collect();
-    assert_eq!(read(bytes, &mut Stream::new("0123456789abcdef")).unwrap(), whole(RECORDED).unwrap());
-    let windows = RECORDED.replace('\n', "\r\n");
-    assert_eq!(whole(&windows).unwrap(), whole(RECORDED).unwrap());
+    assert_cuts_change_nothing(FRESH, RECORDED);
 }
 
 #[test]
 fn a_stream_cut_at_any_byte_is_never_an_answer() {
-    let bytes = RECORDED.as_bytes();
-    // The last byte only closes a frame that is complete without it.
-    for end in 0..bytes.len() - 1 {
-        let error = read(vec![bytes[..end].to_vec()], &mut Stream::new("")).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Transient { after: None }, "cut at {end}: {error}");
-    }
+    assert_no_beginning_is_an_answer(FRESH, RECORDED);
 }
 
 #[test]
@@ -201,10 +193,6 @@ proptest! {
 
     #[test]
     fn frames_in_any_order_never_panic(order in proptest::collection::vec(0_usize..20, 0..40)) {
-        let frames: Vec<&str> = RECORDED.split_inclusive("\n\n").collect();
-        let text: String = order.iter().filter_map(|at| frames.get(*at).copied()).collect();
-        if let Ok(answer) = whole(&text) {
-            prop_assert!(answer.blocks.len() <= BLOCKS_MAX);
-        }
+        assert_any_order_is_borne(FRESH, RECORDED, &order);
     }
 }

@@ -3,9 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::provider::blocks::BLOCKS_MAX;
+use crate::provider::Error;
 use crate::provider::http::tests::read;
-use crate::provider::{Error, ErrorKind};
+use crate::provider::streams::{
+    self, Fresh, assert_any_order_is_borne, assert_cuts_change_nothing, assert_no_beginning_is_an_answer, message,
+};
 
 /// Reasoning, text, two calls with text between them, usage in a chunk without a choice.
 const RECORDED: &str = r#"data: {"id":"c1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}
@@ -36,12 +38,10 @@ data: [DONE]
 
 "#;
 
-fn whole(text: &str) -> Result<Whole, Error> {
-    read(vec![text.as_bytes().to_vec()], &mut Stream::new("0123456789abcdef"))
-}
+const FRESH: Fresh = |request| Box::new(Stream::new(request));
 
-fn message(frames: &[&str]) -> String {
-    frames.iter().map(|frame| format!("data: {frame}\n\n")).collect()
+fn whole(text: &str) -> Result<Whole, Error> {
+    streams::whole(FRESH, text)
 }
 
 #[test]
@@ -80,14 +80,13 @@ fn blocks_come_back_in_the_order_they_came() {
 }
 
 #[test]
+fn it_does_not_matter_where_the_network_cuts() {
+    assert_cuts_change_nothing(FRESH, RECORDED);
+}
+
+#[test]
 fn a_stream_cut_at_any_byte_is_never_an_answer() {
-    let bytes = RECORDED.as_bytes();
-    for end in 0..bytes.len() - 1 {
-        let error = read(vec![bytes[..end].to_vec()], &mut Stream::new("")).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Transient { after: None }, "cut at {end}: {error}");
-    }
-    let pieces = RECORDED.bytes().map(|byte| vec![byte]).collect();
-    assert_eq!(read(pieces, &mut Stream::new("0123456789abcdef")).unwrap(), whole(RECORDED).unwrap());
+    assert_no_beginning_is_an_answer(FRESH, RECORDED);
 }
 
 #[test]
@@ -176,10 +175,6 @@ proptest! {
 
     #[test]
     fn frames_in_any_order_never_panic(order in proptest::collection::vec(0_usize..14, 0..40)) {
-        let frames: Vec<&str> = RECORDED.split_inclusive("\n\n").collect();
-        let text: String = order.iter().filter_map(|at| frames.get(*at).copied()).collect();
-        if let Ok(answer) = whole(&text) {
-            prop_assert!(answer.blocks.len() <= BLOCKS_MAX);
-        }
+        assert_any_order_is_borne(FRESH, RECORDED, &order);
     }
 }

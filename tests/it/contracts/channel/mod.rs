@@ -4,6 +4,8 @@
 
 mod bad_input;
 mod facts;
+mod job_github;
+mod job_gitlab;
 mod mutations;
 mod table;
 

@@ -23,7 +23,7 @@ static EVENTS: LazyLock<Vec<Fixture>> = LazyLock::new(|| {
 });
 
 /// JSON pointers of every value below the top.
-fn places(value: &Value) -> Vec<String> {
+pub(super) fn places(value: &Value) -> Vec<String> {
     let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     let children: Vec<(String, &Value)> = match value {
         Value::Object(members) => members.iter().map(|(key, value)| (escaped(key), value)).collect(),

@@ -56,7 +56,7 @@ impl Host for GithubServer {
     fn fault(&self, on: On, fault: Fault) {
         let fault = match fault {
             Fault::Answer { status, headers, body } => {
-                let answer = Answer { status, headers: Vec::new(), body: body.to_owned() };
+                let answer = Answer { status, headers: Vec::new(), body: body.into() };
                 forge_github::Fault::Answer(
                     headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value)),
                 )

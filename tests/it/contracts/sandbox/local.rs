@@ -185,6 +185,17 @@ async fn the_store_and_the_workspace_are_apart() {
 }
 
 #[tokio::test]
+async fn what_a_killed_writer_left_is_in_nobodys_way() {
+    let host = Host::new();
+    for number in 0..3 {
+        std::fs::write(host.path(&format!("work/.hob-{}-{number}", std::process::id())), "half").unwrap();
+    }
+    let sandbox = host.local();
+    sandbox.write("file", b"whole").await.unwrap();
+    assert_eq!(sandbox.read("file").await.unwrap(), "whole");
+}
+
+#[tokio::test]
 async fn home_is_fresh_and_goes_with_the_sandbox() {
     let host = Host::new();
     let sandbox = host.local();

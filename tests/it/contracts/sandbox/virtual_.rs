@@ -221,7 +221,7 @@ async fn calls_at_the_same_time_keep_each_others_files() {
 async fn git_is_missing_and_says_why() {
     let output = run(&*virtual_on(None), "git status").await;
     assert_eq!(output.exit, 127);
-    insta::assert_snapshot!(String::from_utf8_lossy(&output.tail), @"git: command not found: the virtual shell has no repository, only the files of one; compare with `diff`, and use the tools for the thread and its diff");
+    insta::assert_snapshot!(String::from_utf8_lossy(&output.tail), @"git: command not found: the virtual shell has no repository, only the files of one; compare files with `diff`");
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 
 use std::process::Command;
 
+use hob::domain::effect::{Object, State as Became};
 use hob::domain::run::State;
 use hob::store::bundle::peek;
 use hob::telemetry::failpoint;
 
+use super::effects::comment;
 use super::*;
 
 const ROOT: &str = "HOB_TEST_STORE_ROOT";
@@ -38,6 +40,15 @@ fn work(root: &Path, failpoints: Failpoints) -> Result<(), Error> {
         let last = path(&bundle, [settled(&claim.run)]);
         queue::settle(&mut bundle, claim.fence, last, at(3))?;
         println!("acknowledged settled {}", claim.run.id);
+    }
+    for name in ["first", "second"] {
+        let effect = comment(&run(name), 0);
+        if bundle.effects().state(&effect).is_none() {
+            bundle.effect_claim(&effect, at(4))?;
+            println!("acknowledged claimed {}", effect.run);
+            bundle.effect_done(&effect, Became::Applied(Object::default()), &Redactor::default(), at(5))?;
+            println!("acknowledged applied {}", effect.run);
+        }
     }
     Ok(())
 }
@@ -80,9 +91,14 @@ fn check(root: &Path, acknowledged: &[String], what: &str) {
     let texts = notes(&seen.entries);
     for text in acknowledged {
         let run_of = |id: &str| seen.runs().find(|(run, _)| run.id.as_str() == id).map(|(_, state)| state);
-        let there = match text.strip_prefix("settled ") {
-            Some(id) => matches!(run_of(id), Some(State::Settled(_))),
-            None => texts.contains(&text.as_str()) || run_of(text).is_some(),
+        let effect_of = |id: &str| {
+            ["first", "second"].map(|name| comment(&run(name), 0)).into_iter().find(|effect| effect.run.as_str() == id)
+        };
+        let there = match text.split_once(' ') {
+            Some(("settled", id)) => matches!(run_of(id), Some(State::Settled(_))),
+            Some(("claimed", id)) => effect_of(id).is_some_and(|effect| seen.effects.is_claimed(&effect)),
+            Some(("applied", id)) => effect_of(id).is_some_and(|effect| seen.effects.state(&effect).is_some()),
+            _ => texts.contains(&text.as_str()) || run_of(text).is_some(),
         };
         assert!(there, "{what}: `{text}` was acknowledged and is gone");
     }
@@ -98,14 +114,22 @@ fn check(root: &Path, acknowledged: &[String], what: &str) {
     assert!(end.runs().all(|(_, state)| matches!(state, State::Settled(_))), "{what}");
     let settlements = end.entries.iter().filter(|entry| entry.body.kind() == "settled").count();
     assert_eq!(settlements, 2, "{what}");
+    let became = ["first", "second"].map(|name| end.effects.state(&comment(&run(name), 0)).cloned());
+    assert_eq!(became, [const { Some(Became::Applied(Object { object: None, url: String::new() })) }; 2], "{what}");
 }
 
 #[test]
 fn killed_at_every_failpoint_of_the_store_the_next_process_reaches_the_same_end() {
     let mut killed = 0;
-    for name in
-        [failpoint::ADMITTED, failpoint::CLAIMED, failpoint::APPENDING, failpoint::APPENDED, failpoint::SETTLING]
-    {
+    for name in [
+        failpoint::ADMITTED,
+        failpoint::CLAIMED,
+        failpoint::APPENDING,
+        failpoint::APPENDED,
+        failpoint::SETTLING,
+        failpoint::EFFECT_CLAIMED,
+        failpoint::EFFECT_DONE,
+    ] {
         for count in 1.. {
             let root = tempfile::tempdir().unwrap();
             let failpoints = format!("{name}:{count}");
@@ -118,7 +142,7 @@ fn killed_at_every_failpoint_of_the_store_the_next_process_reaches_the_same_end(
             killed += 1;
         }
     }
-    assert_eq!(killed, 2 + 2 + 10 + 10 + 2, "a failpoint of the store was lost");
+    assert_eq!(killed, 2 + 2 + 10 + 10 + 2 + 2 + 2, "a failpoint of the store was lost");
 }
 
 #[test]

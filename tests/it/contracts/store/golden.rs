@@ -232,7 +232,7 @@ fn write(root: &Path) {
     admit(&mut journal.bundle, &run("eighth"));
 }
 
-fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for member in fs::read_dir(dir).unwrap() {
         let path = member.unwrap().path();

@@ -2,7 +2,9 @@
 
 mod crash;
 mod damage;
+mod effects;
 mod golden;
+mod golden_effects;
 mod verbs;
 
 use std::path::{Path, PathBuf};

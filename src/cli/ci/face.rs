@@ -1,0 +1,74 @@
+//! What a job shows of itself, written where its runner looks: annotations, outputs, the summary.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use super::ending::Ending;
+use super::log::{Fold, Runner};
+use super::{annotations, file, outputs, summary};
+use crate::cli::env::Ci;
+use crate::cli::output::{self, Level};
+use crate::cli::refusal::Refusal;
+use crate::cli::work::clock;
+
+/// The page of a GitLab job, in the checkout, where an artifact takes it from.
+const PAGE: &str = "hob-summary.md";
+
+/// Where the runner of this job looks.
+pub(super) struct Face {
+    runner: Runner,
+    /// `GITHUB_OUTPUT`.
+    outputs: Option<PathBuf>,
+    /// `GITHUB_STEP_SUMMARY`.
+    summary: Option<PathBuf>,
+}
+
+impl Face {
+    /// Of the job with these variables.
+    pub(super) fn new(runner: Runner, ci: &Ci) -> Self {
+        let path = |name| ci.job(name).map(PathBuf::from);
+        Self { runner, outputs: path("GITHUB_OUTPUT"), summary: path("GITHUB_STEP_SUMMARY") }
+    }
+
+    /// A part of the log that folds up while `work` is done; between its two ends the runner obeys
+    /// nothing.
+    pub(super) async fn folded<T>(&self, name: &'static str, title: &str, work: impl Future<Output = T>) -> T {
+        let (fold, begin) = Fold::open(self.runner, name, title, clock().now(), fresh());
+        output::steer(&begin);
+        let done = work.await;
+        output::steer(&fold.close(clock().now()));
+        done
+    }
+
+    /// Tells how a run ended.
+    pub(super) fn show(&self, ending: &Ending<'_>) -> Result<(), Refusal> {
+        if self.runner == Runner::Github {
+            output::steer(&annotations::render(ending));
+        }
+        self.write(&outputs::render(&outputs::values(ending), fresh()), &summary::render(ending))
+    }
+
+    /// Tells that no run was started, and why.
+    pub(super) fn nothing(&self, level: Level, outcome: &str, reason: &str) -> Result<(), Refusal> {
+        if self.runner == Runner::Github {
+            output::steer(&[annotations::nothing(level, reason)]);
+        }
+        self.write(&outputs::render(&outputs::nothing(outcome), fresh()), &summary::nothing(reason))
+    }
+
+    fn write(&self, outputs: &str, summary: &str) -> Result<(), Refusal> {
+        match self.runner {
+            Runner::Github => {
+                self.outputs.iter().try_for_each(|path| file::append(path, outputs))?;
+                self.summary.iter().try_for_each(|path| file::append(path, summary))
+            }
+            Runner::Gitlab => file::replace(PAGE.as_ref(), summary),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the door is where chance comes in")]
+fn fresh() -> Uuid {
+    Uuid::new_v4()
+}

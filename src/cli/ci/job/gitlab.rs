@@ -1,0 +1,114 @@
+//! A job of GitLab CI.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::bounded;
+use crate::channel::Heard;
+use crate::channel::ci::gitlab::{self, Named, Objects, Wanted};
+use crate::cli::env::{Ci, Environment};
+use crate::cli::parts;
+use crate::cli::refusal::Refusal;
+use crate::domain::event::ThreadKind;
+use crate::forge::gitlab::{Gitlab as Forge, Object, Options, Packages, Token};
+use crate::forge::{Error, Line, Thread};
+
+/// The job, and what it acts with.
+pub(in crate::cli::ci) struct Gitlab {
+    pub(super) job: gitlab::Job,
+    pub(super) forge: Arc<Forge>,
+    pub(super) shelf: Packages,
+    /// What was posted to the address of the pipeline's trigger, if that started it.
+    payload: Option<Vec<u8>>,
+}
+
+impl Gitlab {
+    /// Whether the variables are those of such a job. `GITLAB_CI` is not asked: who runs a job on
+    /// their own machine sets it to `false`.
+    pub(super) fn is_set(ci: &Ci) -> bool {
+        ci.job("CI_SERVER_URL").is_some() && ci.job("CI_JOB_ID").is_some()
+    }
+
+    /// The job whose variables these are. Nothing is sent yet.
+    pub(super) fn of(environment: &Environment) -> Result<Self, Refusal> {
+        let ci = &environment.ci;
+        let job = variables(ci).job().map_err(Refusal::usage)?;
+        let token = ci.gitlab_token.clone().ok_or_else(|| {
+            Refusal::usage(
+                "HOB_GITLAB_TOKEN is not set: make a project access token with the role Developer and the scope `api`, \
+                 and set it as a masked CI/CD variable",
+            )
+        })?;
+        let options = Options {
+            api: job.api.to_string(),
+            project: job.project,
+            path: job.project_path.clone(),
+            web_url: ci.job("CI_PROJECT_URL").unwrap_or_default().to_owned(),
+            token: Token::Personal(token.clone()),
+            line: Line { extra_ca: parts::extra_ca(environment)?, ..Line::default() },
+        };
+        let forge = Forge::new(options).map_err(Refusal::usage)?;
+        let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
+        let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
+        let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
+        Ok(Self { job, forge: Arc::new(forge), shelf, payload })
+    }
+
+    /// What happened: read again from GitLab, whatever a payload says.
+    pub(super) async fn hear(&self) -> Result<Heard, Refusal> {
+        match gitlab::wanted(&self.job, self.payload.as_deref()).map_err(Refusal::usage)? {
+            Wanted::Ignored { reason } => Ok(Heard::Ignored { shape: None, reason }),
+            Wanted::Named(named) => {
+                let objects = self.read(&named).await.map_err(Refusal::failed)?;
+                gitlab::confirmed(&self.job, &named, &objects).map_err(Refusal::usage)
+            }
+        }
+    }
+
+    async fn read(&self, named: &Named) -> Result<Objects, Error> {
+        let Thread { kind, number: iid } = named.thread;
+        let thread = match kind {
+            ThreadKind::Issue => Object::Issue { iid },
+            ThreadKind::Pull => Object::MergeRequest { iid },
+        };
+        let note = async {
+            let Some(id) = named.note else { return Ok::<Option<Value>, Error>(None) };
+            self.forge.object(Object::Note { thread: named.thread, id }).await.map(Some)
+        };
+        let (project, thread, note) =
+            futures::future::try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
+        Ok(Objects { project, thread, note })
+    }
+
+    /// When it must have ended.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.job.deadline
+    }
+}
+
+fn variables(ci: &Ci) -> gitlab::Variables {
+    let set = |name: &str| ci.job(name).map(str::to_owned);
+    gitlab::Variables {
+        server_url: set("CI_SERVER_URL"),
+        api_url: set("CI_API_V4_URL"),
+        project_id: set("CI_PROJECT_ID"),
+        project_path: set("CI_PROJECT_PATH"),
+        default_branch: set("CI_DEFAULT_BRANCH"),
+        job_id: set("CI_JOB_ID"),
+        job_started_at: set("CI_JOB_STARTED_AT"),
+        job_timeout: set("CI_JOB_TIMEOUT"),
+        pipeline_id: set("CI_PIPELINE_ID"),
+        pipeline_source: set("CI_PIPELINE_SOURCE"),
+        pipeline_created_at: set("CI_PIPELINE_CREATED_AT"),
+        commit_ref: set("CI_COMMIT_REF_NAME"),
+        commit_sha: set("CI_COMMIT_SHA"),
+        merge_request_iid: set("CI_MERGE_REQUEST_IID"),
+        merge_request_project_id: set("CI_MERGE_REQUEST_PROJECT_ID"),
+        merge_request_source_project_id: set("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"),
+        merge_request_source_branch_sha: set("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
+        user_id: set("GITLAB_USER_ID"),
+        user_login: set("GITLAB_USER_LOGIN"),
+    }
+}

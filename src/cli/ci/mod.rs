@@ -1,0 +1,130 @@
+//! `hob ci`: a job of GitHub Actions or GitLab CI, from its event to its effects.
+
+mod admission;
+mod annotations;
+mod ending;
+mod face;
+mod file;
+mod job;
+mod log;
+mod markdown;
+mod outputs;
+#[cfg(test)]
+mod runner;
+#[cfg(test)]
+mod script;
+mod sent;
+mod sessions;
+mod summary;
+mod way;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::env::Environment;
+use super::output::{self, Exit, Level};
+use super::refusal::Refusal;
+use super::work::clock;
+use super::{kept, parts};
+use crate::domain::front_matter::length;
+use crate::telemetry::redact::Redactor;
+use admission::Admitted;
+use face::Face;
+use job::Job;
+use way::Way;
+
+/// Longest time of a job from its start, where neither operator nor runner says.
+const TIMEOUT: Duration = Duration::from_secs(30 * 60);
+
+/// Longest that an operator can ask for.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Work in a CI job: what the GitHub Action and the GitLab template start
+///
+/// Reads the job's event, finds the agent that it starts and whether it may, goes on with the session
+/// of its thread, sends what the agent proposed, each write once, and keeps the session for the next
+/// job. Everything it needs stands in the job's environment.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 completed, or nothing to do, 1 failed, 2 usage or configuration, 3 refused, 4 limited by a \
+                  budget, 130 or 143 interrupted (the next job of the same thread goes on)."
+)]
+pub(super) struct Args {
+    /// What to do
+    #[arg(long, value_enum, value_name = "PHASE", default_value_t = Phase::Run)]
+    phase: Phase,
+}
+
+/// A part of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Phase {
+    /// The whole way from the event to the effects
+    Run,
+    /// Keep the session that a stopped step of this job left
+    Save,
+}
+
+/// Does the phase.
+pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Refusal::failed(format!("the async runtime could not start: {error}")))?;
+    match args.phase {
+        Phase::Run => runtime.block_on(Box::pin(go(environment))),
+        Phase::Save => runtime.block_on(Box::pin(save(environment))),
+    }
+}
+
+async fn go(environment: &Environment) -> Result<Exit, Refusal> {
+    let started = clock().now();
+    let workspace = parts::workspace()?;
+    let job = Job::of(environment, started)?;
+    output::steer(&log::masks(job.runner(), environment.secrets()));
+    let face = Face::new(job.runner(), &environment.ci);
+    let deadline = deadline(&job, environment, started)?;
+    let told = |level, outcome, reason: &str, exit| {
+        output::tell(&output::defuse(reason));
+        face.nothing(level, outcome, reason).map(|()| exit)
+    };
+    match admission::admit(&job, environment, &workspace).await? {
+        Admitted::Nothing(reason) => told(Level::Notice, "skipped", &reason, Exit::Completed),
+        Admitted::Refused(reason) => told(Level::Warning, "refused", &reason, Exit::Refused),
+        Admitted::Started(started) => {
+            let redactor = Redactor::new(environment.secrets());
+            let failpoints = kept::failpoints(environment)?;
+            let way = Way {
+                job: &job,
+                face: &face,
+                environment,
+                workspace: &workspace,
+                deadline,
+                redactor: &redactor,
+                failpoints: &failpoints,
+            };
+            way.walk(*started).await
+        }
+    }
+}
+
+/// Keeps what a stopped step left.
+async fn save(environment: &Environment) -> Result<Exit, Refusal> {
+    let job = Job::of(environment, clock().now())?;
+    for label in sessions::keep_left(&job, environment).await? {
+        output::tell(&output::defuse(&format!("kept the session of {label} for the next job")));
+    }
+    Ok(Exit::Completed)
+}
+
+/// When the agent must have landed: the operator's time from the job's start, or what the runner
+/// leaves, whichever is earlier.
+fn deadline(job: &Job, environment: &Environment, started: Timestamp) -> Result<Timestamp, Refusal> {
+    let timeout = match &environment.ci.timeout {
+        None => TIMEOUT,
+        Some(given) => length(given).map(Duration::from_secs).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
+            let given: String = given.chars().take(40).collect();
+            Refusal::usage(format!("the timeout is `{given}`, but it should be like `90s`, `20m` or `1h`, at most 24h"))
+        })?,
+    };
+    let own = started.checked_add(timeout).unwrap_or(Timestamp::MAX);
+    Ok(job.deadline().map_or(own, |runners| own.min(runners)))
+}

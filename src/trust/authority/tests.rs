@@ -1,0 +1,228 @@
+//! The matrix: event × actor × forge × answers, every cell as a person would read it.
+
+use super::*;
+use crate::domain::event::{Comment, EventKind, Forge, Repository, Thread, ThreadKind};
+use crate::domain::id::EventKey;
+
+const OWN: u64 = 1;
+const LISTED: u64 = 2;
+
+fn person(id: u64, login: &str) -> Actor {
+    Actor { id, login: login.to_owned(), kind: ActorKind::User }
+}
+
+fn bot(id: u64, login: &str) -> Actor {
+    Actor { kind: ActorKind::Bot, ..person(id, login) }
+}
+
+fn ada() -> Actor {
+    person(10, "ada")
+}
+
+fn bob() -> Actor {
+    person(11, "bob")
+}
+
+/// Something that `actor` did to a thread of `author`, with a comment where `comment` wrote one.
+fn event(forge: Forge, actor: Actor, author: Option<Actor>, comment: Option<Actor>) -> Event {
+    Event {
+        forge,
+        host: "git.example".to_owned(),
+        repository: Repository { id: 7, path: "acme/widgets".to_owned(), visibility: None },
+        kind: if comment.is_some() { EventKind::Comment } else { EventKind::Issue },
+        action: "opened".to_owned(),
+        actor,
+        thread: Thread {
+            kind: ThreadKind::Issue,
+            number: 42,
+            title: String::new(),
+            body: String::new(),
+            author,
+            labels: Vec::new(),
+            state: "open".to_owned(),
+            confidential: false,
+        },
+        comment: comment.map(|author| Comment { id: 3, author, body: String::new(), path: None, internal: false }),
+        change: None,
+        label: None,
+        at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        key: EventKey::from_parts(["x"]),
+    }
+}
+
+fn own(forge: Forge) -> Account {
+    match forge {
+        // What the job token may not ask.
+        Forge::Github => Account { id: None, login: "github-actions[bot]".to_owned() },
+        Forge::Gitlab => Account { id: Some(OWN), login: "hob".to_owned() },
+    }
+}
+
+/// What a forge would answer: `ada=write bob=-`, with `-` for no standing and `ada=99:write` for an
+/// answer about somebody else.
+fn answers(case: &Case<'_>, said: &str) -> Vec<Answer> {
+    let words = said.split_whitespace().filter_map(|word| word.split_once('='));
+    let answer = |account: Account, word: &str| {
+        let (id, word) = word.split_once(':').map_or((None, word), |(id, word)| (id.parse().ok(), word));
+        let id = id.or(account.id).unwrap_or(12);
+        Answer { account, standing: word.parse().ok().map(|role| Standing { id, role }) }
+    };
+    let named = |account: Account| {
+        words.clone().find(|(login, _)| *login == account.login).map(|(_, word)| answer(account, word))
+    };
+    concerned(case).into_iter().filter_map(named).collect()
+}
+
+fn shown(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Allowed { role, anyone: false } => format!("allowed as {}", role.map_or("-", Role::as_str)),
+        Verdict::Allowed { anyone: true, .. } => "allowed, narrowed".to_owned(),
+        Verdict::Own => "own".to_owned(),
+        Verdict::Refused(refusal) => refusal.to_string(),
+    }
+}
+
+#[test]
+fn whatever_nobody_answered_for_is_a_no() {
+    let (write, anyone) = (Who::AtLeast(Role::Write), Who::Anyone);
+    let again = Account { id: None, login: "eve".to_owned() };
+    let renovate = || bot(50, "renovate[bot]");
+    let listed = || bot(LISTED, "merge-queue[bot]");
+    let actions = || bot(41_898_282, "github-actions[bot]");
+    let own_user = || Actor { kind: ActorKind::Other, ..person(OWN, "hob") };
+    let ghost = || Actor { kind: ActorKind::Other, ..person(0, "ghost") };
+    let rows = [
+        ("opened by a writer", ada(), Some(ada()), None, write, None, false, "ada=write"),
+        ("by an admin", ada(), Some(ada()), None, write, None, false, "ada=admin"),
+        ("by one with triage", ada(), Some(ada()), None, write, None, false, "ada=triage"),
+        ("by one who may read", ada(), Some(ada()), None, write, None, false, "ada=read"),
+        ("by a stranger", ada(), Some(ada()), None, write, None, false, "ada=-"),
+        ("by one with no role", ada(), Some(ada()), None, Who::AtLeast(Role::None), None, false, "ada=none"),
+        ("no answer", ada(), Some(ada()), None, write, None, false, ""),
+        ("an answer about another", ada(), Some(ada()), None, write, None, false, "ada=99:admin"),
+        ("open to anyone", ada(), Some(ada()), None, anyone, None, false, ""),
+        ("a stranger's, labelled", bob(), Some(ada()), None, write, None, false, "bob=admin ada=-"),
+        ("a reader's, labelled", bob(), Some(ada()), None, write, None, false, "bob=admin ada=read"),
+        ("a writer's, labelled", bob(), Some(ada()), None, write, None, false, "bob=admin ada=write"),
+        ("a ghost's, labelled", bob(), Some(ghost()), None, write, None, false, "bob=admin"),
+        ("a bot's, labelled", bob(), Some(renovate()), None, write, None, false, "bob=admin"),
+        ("unknown author", bob(), None, None, write, None, false, "bob=admin"),
+        ("comment on a stranger's", bob(), Some(ada()), Some(bob()), write, None, false, "bob=write"),
+        ("edited by another", bob(), Some(ada()), Some(ada()), write, None, false, "bob=admin ada=-"),
+        ("run again by a writer", ada(), Some(ada()), None, write, Some(&again), false, "ada=admin eve=write"),
+        ("run again by a reader", ada(), Some(ada()), None, write, Some(&again), false, "ada=admin eve=read"),
+        ("run again, not asked", ada(), Some(ada()), None, write, Some(&again), false, "ada=admin"),
+        ("run again, for anyone", ada(), Some(ada()), None, anyone, Some(&again), false, ""),
+        ("a strange bot", renovate(), Some(renovate()), None, write, None, false, "renovate[bot]=admin"),
+        ("a strange bot, anyone", renovate(), Some(renovate()), None, anyone, None, false, ""),
+        ("a listed bot", listed(), Some(listed()), None, write, None, false, ""),
+        ("a listed bot labels", listed(), Some(ada()), None, write, None, false, "ada=-"),
+        ("the job token, marked", actions(), Some(ada()), Some(actions()), write, None, true, ""),
+        ("the job token, not marked", actions(), Some(ada()), Some(actions()), write, None, false, ""),
+        ("our marker, quoted by ada", ada(), Some(ada()), Some(ada()), write, None, true, "ada=write"),
+        ("our user", own_user(), Some(ada()), Some(own_user()), anyone, None, false, ""),
+        ("our comment, edited by ada", ada(), Some(ada()), Some(own_user()), write, None, false, "ada=admin"),
+    ];
+    let mut table = Vec::new();
+    for (what, actor, author, comment, who, rerun_by, marked, said) in rows {
+        for forge in [Forge::Github, Forge::Gitlab] {
+            let event = event(forge, actor.clone(), author.clone(), comment.clone());
+            let own = own(forge);
+            let case = Case { event: &event, who, rerun_by, own: &own, own_ids: &[], marked, bots: &[LISTED] };
+            table.push(format!("{what:<26} {:<7} {}", forge.to_string(), shown(&judge(&case, &answers(&case, said)))));
+        }
+    }
+    insta::assert_snapshot!(table.join("\n"), @"
+    opened by a writer         GitHub  allowed as write
+    opened by a writer         GitLab  allowed as write
+    by an admin                GitHub  allowed as admin
+    by an admin                GitLab  allowed as admin
+    by one with triage         GitHub  `ada` has the role `triage` here, and this agent needs `write`; ask somebody who has it to start it
+    by one with triage         GitLab  `ada` has the role `triage` here, and this agent needs `write`; ask somebody who has it to start it
+    by one who may read        GitHub  `ada` has the role `read` here, and this agent needs `write`; ask somebody who has it to start it
+    by one who may read        GitLab  `ada` has the role `read` here, and this agent needs `write`; ask somebody who has it to start it
+    by a stranger              GitHub  `ada` has no role here, and this agent needs `write`; ask somebody who has it to start it
+    by a stranger              GitLab  `ada` has no role here, and this agent needs `write`; ask somebody who has it to start it
+    by one with no role        GitHub  `ada` has no role here, and this agent needs `none`; ask somebody who has it to start it
+    by one with no role        GitLab  `ada` has no role here, and this agent needs `none`; ask somebody who has it to start it
+    no answer                  GitHub  what `ada` may do here could not be found out; run the job again
+    no answer                  GitLab  what `ada` may do here could not be found out; run the job again
+    an answer about another    GitHub  the forge answered about account 99 when it was asked about `ada`; run the job again
+    an answer about another    GitLab  the forge answered about account 99 when it was asked about `ada`; run the job again
+    open to anyone             GitHub  allowed, narrowed
+    open to anyone             GitLab  allowed, narrowed
+    a stranger's, labelled     GitHub  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    a stranger's, labelled     GitLab  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    a reader's, labelled       GitHub  `ada`, who wrote the text, has the role `read` here, and this agent needs `write`; ask somebody who has it to start it
+    a reader's, labelled       GitLab  `ada`, who wrote the text, has the role `read` here, and this agent needs `write`; ask somebody who has it to start it
+    a writer's, labelled       GitHub  allowed as write
+    a writer's, labelled       GitLab  allowed as write
+    a ghost's, labelled        GitHub  the account that wrote the text is deleted or unknown, so nobody answers for it
+    a ghost's, labelled        GitLab  the account that wrote the text is deleted or unknown, so nobody answers for it
+    a bot's, labelled          GitHub  `renovate[bot]` is a bot, and bots start no agent
+    a bot's, labelled          GitLab  `renovate[bot]` is a bot, and bots start no agent
+    unknown author             GitHub  the account that wrote the text is deleted or unknown, so nobody answers for it
+    unknown author             GitLab  the account that wrote the text is deleted or unknown, so nobody answers for it
+    comment on a stranger's    GitHub  allowed as write
+    comment on a stranger's    GitLab  allowed as write
+    edited by another          GitHub  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    edited by another          GitLab  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    run again by a writer      GitHub  allowed as write
+    run again by a writer      GitLab  allowed as write
+    run again by a reader      GitHub  `eve`, who ran the job again, has the role `read` here, and this agent needs `write`; ask somebody who has it to start it
+    run again by a reader      GitLab  `eve`, who ran the job again, has the role `read` here, and this agent needs `write`; ask somebody who has it to start it
+    run again, not asked       GitHub  what `eve` may do here could not be found out; run the job again
+    run again, not asked       GitLab  what `eve` may do here could not be found out; run the job again
+    run again, for anyone      GitHub  allowed, narrowed
+    run again, for anyone      GitLab  allowed, narrowed
+    a strange bot              GitHub  `renovate[bot]` is a bot, and bots start no agent
+    a strange bot              GitLab  `renovate[bot]` is a bot, and bots start no agent
+    a strange bot, anyone      GitHub  `renovate[bot]` is a bot, and bots start no agent
+    a strange bot, anyone      GitLab  `renovate[bot]` is a bot, and bots start no agent
+    a listed bot               GitHub  allowed as -
+    a listed bot               GitLab  allowed as -
+    a listed bot labels        GitHub  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    a listed bot labels        GitLab  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    the job token, marked      GitHub  own
+    the job token, marked      GitLab  `github-actions[bot]` is a bot, and bots start no agent
+    the job token, not marked  GitHub  `github-actions[bot]` is a bot, and bots start no agent
+    the job token, not marked  GitLab  `github-actions[bot]` is a bot, and bots start no agent
+    our marker, quoted by ada  GitHub  allowed as write
+    our marker, quoted by ada  GitLab  allowed as write
+    our user                   GitHub  allowed, narrowed
+    our user                   GitLab  own
+    our comment, edited by ada GitHub  what `hob` may do here could not be found out; run the job again
+    our comment, edited by ada GitLab  own
+    ");
+}
+
+#[test]
+fn each_account_is_asked_about_once_and_none_where_nothing_depends_on_it() {
+    let own = own(Forge::Github);
+    let again = Account { id: None, login: "Ada".to_owned() };
+    let asked = |event: &Event, who, bots: &[u64]| {
+        let case = Case { event, who, rerun_by: Some(&again), own: &own, own_ids: &[9], marked: false, bots };
+        concerned(&case).iter().map(|account| account.login.clone()).collect::<Vec<_>>()
+    };
+    let write = Who::AtLeast(Role::Write);
+    assert_eq!(asked(&event(Forge::Github, ada(), Some(ada()), None), write, &[]), ["ada"]);
+    assert_eq!(asked(&event(Forge::Github, bob(), Some(ada()), None), write, &[]), ["bob", "ada"]);
+    assert_eq!(asked(&event(Forge::Github, bob(), Some(ada()), Some(bob())), write, &[]), ["bob", "Ada"]);
+    assert_eq!(asked(&event(Forge::Github, bob(), Some(bob()), None), Who::Anyone, &[]), [""; 0]);
+    assert_eq!(asked(&event(Forge::Github, person(9, "hob-old"), Some(bob()), None), write, &[]), [""; 0]);
+    assert_eq!(asked(&event(Forge::Github, bot(5, "b"), Some(bot(5, "b")), None), write, &[]), [""; 0]);
+    assert_eq!(asked(&event(Forge::Github, bot(5, "b"), Some(bot(5, "b")), None), write, &[5]), ["Ada"]);
+}
+
+#[test]
+fn a_run_that_anyone_may_start_reaches_nothing_of_worth() {
+    let effects = EffectKind::ALL;
+    let reach = |sandbox, variables| narrowed(&Reach { sandbox, variables, effects });
+    assert_eq!(reach(SandboxKind::Virtual, &[]), Ok(()));
+    assert_eq!(reach(SandboxKind::None, &[]), Ok(()));
+    let said = [reach(SandboxKind::Local, &[]), reach(SandboxKind::Virtual, &["CARGO_HOME".to_owned()])];
+    insta::assert_snapshot!(said.map(|said| said.unwrap_err().to_string()).join("\n"), @"
+    anyone may start this agent, so it cannot run `local` commands; give it `sandbox: virtual`, or `who: write`
+    anyone may start this agent, so it gets no variables; take `CARGO_HOME` out of `env:`, or give it `who: write`
+    ");
+}

@@ -1,0 +1,302 @@
+//! Whether a bundle from the shelf may be used again, by who put it there.
+//!
+//! A name on a shelf proves nothing: in a public repository any job may upload under any name, also
+//! a stranger's pull request. What the forge says about the run that uploaded it does.
+
+use crate::forge::Origin;
+
+/// Where it would be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Here<'a> {
+    /// Repository or project of the job.
+    pub repository: u64,
+    /// Its default branch; empty when nobody told.
+    pub default_branch: &'a str,
+    /// The pull request or merge request that the instance continues on, if it is one.
+    pub pull: Option<u64>,
+    /// What else the forge tells.
+    pub on: On<'a>,
+}
+
+/// The code host of the job.
+#[derive(Clone, Copy, Debug)]
+pub enum On<'a> {
+    /// GitHub.
+    Github {
+        /// Path of the job's workflow file; `None` where the runner does not tell.
+        workflow: Option<&'a str>,
+    },
+    /// GitLab.
+    Gitlab,
+}
+
+/// Why a bundle is not used; goes on after "its earlier session was not used: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhyNot {
+    /// Another repository's shelf.
+    #[error("it was made in repository {made_in}, not in this one ({here})")]
+    Repository {
+        /// Where the run ran.
+        made_in: u64,
+        /// Where we are.
+        here: u64,
+    },
+    /// A fork's code ran.
+    #[error("it was made with code of repository {0}, a fork")]
+    Fork(u64),
+    /// Nothing to compare with.
+    #[error("this job does not say which workflow it belongs to (`GITHUB_WORKFLOW_REF`)")]
+    NoWorkflow,
+    /// Another workflow file.
+    #[error("it was made by the workflow `{made_by}`, not by this one (`{here}`)")]
+    Workflow {
+        /// Its path.
+        made_by: String,
+        /// Ours.
+        here: String,
+    },
+    /// A kind of run that people without rights may start or change.
+    #[error("it was made in a `{0}` run, and such runs are not trusted with sessions")]
+    Event(String),
+    /// Nothing to compare with.
+    #[error("this job's event does not say which branch is the default one")]
+    NoBranch,
+    /// Code that is not on the default branch yet.
+    #[error("it was made on `{made_on}`, not on the default branch `{default_branch}`")]
+    Branch {
+        /// Its branch.
+        made_on: String,
+        /// The right one.
+        default_branch: String,
+    },
+    /// Another pull request's code ran.
+    #[error("it was made for {0}, not for this one")]
+    Pull(String),
+    /// A pull request's run, and the instance continues on an issue.
+    #[error("it was made for {0}, and this is an issue")]
+    NoPull(String),
+}
+
+/// Events whose workflow comes from the default branch.
+const ON_DEFAULT_BRANCH: [&str; 5] = ["issues", "issue_comment", "schedule", "workflow_run", "workflow_dispatch"];
+/// Events whose workflow runs for a pull request.
+const FOR_PULL: [&str; 4] =
+    ["pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"];
+/// Sources of pipelines that people with rights start, on a ref that they choose.
+const BY_MEMBERS: [&str; 4] = ["trigger", "schedule", "web", "api"];
+
+/// Judges the run that put a bundle on the shelf.
+///
+/// # Errors
+/// The first reason against it.
+pub fn judge(origin: &Origin, here: &Here<'_>) -> Result<(), WhyNot> {
+    if origin.repository != here.repository {
+        return Err(WhyNot::Repository { made_in: origin.repository, here: here.repository });
+    }
+    if origin.head_repository != here.repository {
+        return Err(WhyNot::Fork(origin.head_repository));
+    }
+    let event = origin.event.as_str();
+    match here.on {
+        On::Github { workflow } => {
+            same_workflow(&origin.workflow, workflow)?;
+            if ON_DEFAULT_BRANCH.contains(&event) {
+                on_default_branch(origin, here)
+            } else if FOR_PULL.contains(&event) {
+                for_pull(&origin.pulls, here)
+            } else {
+                Err(WhyNot::Event(clipped(event)))
+            }
+        }
+        On::Gitlab if BY_MEMBERS.contains(&event) => on_default_branch(origin, here),
+        On::Gitlab if event == "merge_request_event" => match merge_request(&origin.branch) {
+            Some(iid) => for_pull(&[iid], here),
+            None => Err(branch(origin, here)),
+        },
+        On::Gitlab => Err(WhyNot::Event(clipped(event))),
+    }
+}
+
+fn same_workflow(made_by: &str, here: Option<&str>) -> Result<(), WhyNot> {
+    let here = here.ok_or(WhyNot::NoWorkflow)?;
+    // GitHub adds the ref to the path of a workflow that another one called for.
+    let path = made_by.split_once('@').map_or(made_by, |(path, _)| path);
+    if path == here {
+        return Ok(());
+    }
+    Err(WhyNot::Workflow { made_by: clipped(made_by), here: here.to_owned() })
+}
+
+fn on_default_branch(origin: &Origin, here: &Here<'_>) -> Result<(), WhyNot> {
+    if here.default_branch.is_empty() {
+        return Err(WhyNot::NoBranch);
+    }
+    if origin.branch == here.default_branch { Ok(()) } else { Err(branch(origin, here)) }
+}
+
+fn branch(origin: &Origin, here: &Here<'_>) -> WhyNot {
+    WhyNot::Branch { made_on: clipped(&origin.branch), default_branch: here.default_branch.to_owned() }
+}
+
+fn for_pull(made_for: &[u64], here: &Here<'_>) -> Result<(), WhyNot> {
+    match here.pull {
+        Some(own) if made_for.contains(&own) => Ok(()),
+        Some(_) => Err(WhyNot::Pull(pulls(made_for, here.on))),
+        None => Err(WhyNot::NoPull(pulls(made_for, here.on))),
+    }
+}
+
+/// The number in `refs/merge-requests/5/head`, or `…/merge` for the merged result.
+fn merge_request(branch: &str) -> Option<u64> {
+    let (iid, side) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
+    let is_plain = iid.bytes().all(|b| b.is_ascii_digit()) && !iid.starts_with('0');
+    iid.parse().ok().filter(|_| is_plain && matches!(side, "head" | "merge"))
+}
+
+fn pulls(numbers: &[u64], on: On<'_>) -> String {
+    let noun = match on {
+        On::Github { .. } => "pull request",
+        On::Gitlab => "merge request",
+    };
+    match numbers {
+        [] => format!("no {noun} that is open"),
+        [one] => format!("{noun} {one}"),
+        many => format!("{noun}s {}", many.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A foreign word, for a sentence of one line.
+fn clipped(text: &str) -> String {
+    text.chars().take(80).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Here<'_> = Here {
+        repository: 7,
+        default_branch: "main",
+        pull: Some(5),
+        on: On::Github { workflow: Some(".github/workflows/hob.yml") },
+    };
+    const PROJECT: Here<'_> = Here { on: On::Gitlab, ..HERE };
+
+    fn github(event: &str) -> Origin {
+        Origin {
+            workflow: ".github/workflows/hob.yml".to_owned(),
+            event: event.to_owned(),
+            repository: 7,
+            head_repository: 7,
+            branch: "main".to_owned(),
+            pulls: Vec::new(),
+        }
+    }
+
+    fn gitlab(event: &str, branch: &str) -> Origin {
+        Origin { workflow: String::new(), branch: branch.to_owned(), ..github(event) }
+    }
+
+    fn said(origin: &Origin, here: &Here<'_>) -> String {
+        judge(origin, here).map_or_else(|why_not| why_not.to_string(), |()| "used".to_owned())
+    }
+
+    fn table(rows: Vec<(&str, Origin, Here<'_>)>) -> String {
+        let rows = rows.into_iter().map(|(what, origin, here)| format!("{what:<28} {}", said(&origin, &here)));
+        rows.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn on_github_a_bundle_is_used_when_its_run_is_one_of_ours() {
+        let with = |origin: Origin, pulls: &[u64]| Origin { pulls: pulls.to_vec(), branch: "topic".into(), ..origin };
+        let issue = Here { pull: None, ..HERE };
+        let mut rows: Vec<_> = ON_DEFAULT_BRANCH.iter().map(|event| (*event, github(event), issue)).collect();
+        rows.extend([
+            ("for a pull request too", github("issue_comment"), HERE),
+            ("its own pull request", with(github("pull_request"), &[5]), HERE),
+            ("its own, of two", with(github("pull_request_review"), &[4, 5]), HERE),
+            (
+                "a called workflow's path",
+                Origin { workflow: ".github/workflows/hob.yml@main".into(), ..github("issues") },
+                HERE,
+            ),
+            ("another repository", Origin { repository: 8, ..github("issues") }, HERE),
+            ("a fork", Origin { head_repository: 8, ..github("pull_request") }, HERE),
+            ("another workflow", Origin { workflow: ".github/workflows/ci.yml".into(), ..github("issues") }, HERE),
+            ("no workflow", Origin { workflow: String::new(), ..github("issues") }, HERE),
+            ("not knowing our workflow", github("issues"), Here { on: On::Github { workflow: None }, ..HERE }),
+            ("dispatched on a branch", Origin { branch: "topic".into(), ..github("workflow_dispatch") }, HERE),
+            (
+                "no branch told, twice",
+                Origin { branch: String::new(), ..github("issues") },
+                Here { default_branch: "", ..HERE },
+            ),
+            ("a push", github("push"), HERE),
+            ("no event", github(""), HERE),
+            ("a line in the event", github("a\nb"), HERE),
+            ("another pull request", with(github("pull_request"), &[4]), HERE),
+            ("others", with(github("pull_request_target"), &[4, 6]), HERE),
+            ("no pull request", with(github("pull_request"), &[]), HERE),
+            ("we are an issue", with(github("pull_request_review_comment"), &[5]), issue),
+        ]);
+        insta::assert_snapshot!(table(rows), @"
+        issues                       used
+        issue_comment                used
+        schedule                     used
+        workflow_run                 used
+        workflow_dispatch            used
+        for a pull request too       used
+        its own pull request         used
+        its own, of two              used
+        a called workflow's path     used
+        another repository           it was made in repository 8, not in this one (7)
+        a fork                       it was made with code of repository 8, a fork
+        another workflow             it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
+        no workflow                  it was made by the workflow ``, not by this one (`.github/workflows/hob.yml`)
+        not knowing our workflow     this job does not say which workflow it belongs to (`GITHUB_WORKFLOW_REF`)
+        dispatched on a branch       it was made on `topic`, not on the default branch `main`
+        no branch told, twice        this job's event does not say which branch is the default one
+        a push                       it was made in a `push` run, and such runs are not trusted with sessions
+        no event                     it was made in a `` run, and such runs are not trusted with sessions
+        a line in the event          it was made in a `a b` run, and such runs are not trusted with sessions
+        another pull request         it was made for pull request 4, not for this one
+        others                       it was made for pull requests 4, 6, not for this one
+        no pull request              it was made for no pull request that is open, not for this one
+        we are an issue              it was made for pull request 5, and this is an issue
+        ");
+    }
+
+    #[test]
+    fn on_gitlab_a_bundle_is_used_when_its_pipeline_is_one_of_ours() {
+        let mut rows: Vec<_> = BY_MEMBERS.iter().map(|source| (*source, gitlab(source, "main"), PROJECT)).collect();
+        let merge = "merge_request_event";
+        rows.extend([
+            ("its own merge request", gitlab(merge, "refs/merge-requests/5/head"), PROJECT),
+            ("its own, merged", gitlab(merge, "refs/merge-requests/5/merge"), PROJECT),
+            ("another project", Origin { repository: 8, ..gitlab("trigger", "main") }, PROJECT),
+            ("a fork", Origin { head_repository: 8, ..gitlab(merge, "refs/merge-requests/5/head") }, PROJECT),
+            ("a branch", gitlab("web", "topic"), PROJECT),
+            ("a push", gitlab("push", "main"), PROJECT),
+            ("another merge request", gitlab(merge, "refs/merge-requests/4/head"), PROJECT),
+            ("a branch in disguise", gitlab(merge, "refs/merge-requests/5/head/x"), PROJECT),
+            ("an odd number", gitlab(merge, "refs/merge-requests/+5/head"), PROJECT),
+            ("we are an issue", gitlab(merge, "refs/merge-requests/5/head"), Here { pull: None, ..PROJECT }),
+        ]);
+        insta::assert_snapshot!(table(rows), @"
+        trigger                      used
+        schedule                     used
+        web                          used
+        api                          used
+        its own merge request        used
+        its own, merged              used
+        another project              it was made in repository 8, not in this one (7)
+        a fork                       it was made with code of repository 8, a fork
+        a branch                     it was made on `topic`, not on the default branch `main`
+        a push                       it was made in a `push` run, and such runs are not trusted with sessions
+        another merge request        it was made for merge request 4, not for this one
+        a branch in disguise         it was made on `refs/merge-requests/5/head/x`, not on the default branch `main`
+        an odd number                it was made on `refs/merge-requests/+5/head`, not on the default branch `main`
+        we are an issue              it was made for merge request 5, and this is an issue
+        ");
+    }
+}
