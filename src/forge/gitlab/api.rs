@@ -17,6 +17,7 @@ use super::refusal::{self, Right};
 use crate::domain::secret::Secret;
 use crate::forge::foreign::{causes, is_untrusted};
 use crate::forge::{Error, Line, Unusable, line};
+use crate::telemetry::redact::Redactor;
 
 /// Most bytes of one answer, as they leave the decoder.
 const ANSWER_MAX: usize = 8 << 20;
@@ -45,7 +46,8 @@ pub(super) struct Api {
     /// The variable that holds the token, and what it is used for.
     variable: &'static str,
     right: Right,
-    token: Secret,
+    /// Knows the token.
+    redactor: Redactor,
 }
 
 /// A successful answer.
@@ -83,7 +85,8 @@ impl Api {
         let mut value = HeaderValue::from_str(token.expose())
             .map_err(|_| unusable("the token for GitLab holds characters that no token has"))?;
         value.set_sensitive(true);
-        Ok(Self { client, line, base, header: (HeaderName::from_static(name), value), variable, right, token })
+        let (header, redactor) = ((HeaderName::from_static(name), value), Redactor::new([&token]));
+        Ok(Self { client, line, base, header, variable, right, redactor })
     }
 
     /// Asks something that changes nothing, a few times if need be; `query` says what the
@@ -208,7 +211,7 @@ impl Api {
 
     fn refusal(&self, doing: &str, status: u16, headers: &HeaderMap, body: &[u8], is_write: bool) -> Error {
         // Whoever answers is not to be repeated when he repeats the token.
-        let body = String::from_utf8_lossy(body).replace(self.token.expose(), "***");
+        let body = self.redactor.redact(&String::from_utf8_lossy(body)).into_owned();
         refusal::of(doing, status, headers, &body, (self.variable, self.right), is_write)
     }
 
@@ -249,7 +252,9 @@ impl Cut {
     fn by(error: &reqwest::Error) -> Self {
         let untrusted = is_untrusted(error);
         let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
-        Self { sent: !error.is_connect(), lasting: untrusted, what: format!("{}{advice}", causes(error)) }
+        let unsent = error.is_connect();
+        let what = if unsent { "GitLab could not be reached" } else { "the connection broke" };
+        Self { sent: !unsent, lasting: untrusted, what: format!("{what}: {}{advice}", causes(error)) }
     }
 
     fn into_error(self, doing: &str, is_write: bool) -> Error {

@@ -106,6 +106,8 @@ fn with_next_move(status: u16, said: String, (variable, right): (&str, Right)) -
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -165,6 +167,18 @@ mod tests {
             (404, "", "refused", "refused"),
         ] {
             assert_eq!((kind(status, body, false), kind(status, body, true)), (read, write), "{status} {body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_answered_becomes_one_line(
+            status in 0..1000_u16,
+            body in prop_oneof![".*", r#"\{"message":\{"a":\["([^"\\\\]|\\\\[nrt"])*"\]\}\}"#],
+            is_write: bool,
+        ) {
+            let said = of("ask", status, &HeaderMap::new(), &body, (PERSONAL, Right::Registry), is_write).to_string();
+            prop_assert!(said.chars().count() < 800 && !said.contains(char::is_control), "{said}");
         }
     }
 }

@@ -32,7 +32,7 @@ struct Operation {
 }
 
 static OPERATIONS: LazyLock<BTreeMap<String, Operation>> = LazyLock::new(|| {
-    let path = crate::scene::fixture("gitlab/api/operations.json");
+    let path = crate::scene::fixture("gitlab-api/operations.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 });
 
