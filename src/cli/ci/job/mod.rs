@@ -107,7 +107,10 @@ impl Job {
     pub(super) fn sessions(&self, environment: &Environment) -> PathBuf {
         match self {
             Self::Github(job) => job.job.temp.join("hob"),
-            Self::Gitlab(job) => environment.temporary().join(format!("hob-job-{}", job.job.id)),
+            Self::Gitlab(job) => {
+                let own = || environment.temporary().join(format!("hob-job-{}", job.job.id));
+                environment.state.clone().unwrap_or_else(own)
+            }
         }
     }
 

@@ -54,7 +54,10 @@ fn a_run_without_an_outcome_has_no_words() {
     let found = Story::unsettled(script::plain()).tell(|ending| values(ending).to_vec());
     let find = |name| found.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     assert_eq!((find("outcome"), find("message"), find("result")), (Some("interrupted"), Some(""), Some("")));
-    assert_eq!(render(&without_run(WithoutRun::Skipped), RANDOM), format!("outcome<<hob_{0}\nskipped\nhob_{0}\n", RANDOM.simple()));
+    assert_eq!(
+        render(&without_run(WithoutRun::Skipped), RANDOM),
+        format!("outcome<<hob_{0}\nskipped\nhob_{0}\n", RANDOM.simple())
+    );
 }
 
 #[test]

@@ -124,10 +124,7 @@ fn an_outcome_that_is_not_plain_has_its_sign_and_its_sentence() {
 #[test]
 fn a_job_without_a_run_says_why() {
     let page = |outcome| without_run(outcome, "no agent is started by `push`");
-    assert_eq!(
-        page(WithoutRun::Skipped),
-        "### ⚪ hob · nothing to do\n\n`` no agent is started by `push` ``\n"
-    );
+    assert_eq!(page(WithoutRun::Skipped), "### ⚪ hob · nothing to do\n\n`` no agent is started by `push` ``\n");
     assert!(page(WithoutRun::Refused).starts_with("### 🚫 hob · refused\n"));
     assert!(page(WithoutRun::Failed).starts_with("### ❌ hob · failed\n"));
 }
