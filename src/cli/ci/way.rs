@@ -152,7 +152,7 @@ impl Way<'_> {
         observer: &dyn Observer,
     ) -> Result<Bundle, Refusal> {
         let label = wish::label(instance, Some(event));
-        kept::open(&sessions.root, instance, &label, self.failpoints, observer)
+        kept::open("ci", &sessions.root, instance, &label, self.failpoints, observer)
     }
 
     /// The run of this event: a new one, or the one that it was before.
