@@ -12,6 +12,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod artifacts;
+mod project;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
