@@ -13,6 +13,7 @@
 
 mod artifacts;
 mod project;
+mod stopped;
 mod workflow;
 
 use std::collections::BTreeMap;

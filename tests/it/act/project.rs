@@ -2,8 +2,9 @@
 //! model that its agent asks.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,6 +28,9 @@ pub(super) enum Happens {
     Comment(&'static str),
 }
 
+/// Answers the first issue and what people ask about it; ours.
+pub(super) const TRIAGE: &str = include_str!("../../../agents/triage.md");
+
 /// The project, on a machine with `act`.
 pub(super) struct Project {
     root: TempDir,
@@ -36,8 +40,8 @@ pub(super) struct Project {
 }
 
 impl Project {
-    /// With these answers of its model; `None` where there is no `act`.
-    pub(super) fn new(replies: impl IntoIterator<Item = Reply>) -> Option<Self> {
+    /// With this agent and these answers of its model; `None` where there is no `act`.
+    pub(super) fn new(agent: &str, replies: impl IntoIterator<Item = Reply>) -> Option<Self> {
         let act = Act::find()?;
         let root = TempDir::new().unwrap();
         let project = Self {
@@ -55,7 +59,7 @@ impl Project {
         let action = ["action.yml", "action/main.mjs", "action/post.mjs", "action/start.mjs", "action/fetch.mjs"];
         let mut files: Vec<(&str, String)> = action.map(|path| (path, ours(path))).into();
         files.push(("README.md", ours("tests/fixtures/hello-world/README.md")));
-        files.push(("agents/triage.md", ours("agents/triage.md")));
+        files.push(("agents/triage.md", agent.to_owned()));
         files.push((WORKFLOW, workflow(&ours("docs/github.md"))));
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
         repository(&project.at("repository"), &files);
@@ -69,14 +73,22 @@ impl Project {
 
     /// The workflow run of this number, to its end.
     pub(super) fn run(&self, run: u64, happens: Happens) -> Done {
-        let output = self.command(run, happens).output().unwrap();
-        let mut done = Done::of(&output.stdout);
-        done.log.push_str(&String::from_utf8_lossy(&output.stderr));
-        done
+        self.start(run, happens).end()
     }
 
-    /// The same, not started yet.
-    pub(super) fn command(&self, run: u64, happens: Happens) -> Command {
+    /// The workflow run of this number, under way.
+    pub(super) fn start(&self, run: u64, happens: Happens) -> Working {
+        let mut command = self.command(run, happens);
+        Working { act: Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()) }
+    }
+
+    /// Names of the artifacts that the workflow run of this number kept.
+    pub(super) fn kept(&self, run: u64) -> Vec<String> {
+        let uploads = self.github.memory().artifacts.all();
+        uploads.into_iter().filter(|upload| upload.run == run).map(|upload| upload.name).collect()
+    }
+
+    fn command(&self, run: u64, happens: Happens) -> Command {
         let (event_name, payload) = happens.payload();
         let origin = Origin {
             event: event_name.to_owned(),
@@ -105,6 +117,55 @@ impl Project {
                 ("ANTHROPIC_BASE_URL", &self.model.url),
             ],
         })
+    }
+}
+
+/// A workflow run under way; killed when dropped.
+pub(super) struct Working {
+    act: Option<Child>,
+}
+
+impl Working {
+    /// A signal for `act` itself.
+    pub(super) fn cancel(&self) {
+        kill_process(self.pid(), Signal::INT).unwrap();
+    }
+
+    /// A signal for hob, the process that the step's Node became.
+    pub(super) fn signal_hob(&self, signal: Signal) {
+        let mut left = vec![self.pid()];
+        while let Some(pid) = left.pop() {
+            let proc = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+            if std::fs::read_to_string(proc.join("comm")).is_ok_and(|name| name == "hob\n") {
+                return kill_process(pid, signal).unwrap();
+            }
+            for task in std::fs::read_dir(proc.join("task")).into_iter().flatten().flatten() {
+                let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+                left.extend(children.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().unwrap())));
+            }
+        }
+        panic!("there is no hob below `act`");
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(self.act.as_ref().unwrap())
+    }
+
+    /// Waits for its end.
+    pub(super) fn end(mut self) -> Done {
+        let output = self.act.take().unwrap().wait_with_output().unwrap();
+        let mut done = Done::of(&output.stdout);
+        done.log.push_str(&String::from_utf8_lossy(&output.stderr));
+        done
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(act) = &mut self.act {
+            act.kill().ok();
+            act.wait().ok();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::project::{Happens, Project, filtered};
+use super::project::{Happens, Project, TRIAGE, filtered};
 use crate::scene::model_server::answer;
 
 #[test]
@@ -18,7 +18,7 @@ fn the_second_event_of_an_issue_goes_on_with_the_session_of_the_first() {
         answer().text("It is the only place.\n::error::And this is no command.").end(),
     ];
     let _filters = filtered();
-    let Some(project) = Project::new(replies.map(Into::into)) else { return };
+    let Some(project) = Project::new(TRIAGE, replies) else { return };
     let opened = project.run(1, Happens::Opened);
     assert!(opened.succeeded, "{}", opened.log);
     assert_eq!(opened.outputs["outcome"], "completed");
