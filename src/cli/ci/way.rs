@@ -57,7 +57,7 @@ impl Way<'_> {
     /// Walks it to its end.
     pub(super) async fn walk(&self, started: Started) -> Result<Exit, Refusal> {
         let Started { event, found, skills, own, authority } = started;
-        let observer = live::on_stderr(self.redactor.clone());
+        let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
         }
