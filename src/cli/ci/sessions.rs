@@ -108,6 +108,13 @@ impl<'a> Sessions<'a> {
         }
     }
 
+    /// Lets go of what was kept of an instance long before.
+    pub(super) async fn tidy(&self, instance: &InstanceId) {
+        if !self.is_public {
+            self.job.tidy(&instance.external()).await;
+        }
+    }
+
     /// Where it rests until the next job, for people.
     pub(super) fn rests(&self, is_kept: bool) -> &'static str {
         match (self.is_public, is_kept) {

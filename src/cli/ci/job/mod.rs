@@ -66,6 +66,14 @@ impl Job {
         }
     }
 
+    /// Lets go of old sessions of that name, where the shelf never does so by itself.
+    pub(super) async fn tidy(&self, name: &str) {
+        match self {
+            Self::Github(_) => {}
+            Self::Gitlab(job) => job.tidy(name).await,
+        }
+    }
+
     /// What that is, for people.
     pub(super) fn shelf_name(&self) -> &'static str {
         match self {
