@@ -12,6 +12,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod artifacts;
+mod project;
+mod stopped;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

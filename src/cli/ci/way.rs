@@ -57,7 +57,7 @@ impl Way<'_> {
     /// Walks it to its end.
     pub(super) async fn walk(&self, started: Started) -> Result<Exit, Refusal> {
         let Started { event, found, skills, own, authority } = started;
-        let observer = live::on_stderr(self.redactor.clone());
+        let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
         }
@@ -155,7 +155,7 @@ impl Way<'_> {
         observer: &dyn Observer,
     ) -> Result<Bundle, Refusal> {
         let label = wish::label(instance, Some(event));
-        kept::open(&sessions.root, instance, &label, self.failpoints, observer)
+        kept::open("ci", &sessions.root, instance, &label, self.failpoints, observer)
     }
 
     /// The run of this event: a new one, or the one that it was before.
