@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::act::repository;
 use crate::ci::gitlab::{ADA, Project, opened, proposes};
@@ -76,12 +77,14 @@ impl Runner {
         set("CI_PIPELINE_SOURCE", "trigger");
         set("CI_JOB_TOKEN", JOB_TOKEN);
         set("HOB_GITLAB_TOKEN", TOKEN);
-        set("HOB_BINARY", env!("CARGO_BIN_EXE_hob"));
         set("ANTHROPIC_API_KEY", KEY);
         set("ANTHROPIC_BASE_URL", &project.model.url);
         set("HOB_MODEL", "anthropic/scripted");
         for (name, value) in more {
             set(name, value);
+        }
+        if !more.iter().any(|(name, _)| *name == "HOB_URL") {
+            set("HOB_BINARY", env!("CARGO_BIN_EXE_hob"));
         }
         project.scene.end(command)
     }
@@ -136,6 +139,7 @@ fn a_second_pipeline_remembers_the_first() {
     assert!(project.page().contains("continues 1 earlier run"), "{}", project.page());
     // One upload of each job before its effects and one after; `after_script` found nothing to add.
     assert_eq!(project.gitlab.count("packages/upload"), 4);
+    nothing_left(&project);
 }
 
 #[test]
@@ -151,6 +155,24 @@ fn a_pipeline_after_one_that_was_killed_goes_on() {
     assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
     assert!(ran.transcript().contains("attempt 2"), "{}", ran.transcript());
     assert_eq!(project.notes().len(), 1);
+}
+
+#[test]
+fn a_downloaded_binary_is_started_only_with_its_digest() {
+    let Some(runner) = Runner::find() else { return };
+    let url = concat!("file://", env!("CARGO_BIN_EXE_hob"));
+    let digest = hex::encode(Sha256::digest(fs::read(env!("CARGO_BIN_EXE_hob")).unwrap()));
+    let project = set_up(proposes("Line 9 is wrong.", "I said what I saw."));
+    let wrong = runner.triggered(&project, &opened(), &[("HOB_URL", url), ("HOB_SHA256", &"0".repeat(64))]);
+    assert!(wrong.transcript().contains("FAIL 1"), "{}", wrong.transcript());
+    assert!(project.gitlab.calls().is_empty(), "{}", wrong.transcript());
+    let none = runner.triggered(&project, &opened(), &[("HOB_URL", "")]);
+    let said = "set HOB_BINARY to the path of hob, or HOB_URL and HOB_SHA256";
+    assert!(none.transcript().contains(said), "{}", none.transcript());
+
+    let right = runner.triggered(&project, &opened(), &[("HOB_URL", url), ("HOB_SHA256", &digest)]);
+    assert_eq!(project.notes().len(), 1, "{}", right.transcript());
+    nothing_left(&project);
 }
 
 #[test]
@@ -207,6 +229,13 @@ fn every_pipeline_of_the_page_can_be_written_so() {
         let listed = project.scene.end(command);
         assert_eq!(jobs(&listed), "hob:trigger", "{recipe}\n{}", listed.transcript());
     }
+}
+
+/// No session and no program stays on the machine.
+fn nothing_left(project: &Project) {
+    let beside = project.scene.beside("work.tmp");
+    let left: Vec<_> = fs::read_dir(beside).into_iter().flatten().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// The names of the jobs that are listed.
