@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Owner of the repository; what the token of the same name belongs to is [`BOT`].
@@ -57,17 +57,27 @@ impl Emulate {
 
     /// Opens an issue in the owner's name; its number.
     pub(crate) async fn open_issue(&self, title: &str) -> u64 {
-        let body = serde_json::json!({ "title": title }).to_string();
-        let url = format!("{}/repos/{REPOSITORY}/issues", self.url);
-        let request = reqwest::Client::new().post(url).bearer_auth(OWNER).body(body);
-        let answer = request.send().await.expect("an answer").bytes().await.expect("a body");
-        serde_json::from_slice::<Value>(&answer).expect("JSON")["number"].as_u64().expect("a number")
+        let opened = self.post("issues", &json!({ "title": title })).await;
+        opened["number"].as_u64().expect("a number")
     }
 
-    /// What stands at a path below the repository.
+    /// Comments on an issue in the owner's name; the comment.
+    pub(crate) async fn say(&self, number: u64, text: &str) -> Value {
+        self.post(&format!("issues/{number}/comments"), &json!({ "body": text })).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}/repos/{REPOSITORY}/{path}", self.url);
+        let request = reqwest::Client::new().post(url).bearer_auth(OWNER).body(body.to_string());
+        let answer = request.send().await.expect("an answer").bytes().await.expect("a body");
+        serde_json::from_slice(&answer).expect("JSON")
+    }
+
+    /// What stands at a path below the repository; the repository itself at none.
     pub(crate) async fn get(&self, path: &str) -> Value {
         let url = format!("{}/repos/{REPOSITORY}/{path}", self.url);
-        let answer = reqwest::Client::new().get(url).bearer_auth(OWNER).send().await.expect("an answer");
+        let answer =
+            reqwest::Client::new().get(url.trim_end_matches('/')).bearer_auth(OWNER).send().await.expect("an answer");
         serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON")
     }
 }
