@@ -115,7 +115,9 @@ fn inputs_become_variables_and_no_shell_reads_them() {
 #[test]
 fn every_input_of_the_action_is_known_to_it_and_every_output_to_hob() {
     let file = std::fs::read_to_string(action().join("../action.yml")).unwrap();
-    let scripts = ["main.mjs", "start.mjs"].map(|name| std::fs::read_to_string(action().join(name)).unwrap()).concat();
+    let scripts = ["binary.mjs", "main.mjs", "start.mjs"]
+        .map(|name| std::fs::read_to_string(action().join(name)).unwrap())
+        .concat();
     let part = |from: &str, to: &str| file.split(from).nth(1).and_then(|rest| rest.split(to).next()).unwrap();
     let names = |part: &str| -> Vec<String> {
         let lines = part.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
@@ -185,10 +187,8 @@ fn post_keeps_what_main_left_and_says_nothing_where_there_was_no_main() {
     let post = |variables: &[(&str, &str)]| scene.end(step(&scene, &action().join("post.mjs"), variables)).transcript();
     assert_eq!(post(&[]), "exit 0\n--- stdout\n--- stderr\n");
     main_step(&scene, &[("INPUT_BINARY", "hob"), ("CODE", "1")]);
-    let saved = std::fs::read_to_string(scene.beside("saved")).unwrap();
-    let [head, path, end] = saved.lines().collect::<Vec<_>>()[..] else { panic!("{saved}") };
-    assert_eq!(head, format!("binary<<{end}"));
-    post(&[("STATE_binary", path), ("INPUT_GITHUB-TOKEN", "ghs_1")]);
+    assert_eq!(std::fs::read_to_string(scene.beside("saved")).unwrap(), "started=true\n");
+    post(&[("STATE_started", "true"), ("INPUT_BINARY", "hob"), ("INPUT_GITHUB-TOKEN", "ghs_1")]);
     assert_eq!(recorded(&scene, "args"), "ci\n--phase\nsave\n");
     assert!(recorded(&scene, "env").contains("HOB_GITHUB_TOKEN=ghs_1\0"));
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::checkout;
 use super::job::Job;
 use crate::agent::library::{Found, Library};
 use crate::agent::trigger::{Choice, Nobody, choose, named};
@@ -48,6 +49,7 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
         Heard::Event(event) => *event,
         Heard::Ignored { reason, .. } => return Ok(Admitted::Nothing(reason)),
     };
+    checkout::trusted(workspace, job.commit())?;
     let skills = Arc::new(Skills::open(workspace));
     let (found, who) = match chosen(&event, environment, workspace, &skills)? {
         Ok(chosen) => chosen,

@@ -106,6 +106,9 @@ impl Way<'_> {
         };
         let peeked = bundle::peek(&dir)?;
         let kept = sessions.keep(&peeked.manifest, &mut notes).await;
+        if stopped.is_empty() && kept.is_some() {
+            sessions.tidy(&run.instance).await;
+        }
         let is_well = notes.is_empty() && sent.iter().all(Sent::is_well);
         if exit == Exit::Completed && !is_well {
             exit = Exit::Failed;
@@ -152,7 +155,7 @@ impl Way<'_> {
         observer: &dyn Observer,
     ) -> Result<Bundle, Refusal> {
         let label = wish::label(instance, Some(event));
-        kept::open(&sessions.root, instance, &label, self.failpoints, observer)
+        kept::open("ci", &sessions.root, instance, &label, self.failpoints, observer)
     }
 
     /// The run of this event: a new one, or the one that it was before.

@@ -81,7 +81,8 @@ impl Gitlab {
         Ok(Packages::new(self.project, self.api.clone(), self.api.registry(token)?, job))
     }
 
-    fn reference(&self, thread: Thread) -> String {
+    /// A thread as people write it: `acme/widgets#4`, `acme/widgets!5`.
+    pub fn reference(&self, thread: Thread) -> String {
         let mark = match thread.kind {
             ThreadKind::Issue => '#',
             ThreadKind::Pull => '!',

@@ -13,11 +13,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod artifacts;
-mod kept;
+pub(crate) mod artifacts;
 mod memory;
 mod operations;
-mod own_words;
 mod routes;
 mod runner;
 
@@ -31,7 +29,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::scene::http::{Listening, Request, receive};
-pub(crate) use artifacts::{Origin, Upload};
 use memory::Memory;
 pub(crate) use runner::runtime_token;
 

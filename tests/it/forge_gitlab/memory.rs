@@ -20,8 +20,14 @@ pub(crate) struct Memory {
     pub(crate) commands: Vec<String>,
     /// Packages and the pipelines that made them.
     pub(crate) registry: Registry,
+    /// Who may read the project.
+    pub(crate) visibility: &'static str,
+    /// The merge request's newest commit.
+    pub(crate) head: String,
+    /// What time it was when it began.
+    pub(crate) began: Timestamp,
     people: Vec<Person>,
-    threads: BTreeMap<(&'static str, u64), Vec<String>>,
+    threads: BTreeMap<(&'static str, u64), Thread>,
     notes: Vec<Note>,
     /// Counts whatever is made; the clock too.
     made: u64,
@@ -37,6 +43,13 @@ pub(super) struct Person {
     expires_at: Option<String>,
 }
 
+#[derive(Default)]
+struct Thread {
+    labels: Vec<String>,
+    /// Somebody of GitLab's examples when `None`.
+    author: Option<Person>,
+}
+
 struct Note {
     id: u64,
     thread: (&'static str, u64),
@@ -47,8 +60,13 @@ struct Note {
     updated: Timestamp,
 }
 
+/// The id of a thread, beside the number that people type.
+pub(crate) fn id((kind, iid): (&'static str, u64)) -> u64 {
+    iid + if kind == "issues" { 300 } else { 400 }
+}
+
 /// What paths call the two kinds of threads.
-pub(super) const fn kind(kind: ThreadKind) -> &'static str {
+pub(crate) const fn kind(kind: ThreadKind) -> &'static str {
     match kind {
         ThreadKind::Issue => "issues",
         ThreadKind::Pull => "merge_requests",
@@ -69,7 +87,10 @@ impl Memory {
             commands: Vec::new(),
             registry: Registry::default(),
             people: vec![bot],
-            threads: BTreeMap::from([(("issues", ISSUE), Vec::new()), (("merge_requests", MERGE_REQUEST), Vec::new())]),
+            visibility: "private",
+            head: "e82eb4a098e32c796079ca3915e07487fc4db24c".to_owned(),
+            began: "2026-11-01T00:00:00.25Z".parse().unwrap(),
+            threads: [("issues", ISSUE), ("merge_requests", MERGE_REQUEST)].map(|at| (at, Thread::default())).into(),
             notes: Vec::new(),
             made: 0,
         }
@@ -93,6 +114,17 @@ impl Memory {
         (person.state, person.expires_at) = (state.to_owned(), expires_at.map(str::to_owned));
     }
 
+    /// Who opened a thread.
+    pub(crate) fn opened(&mut self, kind_: ThreadKind, iid: u64, username: &str) {
+        let author = self.people.iter().find(|person| person.username == username).cloned();
+        self.threads.get_mut(&(kind(kind_), iid)).unwrap().author = author;
+    }
+
+    /// Somebody takes a note away.
+    pub(crate) fn forget(&mut self, note: u64) {
+        self.notes.retain(|known| known.id != note);
+    }
+
     /// Somebody else comments; the note's id.
     pub(crate) fn say(&mut self, kind_: ThreadKind, iid: u64, username: &str, body: &str) -> u64 {
         let author = self.people.iter().find(|person| person.username == username).unwrap().clone();
@@ -113,7 +145,7 @@ impl Memory {
 
     /// The labels of a thread.
     pub(crate) fn labels(&self, kind_: ThreadKind, iid: u64) -> Vec<String> {
-        self.threads[&(kind(kind_), iid)].clone()
+        self.threads[&(kind(kind_), iid)].labels.clone()
     }
 
     /// The clock now, as the header says it.
@@ -148,10 +180,14 @@ impl Memory {
 
     pub(super) fn thread(&self, kind: &'static str, iid: u64) -> Value {
         let mut shown = example("threads/get", kind);
-        (shown["iid"], shown["project_id"]) = (json!(iid), json!(PROJECT));
-        shown["labels"] = json!(self.threads[&(kind, iid)]);
+        (shown["id"], shown["iid"], shown["project_id"]) = (json!(id((kind, iid))), json!(iid), json!(PROJECT));
+        let thread = &self.threads[&(kind, iid)];
+        shown["labels"] = json!(thread.labels);
+        if let Some(author) = &thread.author {
+            (shown["author"]["id"], shown["author"]["username"]) = (json!(author.id), json!(author.username));
+        }
         if kind == "merge_requests" {
-            shown["target_project_id"] = json!(PROJECT);
+            (shown["target_project_id"], shown["sha"]) = (json!(PROJECT), json!(self.head));
             shown["source_project_id"] = json!(self.registry.source_project.unwrap_or(PROJECT));
         }
         shown
@@ -161,7 +197,7 @@ impl Memory {
         let listed = |text: &str| -> Vec<String> {
             text.split(',').map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
         };
-        let labels = self.threads.get_mut(&thread).unwrap();
+        let labels = &mut self.threads.get_mut(&thread).unwrap().labels;
         for label in listed(add) {
             if !labels.contains(&label) {
                 labels.push(label);
@@ -192,6 +228,7 @@ impl Memory {
         let mut shown = example("notes/get", "");
         (shown["id"], shown["body"], shown["system"]) = (json!(id), json!(note.body), json!(note.system));
         (shown["created_at"], shown["updated_at"]) = (json!(note.created), json!(note.updated));
+        shown["noteable_id"] = json!(self::id(thread));
         (shown["noteable_iid"], shown["project_id"]) = (json!(thread.1), json!(PROJECT));
         shown["noteable_type"] = json!(if thread.0 == "issues" { "Issue" } else { "MergeRequest" });
         (shown["author"]["id"], shown["author"]["username"]) = (json!(note.author.id), json!(note.author.username));
@@ -215,7 +252,6 @@ impl Memory {
     }
 
     fn now(&self) -> Timestamp {
-        let start: Timestamp = "2026-11-01T00:00:00.25Z".parse().unwrap();
-        start + SignedDuration::from_secs(i64::try_from(self.made).unwrap())
+        self.began + SignedDuration::from_secs(i64::try_from(self.made).unwrap())
     }
 }

@@ -92,6 +92,8 @@ pub struct Job {
     pub source: String,
     /// The branch, tag or merge request's ref that it runs for.
     pub git_ref: String,
+    /// Its commit, as far as the runner tells.
+    pub commit: Option<String>,
     /// The merge request, in a pipeline for one.
     pub merge_request: Option<MergeRequest>,
 }
@@ -133,6 +135,7 @@ impl Variables {
             deadline: self.deadline()?,
             pipeline: set("CI_PIPELINE_ID", &self.pipeline_id)?.id()?,
             git_ref: set("CI_COMMIT_REF_NAME", &self.commit_ref)?.line()?,
+            commit: Given::new("CI_COMMIT_SHA", &self.commit_sha).optional().map(|sha| sha.sha()).transpose()?,
             merge_request: (source == MERGE_REQUEST).then(|| self.merge_request()).transpose()?,
             source,
         })

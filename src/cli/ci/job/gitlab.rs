@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::bounded;
 use crate::channel::Heard;
@@ -60,32 +59,55 @@ impl Gitlab {
     pub(super) async fn hear(&self) -> Result<Heard, Refusal> {
         match gitlab::wanted(&self.job, self.payload.as_deref())? {
             Wanted::Ignored { reason } => Ok(Heard::Ignored { shape: None, reason }),
-            Wanted::Named(named) => {
-                let objects = self.read(&named).await.map_err(Refusal::failed)?;
-                Ok(gitlab::confirmed(&self.job, &named, &objects)?)
-            }
+            Wanted::Named(named) => match self.read(&named).await.map_err(Refusal::failed)? {
+                Read::Objects(objects) => Ok(gitlab::confirmed(&self.job, &named, &objects)?),
+                Read::NoSuchNote(id) => {
+                    let reason = format!("note {id} is not on {}: it was deleted", self.forge.reference(named.thread));
+                    Ok(Heard::Ignored { shape: None, reason })
+                }
+            },
         }
     }
 
-    async fn read(&self, named: &Named) -> Result<Objects, Error> {
+    async fn read(&self, named: &Named) -> Result<Read, Error> {
         let Thread { kind, number: iid } = named.thread;
         let thread = match kind {
             ThreadKind::Issue => Object::Issue { iid },
             ThreadKind::Pull => Object::MergeRequest { iid },
         };
         let note = async {
-            let Some(id) = named.note else { return Ok::<Option<Value>, Error>(None) };
-            self.forge.object(Object::Note { thread: named.thread, id }).await.map(Some)
+            let Some(id) = named.note else { return Ok(Ok(None)) };
+            match self.forge.object(Object::Note { thread: named.thread, id }).await {
+                Ok(note) => Ok(Ok(Some(note))),
+                Err(Error::Refused { status: 404, .. }) => Ok(Err(id)),
+                Err(error) => Err(error),
+            }
         };
         let (project, thread, note) =
             futures::future::try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
-        Ok(Objects { project, thread, note })
+        Ok(match note {
+            Ok(note) => Read::Objects(Box::new(Objects { project, thread, note })),
+            Err(id) => Read::NoSuchNote(id),
+        })
+    }
+
+    /// Removes old sessions of that name: the registry keeps everything for ever. Where the token may
+    /// not, they only take space.
+    pub(super) async fn tidy(&self, name: &str) {
+        self.shelf.tidy(name).await.ok();
     }
 
     /// When it must have ended.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.job.deadline
     }
+}
+
+/// What the event is made from.
+enum Read {
+    Objects(Box<Objects>),
+    /// The thread is there, and its note is not.
+    NoSuchNote(u64),
 }
 
 fn variables(ci: &Ci) -> gitlab::Variables {

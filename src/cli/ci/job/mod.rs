@@ -66,6 +66,14 @@ impl Job {
         }
     }
 
+    /// Lets go of old sessions of that name, where the shelf never does so by itself.
+    pub(super) async fn tidy(&self, name: &str) {
+        match self {
+            Self::Github(_) => {}
+            Self::Gitlab(job) => job.tidy(name).await,
+        }
+    }
+
     /// What that is, for people.
     pub(super) fn shelf_name(&self) -> &'static str {
         match self {
@@ -82,6 +90,14 @@ impl Job {
                 Here { repository, default_branch: &job.default_branch, pull, on }
             }
             Self::Gitlab(job) => Here { repository, default_branch: &job.job.default_branch, pull, on: On::Gitlab },
+        }
+    }
+
+    /// The commit that it runs for.
+    pub(super) fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Github(job) => job.job.sha.as_deref(),
+            Self::Gitlab(job) => job.job.commit.as_deref(),
         }
     }
 

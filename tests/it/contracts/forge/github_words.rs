@@ -10,7 +10,7 @@ use hob::forge::github::{Github, Options};
 use hob::forge::{Account, Error, Forge, Line, Thread};
 use serde_json::json;
 
-use super::{Answer, Fault, GithubServer, ISSUE, PULL, REPOSITORY, TOKEN};
+use crate::forge_github::{Answer, Fault, GithubServer, ISSUE, PULL, REPOSITORY, TOKEN};
 
 const ON_ISSUE: Thread = Thread { kind: ThreadKind::Issue, number: ISSUE };
 const ON_PULL: Thread = Thread { kind: ThreadKind::Pull, number: PULL };
