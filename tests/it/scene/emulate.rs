@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::tool;
+
 /// Owner of the repository; what the token of the same name belongs to is [`BOT`].
 pub(crate) const OWNER: &str = "octocat";
 /// Whom [`TOKEN`] belongs to.
@@ -33,21 +35,20 @@ pub(crate) struct Emulate {
 }
 
 impl Emulate {
-    /// Starts one with [`REPOSITORY`] in it; says so when there is none on the `PATH`.
+    /// Starts one with [`REPOSITORY`] in it.
     #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
     pub(crate) fn start() -> Option<Self> {
+        let program = tool::find("emulate", "npm install emulate@0.12.2")?;
+        tool::node24()?;
         let seed = TempDir::new().expect("a temporary directory");
         let path = seed.path().join("seed.yaml");
         std::fs::write(&path, SEED).expect("a file");
         // Free for the moment between this line and the next but one.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let mut command = Command::new("emulate");
+        let mut command = Command::new(program);
         command.args(["start", "--service", "github", "--port", &port.to_string(), "--seed"]).arg(path);
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut child) = spawned else {
-            println!("skipped: no `emulate` on the PATH; get it with `npm install -g emulate@0.12.2` (Node 24)");
-            return None;
-        };
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
         let stdout = child.stdout.take().expect("a pipe");
         let ready = BufReader::new(stdout).lines().map_while(Result::ok).any(|line| line.contains("Ready."));
         let emulate = Self { url: format!("http://127.0.0.1:{port}"), child, _seed: seed };
