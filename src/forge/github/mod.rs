@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use self::api::{Api, Call};
 use self::refusal::Right;
-use self::shapes::{Comment, Permission, User};
+use self::shapes::{Comment, Label, Permission, User};
 use super::{Account, Error, Forge, Line, Page, Posted, Standing, Thread, Unusable, foreign, line};
 use crate::domain::secret::Secret;
 
@@ -98,10 +98,27 @@ impl Github {
             return Err(Error::Refused { doing: call.doing, status: 0, said });
         }
         let answer = self.api.ask(&call).await?;
-        if answer.status == 404 && answer.message() == "Label does not exist" {
+        // The words are GitHub's own; a server with other words is asked whether the label is there.
+        if answer.status == 404
+            && (answer.message() == "Label does not exist" || self.is_without(thread, label).await?)
+        {
             return Ok(());
         }
         answer.accepted(&call)
+    }
+
+    /// Whether it is certain that a thread has no such label.
+    async fn is_without(&self, thread: Thread, label: &str) -> Result<bool, Error> {
+        let doing = format!("read the labels of {}#{}", self.repository, thread.number);
+        let path = format!("/repos/{}/issues/{}/labels?per_page={PAGE}", self.repository, thread.number);
+        let call = read(doing, path, Right::Read(thread.kind));
+        let answer = self.api.ask(&call).await?;
+        if answer.status == 404 {
+            return Ok(false);
+        }
+        let labels: Vec<Label> = answer.read(&call)?;
+        // No thread can have more labels than one page holds.
+        Ok(!labels.iter().any(|there| there.name.to_lowercase() == label.to_lowercase()))
     }
 }
 

@@ -25,6 +25,12 @@ pub(super) struct Comment {
     issue_url: String,
 }
 
+/// A label of an issue or pull request.
+#[derive(Deserialize)]
+pub(super) struct Label {
+    pub(super) name: String,
+}
+
 /// What an account may do.
 #[derive(Deserialize)]
 pub(super) struct Permission {
