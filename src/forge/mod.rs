@@ -9,6 +9,7 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+mod exchange;
 mod foreign;
 pub mod github;
 pub mod gitlab;
