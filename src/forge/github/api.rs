@@ -21,6 +21,8 @@ use crate::telemetry::redact::Redactor;
 const HOST: &str = "GitHub";
 /// Most bytes of an answer, as they leave the decoder.
 const ANSWER_MAX: usize = 8 << 20;
+/// Path of the API beside the REST API. Hob only asks it.
+pub(super) const GRAPHQL: &str = "/graphql";
 /// Longest chain of redirects within the API.
 const REDIRECTS_MAX: usize = 3;
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github+json");
@@ -29,7 +31,7 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github
 pub(super) struct Call {
     /// Completes "cannot …": `post a comment on acme/widgets#4`.
     pub(super) doing: String,
-    /// Every method but GET writes.
+    /// Of HTTP; whether it writes is told by `right`.
     pub(super) method: Method,
     /// Below the API's address: percent-encoded, with its query.
     pub(super) path: String,
@@ -42,7 +44,7 @@ pub(super) struct Call {
 impl Call {
     /// Whether asking twice could do it twice.
     pub(super) fn is_write(&self) -> bool {
-        self.method != Method::GET
+        matches!(self.right, Right::Write(_))
     }
 }
 
@@ -147,7 +149,10 @@ impl Api {
     }
 
     fn url(&self, path: &str) -> Result<Url, Cut> {
-        let whole = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let base = self.base.as_str().trim_end_matches('/');
+        // An Enterprise Server has one at `/api/v3`, the other at `/api/graphql`.
+        let base = if path == GRAPHQL { base.strip_suffix("/v3").unwrap_or(base) } else { base };
+        let whole = format!("{base}{path}");
         Url::parse(&whole).map_err(|error| Cut::unsendable(&error))
     }
 

@@ -9,6 +9,7 @@ mod answer;
 mod api;
 pub mod artifacts;
 mod blob;
+mod own;
 mod refusal;
 pub mod runner;
 mod shapes;
@@ -33,9 +34,6 @@ const PAGE: usize = 100;
 
 /// All but what no path needs to escape.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Whom a workflow's own token writes as. The API does not tell its id.
-const ACTIONS_BOT: &str = "github-actions[bot]";
 
 /// What it takes to act on a repository.
 #[derive(Clone, Debug)]
@@ -124,16 +122,7 @@ impl Github {
 
 impl Forge for Github {
     fn own(&self) -> BoxFuture<'_, Result<Account, Error>> {
-        async {
-            let call = read("ask whose the token is".to_owned(), "/user".to_owned(), Right::Metadata);
-            let answer = self.api.ask(&call).await?;
-            if answer.status == 403 && answer.message().starts_with("Resource not accessible by integration") {
-                return Ok(Account { id: None, login: ACTIONS_BOT.to_owned() });
-            }
-            let User { id, login } = answer.read(&call)?;
-            Ok(Account { id: Some(id), login })
-        }
-        .boxed()
+        own::own(&self.api).boxed()
     }
 
     fn standing<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Result<Option<Standing>, Error>> {
