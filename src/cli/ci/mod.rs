@@ -2,6 +2,7 @@
 
 mod admission;
 mod annotations;
+mod checkout;
 mod ending;
 mod face;
 mod file;

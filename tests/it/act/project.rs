@@ -57,7 +57,14 @@ impl Project {
         project.github.memory().artifacts.lie_in(&project.at("artifacts"));
 
         let ours = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
-        let action = ["action.yml", "action/main.mjs", "action/post.mjs", "action/start.mjs", "action/fetch.mjs"];
+        let action = [
+            "action.yml",
+            "action/binary.mjs",
+            "action/main.mjs",
+            "action/post.mjs",
+            "action/start.mjs",
+            "action/fetch.mjs",
+        ];
         let mut files: Vec<(&str, String)> = action.map(|path| (path, ours(path))).into();
         files.push(("README.md", ours("tests/fixtures/hello-world/README.md")));
         files.push(("agents/triage.md", agent.to_owned()));

@@ -1,6 +1,6 @@
 //! `hob ci` as a runner starts it, against a GitHub that remembers.
 
-mod gitlab;
+pub(crate) mod gitlab;
 mod job;
 
 use job::Job;

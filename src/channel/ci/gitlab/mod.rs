@@ -102,6 +102,8 @@ pub struct Job {
     pub is_tag: bool,
     /// Whose job it is: the owner of the trigger, who pushed, or who ran the job again.
     pub user: Option<Account>,
+    /// Its commit, as far as the runner tells.
+    pub commit: Option<String>,
     /// The merge request, in a pipeline for one.
     pub merge_request: Option<MergeRequest>,
 }
@@ -145,6 +147,7 @@ impl Variables {
             git_ref: set("CI_COMMIT_REF_NAME", &self.commit_ref)?.line()?,
             is_tag: Given::new("CI_COMMIT_TAG", &self.commit_tag).optional().is_some(),
             user: self.user_id.as_ref().map(|_| self.user()).transpose()?,
+            commit: Given::new("CI_COMMIT_SHA", &self.commit_sha).optional().map(|sha| sha.sha()).transpose()?,
             merge_request: (source == MERGE_REQUEST).then(|| self.merge_request()).transpose()?,
             source,
         })

@@ -94,6 +94,14 @@ impl Job {
         }
     }
 
+    /// The commit that it runs for.
+    pub(super) fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Github(job) => job.job.sha.as_deref(),
+            Self::Gitlab(job) => job.job.commit.as_deref(),
+        }
+    }
+
     /// Whose runner reads the log.
     pub(super) fn runner(&self) -> Runner {
         match self {

@@ -20,7 +20,7 @@ use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 use crate::scene::{Ran, Scene, fixture};
 
 /// A person who may start agents.
-pub(super) const ADA: (u64, &str) = (51, "ada");
+pub(crate) const ADA: (u64, &str) = (51, "ada");
 
 const AGENT: &str = "---
 description: Answers what people report
@@ -61,7 +61,7 @@ impl Project {
     }
 
     /// A job of a triggered pipeline, without a payload.
-    pub(super) fn job(&self, id: u64) -> Command {
+    pub(crate) fn job(&self, id: u64) -> Command {
         let mut command = self.scene.command(["ci"]);
         command.env("HOB_STATE", self.machine(id)).envs(self.variables(id));
         command
@@ -95,7 +95,7 @@ impl Project {
     }
 
     /// The job of a pipeline that the project's webhook started with this payload.
-    pub(super) fn triggered(&self, id: u64, payload: &Value) -> Command {
+    pub(crate) fn triggered(&self, id: u64, payload: &Value) -> Command {
         let path = self.scene.beside(&format!("payload-{id}.json"));
         std::fs::write(&path, payload.to_string()).unwrap();
         let mut command = self.job(id);
@@ -103,12 +103,12 @@ impl Project {
         command
     }
 
-    pub(super) fn run(&self, id: u64, payload: &Value) -> Ran {
+    pub(crate) fn run(&self, id: u64, payload: &Value) -> Ran {
         self.scene.end(self.triggered(id, payload))
     }
 
     /// Where the job with this id keeps sessions.
-    pub(super) fn machine(&self, id: u64) -> PathBuf {
+    pub(crate) fn machine(&self, id: u64) -> PathBuf {
         self.scene.beside(&format!("work.tmp/hob-{id}"))
     }
 
@@ -119,20 +119,20 @@ impl Project {
     }
 
     /// The page that the last job left.
-    pub(super) fn page(&self) -> String {
+    pub(crate) fn page(&self) -> String {
         std::fs::read_to_string(self.scene.workspace().join("hob-summary.md")).unwrap_or_default()
     }
 
     /// What GitLab was asked, in order.
-    pub(super) fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.gitlab.calls().into_iter().map(|call| call.operation).collect()
     }
 
-    pub(super) fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         self.gitlab.memory().notes(ThreadKind::Issue, ISSUE)
     }
 
-    pub(super) fn labels(&self) -> Vec<String> {
+    pub(crate) fn labels(&self) -> Vec<String> {
         self.gitlab.memory().labels(ThreadKind::Issue, ISSUE)
     }
 }
@@ -148,7 +148,7 @@ pub(crate) fn opened() -> Value {
 }
 
 /// What a webhook tells of a comment on the issue.
-pub(super) fn note(who: (u64, &str), id: u64, body: &str) -> Value {
+pub(crate) fn note(who: (u64, &str), id: u64, body: &str) -> Value {
     let mut payload = payload("note.issue");
     (payload["user"]["id"], payload["user"]["username"]) = (json!(who.0), json!(who.1));
     let note = &mut payload["object_attributes"];
