@@ -15,8 +15,8 @@ pub struct Case<'a> {
     pub event: &'a Event,
     /// What the trigger, else the agent, asks for.
     pub who: Who,
-    /// Who ran the CI job again, when that is not whom the event names. It can only narrow, so a
-    /// login is enough.
+    /// Whose CI job it is, when that is not whom the event names: who ran it again, or owns what
+    /// started it. It can only narrow, so a login is enough.
     pub rerun_by: Option<&'a Account>,
     /// The account hob writes as.
     pub own: &'a Account,
@@ -198,9 +198,11 @@ fn account(actor: &Actor) -> Account {
 
 /// Why somebody is asked about who did not cause the event.
 fn part(case: &Case<'_>, account: &Account) -> &'static str {
+    let [actor, author] = actors(case.event).map(|actor| actor.map(|actor| actor.id));
     match account.id {
-        Some(id) if id == case.event.actor.id => "",
-        Some(_) => ", who wrote the text,",
+        Some(_) if account.id == actor => "",
+        Some(_) if account.id == author => ", who wrote the text,",
+        Some(_) => ", whose job this is,",
         None => ", who ran the job again,",
     }
 }

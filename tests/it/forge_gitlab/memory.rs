@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     pub(crate) registry: Registry,
     /// Who may read the project.
     pub(crate) visibility: &'static str,
+    /// Whether only some of them may read the issues.
+    pub(crate) confidential: bool,
     /// The merge request's newest commit.
     pub(crate) head: String,
     /// What time it was when it began.
@@ -41,6 +43,8 @@ pub(super) struct Person {
     level: Option<u32>,
     state: String,
     expires_at: Option<String>,
+    /// The user of somebody's access token.
+    is_bot: bool,
 }
 
 #[derive(Default)]
@@ -56,6 +60,7 @@ struct Note {
     author: Person,
     body: String,
     system: bool,
+    internal: bool,
     created: Timestamp,
     updated: Timestamp,
 }
@@ -81,6 +86,7 @@ impl Memory {
             level: Some(20),
             state: "active".to_owned(),
             expires_at: None,
+            is_bot: true,
         };
         Self {
             host: String::new(),
@@ -88,6 +94,7 @@ impl Memory {
             registry: Registry::default(),
             people: vec![bot],
             visibility: "private",
+            confidential: false,
             head: "e82eb4a098e32c796079ca3915e07487fc4db24c".to_owned(),
             began: "2026-11-01T00:00:00.25Z".parse().unwrap(),
             threads: [("issues", ISSUE), ("merge_requests", MERGE_REQUEST)].map(|at| (at, Thread::default())).into(),
@@ -99,7 +106,13 @@ impl Memory {
     /// A member with an access level, whether direct or inherited.
     pub(crate) fn member(&mut self, id: u64, username: &str, level: u32) {
         let (username, state) = (username.to_owned(), "active".to_owned());
-        self.people.push(Person { id, username, level: Some(level), state, expires_at: None });
+        self.people.push(Person { id, username, level: Some(level), state, expires_at: None, is_bot: false });
+    }
+
+    /// The user of another access token of the project.
+    pub(crate) fn token_user(&mut self, id: u64, username: &str, level: u32) {
+        self.member(id, username, level);
+        self.people.last_mut().unwrap().is_bot = true;
     }
 
     /// Somebody who is known on the host, but no member.
@@ -129,6 +142,11 @@ impl Memory {
     pub(crate) fn say(&mut self, kind_: ThreadKind, iid: u64, username: &str, body: &str) -> u64 {
         let author = self.people.iter().find(|person| person.username == username).unwrap().clone();
         self.note((kind(kind_), iid), author, body, false)
+    }
+
+    /// A note becomes one for members only.
+    pub(crate) fn hide(&mut self, note: u64) {
+        self.notes.iter_mut().find(|known| known.id == note).unwrap().internal = true;
     }
 
     /// GitLab notes a change.
@@ -162,6 +180,7 @@ impl Memory {
         let mut shown = example("users/get", "");
         (shown["id"], shown["username"], shown["state"]) =
             (json!(person.id), json!(person.username), json!(person.state));
+        shown["bot"] = json!(person.is_bot);
         Some(shown)
     }
 
@@ -186,6 +205,9 @@ impl Memory {
         if let Some(author) = &thread.author {
             (shown["author"]["id"], shown["author"]["username"]) = (json!(author.id), json!(author.username));
         }
+        if kind == "issues" {
+            shown["confidential"] = json!(self.confidential);
+        }
         if kind == "merge_requests" {
             (shown["target_project_id"], shown["sha"]) = (json!(PROJECT), json!(self.head));
             shown["source_project_id"] = json!(self.registry.source_project.unwrap_or(PROJECT));
@@ -208,7 +230,16 @@ impl Memory {
 
     pub(super) fn note(&mut self, thread: (&'static str, u64), author: Person, body: &str, system: bool) -> u64 {
         let (id, now) = (9000 + self.made, self.tick());
-        self.notes.push(Note { id, thread, author, body: body.to_owned(), system, created: now, updated: now });
+        self.notes.push(Note {
+            id,
+            thread,
+            author,
+            body: body.to_owned(),
+            system,
+            internal: false,
+            created: now,
+            updated: now,
+        });
         id
     }
 
@@ -228,6 +259,7 @@ impl Memory {
         let mut shown = example("notes/get", "");
         (shown["id"], shown["body"], shown["system"]) = (json!(id), json!(note.body), json!(note.system));
         (shown["created_at"], shown["updated_at"]) = (json!(note.created), json!(note.updated));
+        (shown["internal"], shown["confidential"]) = (json!(note.internal), json!(note.internal));
         shown["noteable_id"] = json!(self::id(thread));
         (shown["noteable_iid"], shown["project_id"]) = (json!(thread.1), json!(PROJECT));
         shown["noteable_type"] = json!(if thread.0 == "issues" { "Issue" } else { "MergeRequest" });

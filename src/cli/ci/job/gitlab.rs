@@ -1,16 +1,18 @@
 //! A job of GitLab CI.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::{try_join_all, try_join3};
 use jiff::Timestamp;
 
-use super::bounded;
+use super::{bounded, private};
 use crate::channel::Heard;
 use crate::channel::ci::gitlab::{self, Named, Objects, Wanted};
 use crate::cli::env::{Ci, Environment};
 use crate::cli::parts;
 use crate::cli::refusal::Refusal;
-use crate::domain::event::ThreadKind;
+use crate::domain::event::{Event, ThreadKind};
 use crate::forge::gitlab::{Gitlab as Forge, Object, Options, Packages, Token};
 use crate::forge::{Error, Line, Thread};
 
@@ -52,7 +54,16 @@ impl Gitlab {
         let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
         let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
         let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
-        Ok(Self { job, forge: Arc::new(forge), shelf, payload })
+        let job = Self { job, forge: Arc::new(forge), shelf, payload };
+        if environment.state.is_none() {
+            private::directory(&job.own_state(environment))?;
+        }
+        Ok(job)
+    }
+
+    /// Where its sessions are kept when nobody says where: among the temporary files of everybody.
+    pub(super) fn own_state(&self, environment: &Environment) -> PathBuf {
+        environment.temporary().join(format!("hob-job-{}", self.job.id))
     }
 
     /// What happened: read again from GitLab, whatever a payload says.
@@ -60,13 +71,22 @@ impl Gitlab {
         match gitlab::wanted(&self.job, self.payload.as_deref())? {
             Wanted::Ignored { reason } => Ok(Heard::Ignored { shape: None, reason }),
             Wanted::Named(named) => match self.read(&named).await.map_err(Refusal::failed)? {
-                Read::Objects(objects) => Ok(gitlab::confirmed(&self.job, &named, &objects)?),
+                Read::Objects(objects) => match gitlab::confirmed(&self.job, &named, &objects)? {
+                    Heard::Event(event) => Ok(Heard::Event(Box::new(self.introduced(*event).await?))),
+                    ignored @ Heard::Ignored { .. } => Ok(ignored),
+                },
                 Read::NoSuchNote(id) => {
                     let reason = format!("note {id} is not on {}: it was deleted", self.forge.reference(named.thread));
                     Ok(Heard::Ignored { shape: None, reason })
                 }
             },
         }
+    }
+
+    async fn introduced(&self, event: Event) -> Result<Event, Refusal> {
+        let users = gitlab::people(&event).into_iter().map(|id| self.forge.object(Object::User { id }));
+        let users = try_join_all(users).await.map_err(Refusal::failed)?;
+        Ok(gitlab::introduced(event, &users)?)
     }
 
     async fn read(&self, named: &Named) -> Result<Read, Error> {
@@ -84,7 +104,7 @@ impl Gitlab {
             }
         };
         let (project, thread, note) =
-            futures::future::try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
+            try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
         Ok(match note {
             Ok(note) => Read::Objects(Box::new(Objects { project, thread, note })),
             Err(id) => Read::NoSuchNote(id),
@@ -125,6 +145,7 @@ fn variables(ci: &Ci) -> gitlab::Variables {
         pipeline_source: set("CI_PIPELINE_SOURCE"),
         pipeline_created_at: set("CI_PIPELINE_CREATED_AT"),
         commit_ref: set("CI_COMMIT_REF_NAME"),
+        commit_tag: set("CI_COMMIT_TAG"),
         commit_sha: set("CI_COMMIT_SHA"),
         merge_request_iid: set("CI_MERGE_REQUEST_IID"),
         merge_request_project_id: set("CI_MERGE_REQUEST_PROJECT_ID"),

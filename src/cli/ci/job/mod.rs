@@ -2,6 +2,7 @@
 
 mod github;
 mod gitlab;
+mod private;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -123,10 +124,7 @@ impl Job {
     pub(super) fn sessions(&self, environment: &Environment) -> PathBuf {
         match self {
             Self::Github(job) => job.job.temp.join("hob"),
-            Self::Gitlab(job) => {
-                let own = || environment.temporary().join(format!("hob-job-{}", job.job.id));
-                environment.state.clone().unwrap_or_else(own)
-            }
+            Self::Gitlab(job) => environment.state.clone().unwrap_or_else(|| job.own_state(environment)),
         }
     }
 
@@ -147,11 +145,12 @@ impl Job {
         }
     }
 
-    /// Who did, where that is not whom the event names.
+    /// Who did, or may have done, where that is not whom the event names.
     pub(super) fn rerun_by(&self) -> Option<&Account> {
         match self {
             Self::Github(job) => job.job.rerun_by.as_ref(),
-            Self::Gitlab(_) => None,
+            // The trigger's owner, or who ran the job again: nothing tells which.
+            Self::Gitlab(job) => job.job.user.as_ref(),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! `hob ci` in GitLab jobs, against a GitLab and a model that remember what they were asked.
 
+mod bots;
 mod deadline;
+mod hidden;
 mod merge_request;
 mod refused;
 mod registry;
 mod thread;
+mod trigger;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -86,6 +89,8 @@ impl Project {
             ("CI_JOB_TIMEOUT", "3600".to_owned()),
             ("CI_PIPELINE_ID", PIPELINE.to_string()),
             ("CI_COMMIT_REF_NAME", "main".to_owned()),
+            ("GITLAB_USER_ID", ADA.0.to_string()),
+            ("GITLAB_USER_LOGIN", ADA.1.to_owned()),
         ]
     }
 

@@ -20,6 +20,7 @@ fn an_issue_becomes_a_status_and_a_label_once_each_however_often_the_job_runs() 
     [
         "projects/get",
         "threads/get",
+        "users/get",
         "users/current",
         "packages/list",
         "packages/upload",
@@ -58,6 +59,7 @@ fn the_next_job_goes_on_where_the_one_before_ended() {
         "projects/get",
         "threads/get",
         "notes/get",
+        "users/get",
         "users/current",
         "members/get",
         "packages/list",
