@@ -116,8 +116,9 @@ async fn a_text_that_acts_is_dropped_and_never_sent() {
     ] {
         let mut scene = Scene::new();
         scene.completes("opened", &[status(body), comment(body), comment("@ann, see https://github.com/acme.")]);
+        let became = scene.process().await;
         insta::allow_duplicates! {
-            insta::assert_snapshot!(scene.process().await, @"
+            insta::assert_snapshot!(became, @"
             status 0: dropped: its text is not as the rules leave one: have the agent propose it again
             comment 0: dropped: its text is not as the rules leave one: have the agent propose it again
             comment 1: applied https://forge/1
