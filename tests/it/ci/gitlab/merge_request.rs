@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use hob::domain::event::ThreadKind;
+use serde_json::json;
 
-use super::{ADA, Project, now, proposes};
+use super::{ADA, Project, note, now, proposes};
 use crate::forge_gitlab::{MERGE_REQUEST, PROJECT};
 
 impl Project {
@@ -42,6 +43,34 @@ fn each_push_goes_on_with_the_session_of_the_merge_request() {
     let notes = project.gitlab.memory().notes(ThreadKind::Pull, MERGE_REQUEST);
     assert!(notes.len() == 1 && notes[0].starts_with("None left."), "{notes:?}");
     assert_eq!(project.gitlab.memory().labels(ThreadKind::Pull, MERGE_REQUEST), ["bug"]);
+}
+
+#[test]
+fn a_comment_goes_on_with_what_a_push_began_and_the_next_push_with_both() {
+    let replies = proposes("One fault.", "I read it.").into_iter().chain(proposes("It is in line 3.", "Told."));
+    let project = Project::new(replies.chain(proposes("None left.", "Good.")));
+    let ran = project.scene.end(project.merge_request(64, 501));
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+
+    let id = project.gitlab.memory().say(ThreadKind::Pull, MERGE_REQUEST, ADA.1, "/hob where?");
+    let mut payload = note(ADA, id, "/hob where?");
+    let subject = payload.as_object_mut().and_then(|members| members.remove("issue")).unwrap_or_default();
+    payload["merge_request"] = subject;
+    (payload["merge_request"]["id"], payload["merge_request"]["iid"]) =
+        (json!(400 + MERGE_REQUEST), json!(MERGE_REQUEST));
+    payload["object_attributes"]["noteable_type"] = json!("MergeRequest");
+    payload["object_attributes"]["noteable_id"] = json!(400 + MERGE_REQUEST);
+    project.gitlab.memory().registry.run(502, "trigger", "main");
+    let ran = project.run(65, &payload);
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    assert!(project.model.bodies()[2].to_string().contains("I read it."), "{}", ran.transcript());
+
+    let ran = project.scene.end(project.merge_request(66, 503));
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    let asked = project.model.bodies()[4].to_string();
+    assert!(asked.contains("I read it.") && asked.contains("Told."), "{}", ran.transcript());
+    let notes = project.gitlab.memory().notes(ThreadKind::Pull, MERGE_REQUEST);
+    assert!(notes.len() == 2 && notes[0].starts_with("None left."), "{notes:?}");
 }
 
 #[test]

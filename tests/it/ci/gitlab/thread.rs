@@ -1,7 +1,7 @@
 //! What a job does on its thread, what the next one knows of it, and what people read of both.
 
 use super::{ADA, Project, opened, proposes};
-use crate::forge_gitlab::{JOB_TOKEN, TOKEN};
+use crate::forge_gitlab::{Answer, Fault, JOB_TOKEN, TOKEN};
 use crate::scene::model_server::{KEY, answer};
 
 /// What a model or a stranger writes to be taken for the runner's or hob's own words.
@@ -73,6 +73,22 @@ fn the_next_job_goes_on_where_the_one_before_ended() {
     ]
     "#);
     assert!(project.page().contains("continues 1 earlier run"), "{}", project.page());
+}
+
+#[test]
+fn a_retried_job_writes_what_is_owed_and_asks_nothing_twice() {
+    let project = Project::new(proposes("Line 9 is wrong.", "I said what I saw."));
+    let later = Answer::refusal(429, "Too many requests").header("retry-after", "600");
+    project.gitlab.fault("threads/edit", Fault::Answer(later));
+    let ran = project.run(64, &opened());
+    assert_eq!(ran.code(), Some(1), "{}", ran.transcript());
+    assert_eq!((project.notes().len(), project.labels().len()), (1, 0));
+    assert!(project.page().contains("⏳ owed: "), "{}", project.page());
+
+    let ran = project.run(65, &opened());
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    assert_eq!((project.notes().len(), project.labels()), (1, vec!["bug".to_owned()]));
+    assert_eq!(project.model.bodies().len(), 2, "the model was asked again");
 }
 
 #[test]
