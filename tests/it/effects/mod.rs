@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hob::domain::clock::Clock;
 use hob::domain::effect::{Effect, EffectKey, Write};
-use hob::domain::event::{Forge as Dialect, ThreadKind};
+use hob::domain::event::ThreadKind;
 use hob::domain::id::{EventKey, InstanceId, RunId};
 use hob::domain::name::EffectKind;
 use hob::domain::outcome::Outcome;
@@ -21,6 +21,7 @@ use hob::effect::{Came, Corridor, Finished, apply, owed};
 use hob::forge::{Account, Thread};
 use hob::queue;
 use hob::rules::marker;
+use hob::rules::neutralise::Place;
 use hob::rules::policy::Allowance;
 use hob::store::bundle::Holder;
 use hob::store::{Bundle, Opening};
@@ -73,6 +74,7 @@ struct Scene {
     root: tempfile::TempDir,
     board: Board,
     own: Account,
+    place: Place,
     allowances: Vec<Allowance>,
     patience: Duration,
     cancel: CancellationToken,
@@ -86,8 +88,9 @@ impl Scene {
             root: tempfile::tempdir().unwrap(),
             board: Board::default(),
             own: own(),
+            place: Place { hosts: vec!["github.com".into()], people: vec!["ann".into()], ..Place::nowhere() },
             allowances: EffectKind::ALL.iter().map(any).collect(),
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(90),
             cancel: CancellationToken::new(),
             runs: Vec::new(),
         }
@@ -120,7 +123,7 @@ impl Scene {
         let (clock, notes) = (Clock::new(now), Notes::default());
         let corridor = Corridor {
             forge: &self.board,
-            dialect: Dialect::Github,
+            place: &self.place,
             thread: THREAD,
             own: &self.own,
             secret: SECRET,
