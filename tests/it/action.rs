@@ -115,7 +115,9 @@ fn inputs_become_variables_and_no_shell_reads_them() {
 #[test]
 fn every_input_of_the_action_is_known_to_it_and_every_output_to_hob() {
     let file = std::fs::read_to_string(action().join("../action.yml")).unwrap();
-    let scripts = ["binary.mjs", "main.mjs", "start.mjs"].map(|name| std::fs::read_to_string(action().join(name)).unwrap()).concat();
+    let scripts = ["binary.mjs", "main.mjs", "start.mjs"]
+        .map(|name| std::fs::read_to_string(action().join(name)).unwrap())
+        .concat();
     let part = |from: &str, to: &str| file.split(from).nth(1).and_then(|rest| rest.split(to).next()).unwrap();
     let names = |part: &str| -> Vec<String> {
         let lines = part.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
