@@ -55,7 +55,7 @@ pub(super) async fn send(
         }
         Write::Status { body } | Write::Comment { body } => {
             let known = bundle.effects().object(&effect.key);
-            let at = Whereabouts { known, since: since(bundle, effect), unsure };
+            let at = Whereabouts { known, since: since(bundle, effect), holds_at: holds_at(bundle, effect), unsure };
             speak(effect, body, at, corridor).await
         }
     })
@@ -93,6 +93,8 @@ struct Whereabouts {
     /// Id of the one that stood there last.
     known: Option<u64>,
     since: Option<Timestamp>,
+    /// Since when its text holds.
+    holds_at: Option<Timestamp>,
     unsure: bool,
 }
 
@@ -105,7 +107,13 @@ async fn speak(effect: &Effect, body: &str, at: Whereabouts, corridor: &Corridor
     };
     failpoints.hit(failpoint::EFFECT_LOOKED_UP);
 
-    let body = marker::mark(secret, &effect.key, body);
+    if let (Some(there), Some(ours)) = (&found, at.holds_at)
+        && let Some(theirs) = marker::marked_at(secret, &there.body)
+        && is_later(theirs, ours, corridor)
+    {
+        return Step::Done(State::Superseded);
+    }
+    let body = marker::mark(secret, &effect.key, at.holds_at, body);
     let is_comment = matches!(effect.write, Write::Comment { .. });
     let written = match found {
         Some(there) if is_comment || reads_as(&there.body, &body) => {
@@ -152,10 +160,22 @@ fn object(posted: Posted) -> Object {
     Object { object: Some(posted.id), url: posted.url }
 }
 
-/// Whether two texts are one: forges change the ends of lines and of texts.
+/// Whether what stands there is of a later run, which this bundle never heard of. A time that is yet
+/// to come is nobody's.
+fn is_later(theirs: Timestamp, ours: Timestamp, corridor: &Corridor<'_>) -> bool {
+    theirs.as_second() > ours.as_second() && theirs.duration_since(corridor.clock.now()) <= CLOCKS_APART
+}
+
+/// Whether two comments say the same: forges change the ends of lines and of texts.
 fn reads_as(there: &str, body: &str) -> bool {
-    let lines = |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    let lines = |text| marker::unmarked(text).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
     lines(there) == lines(body)
+}
+
+/// Since when the text of a `status` holds: since its run was admitted.
+fn holds_at(bundle: &Bundle, effect: &Effect) -> Option<Timestamp> {
+    let is_status = effect.write.kind() == EffectKind::Status;
+    is_status.then(|| run_of(bundle, effect).map(|run| run.admitted_at)).flatten()
 }
 
 /// Since when a comment of this effect may stand there: it came after the event, whichever process

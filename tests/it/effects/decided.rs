@@ -32,6 +32,39 @@ async fn an_older_status_that_comes_up_late_does_not_take_the_newer_ones_place()
     assert_eq!(scene.thread(), ["two"]);
 }
 
+/// Two bundles of one instance: the runner of one was lost, and the other came up again.
+#[tokio::test(start_paused = true)]
+async fn an_older_bundle_does_not_write_over_the_status_of_a_newer_one() {
+    let later = now() + Duration::from_secs(600);
+    for (posted_at, seen_at, expected) in [
+        (later, later, "status 0: superseded by a later one"),
+        (now(), later, "status 0: applied https://forge/1"),
+        // Nobody can have posted it yet.
+        (later, now(), "status 0: applied https://forge/1"),
+    ] {
+        let mut scene = Scene { now: posted_at, ..Scene::new() };
+        scene.completes("second", &[status("two")]);
+        scene.process().await;
+        scene.root = tempfile::tempdir().unwrap();
+        scene.runs.clear();
+        scene.now = now();
+        scene.completes("first", &[status("one")]);
+        scene.now = seen_at;
+        assert_eq!(scene.process().await, expected);
+        assert_eq!(scene.process().await, "");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_without_a_time_in_its_marker_gives_way() {
+    let mut scene = Scene::new();
+    scene.completes("opened", &[status("new")]);
+    let old = marker::mark(SECRET, &scene.runs[0].1[0].key, None, "old");
+    scene.board.says(own(), &old);
+    assert_eq!(scene.process().await, "status 0: applied https://forge/1");
+    assert_eq!(scene.thread(), ["new"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_did_not_complete_leaves_nothing_behind() {
     let by = RunId::derive(&instance(), &EventKey::from_parts(["x"]), None);
@@ -116,14 +149,9 @@ async fn a_text_that_acts_is_dropped_and_never_sent() {
     ] {
         let mut scene = Scene::new();
         scene.completes("opened", &[status(body), comment(body), comment("@ann, see https://github.com/acme.")]);
-        let became = scene.process().await;
-        insta::allow_duplicates! {
-            insta::assert_snapshot!(became, @"
-            status 0: dropped: its text is not as the rules leave one: have the agent propose it again
-            comment 0: dropped: its text is not as the rules leave one: have the agent propose it again
-            comment 1: applied https://forge/1
-            ");
-        }
-        assert_eq!(scene.thread().len(), 1, "{body}");
+        let said = scene.process().await;
+        let dropped = "dropped: its text is not as the rules leave one: have the agent propose it again";
+        let expected = format!("status 0: {dropped}\ncomment 0: {dropped}\ncomment 1: applied https://forge/1");
+        assert_eq!(said, expected, "{body}");
     }
 }

@@ -77,6 +77,7 @@ struct Scene {
     place: Place,
     allowances: Vec<Allowance>,
     patience: Duration,
+    now: Timestamp,
     cancel: CancellationToken,
     runs: Vec<(Outcome, Vec<Effect>)>,
 }
@@ -91,6 +92,7 @@ impl Scene {
             place: Place { hosts: vec!["github.com".into()], people: vec!["ann".into()], ..Place::nowhere() },
             allowances: EffectKind::ALL.iter().map(any).collect(),
             patience: Duration::from_secs(90),
+            now: now(),
             cancel: CancellationToken::new(),
             runs: Vec::new(),
         }
@@ -101,7 +103,7 @@ impl Scene {
         let event_key = EventKey::from_parts(["local", name]);
         let run = RunId::derive(&instance(), &event_key, None);
         let task = Task { message: Some(name.to_owned()), ..Task::default() };
-        let admitted_at = now();
+        let admitted_at = self.now;
         let row = Run { id: run.clone(), instance: instance(), event_key, attempt_tag: None, admitted_at, task };
         queue::admit(&mut open(self.root.path()), &row, &Redactor::default()).unwrap();
         let mut plan: Vec<Effect> = Vec::new();
@@ -120,7 +122,8 @@ impl Scene {
         let mut bundle = open(self.root.path());
         let finished = self.runs.iter().map(|(outcome, proposed)| Finished { outcome, proposed });
         let owed = owed(finished, bundle.effects());
-        let (clock, notes) = (Clock::new(now), Notes::default());
+        let (at, notes) = (self.now, Notes::default());
+        let clock = Clock::new(move || at);
         let corridor = Corridor {
             forge: &self.board,
             place: &self.place,
