@@ -11,6 +11,9 @@ use crate::telemetry::progress::Progress;
 /// Pages of one scan. A forge gives up to 100 comments on a page.
 const PAGES_MAX: u32 = 30;
 
+/// Twins that one look takes away.
+const TWINS_MAX: usize = 5;
+
 /// The comment of this effect on the thread, if there is one: first the one that is `known`, then
 /// all that were posted `since`: a marker that stood there before is a copy. Of several the oldest
 /// counts.
@@ -45,11 +48,27 @@ pub(super) async fn look_up(
     ours.sort_by_key(|posted| posted.id);
     let mut ours = ours.into_iter();
     let oldest = ours.next();
-    for later in ours {
-        let twin = format!("a comment of ours stands there twice: {} may be deleted", later.url);
-        corridor.observer.see(Progress::Note(&twin));
+    if let Some(oldest) = &oldest {
+        sweep(oldest, ours.take(TWINS_MAX), corridor).await;
     }
     Ok(oldest)
+}
+
+/// Takes away what overlapping processes, or a forge that shows writes late, made us post twice. A
+/// twin that says something else was edited since then and is left to people.
+async fn sweep(kept: &Posted, twins: impl Iterator<Item = Posted>, corridor: &Corridor<'_>) {
+    for twin in twins {
+        let is_gone = reads_as(&twin.body, &kept.body) && corridor.forge.delete(corridor.thread, twin.id).await.is_ok();
+        let what = if is_gone { "it was deleted" } else { "it may be deleted" };
+        let told = format!("a comment of ours stood there twice, the second time as {}: {what}", twin.url);
+        corridor.observer.see(Progress::Note(&told));
+    }
+}
+
+/// Whether two comments say the same: forges change the ends of lines and of texts.
+pub(super) fn reads_as(there: &str, body: &str) -> bool {
+    let lines = |text| marker::unmarked(text).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    lines(there) == lines(body)
 }
 
 /// Whether an account is our own: by its id, and by name only where the forge tells us no id.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::look_up::look_up;
+use super::look_up::{look_up, reads_as};
 use super::{Corridor, Owed};
 use crate::domain::effect::{Effect, Object, State, Write};
 use crate::domain::name::EffectKind;
@@ -164,12 +164,6 @@ fn object(posted: Posted) -> Object {
 /// to come is nobody's.
 fn is_later(theirs: Timestamp, ours: Timestamp, corridor: &Corridor<'_>) -> bool {
     theirs.as_second() > ours.as_second() && theirs.duration_since(corridor.clock.now()) <= CLOCKS_APART
-}
-
-/// Whether two comments say the same: forges change the ends of lines and of texts.
-fn reads_as(there: &str, body: &str) -> bool {
-    let lines = |text| marker::unmarked(text).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
-    lines(there) == lines(body)
 }
 
 /// Since when the text of a `status` holds: since its run was admitted.

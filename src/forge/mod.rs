@@ -55,6 +55,9 @@ pub trait Forge: Send + Sync {
     /// Changes a comment of our own.
     fn edit<'a>(&'a self, thread: Thread, id: u64, body: &'a str) -> BoxFuture<'a, Result<Posted, Error>>;
 
+    /// Takes a comment of our own away. One that is gone already is right as it is.
+    fn delete(&self, thread: Thread, id: u64) -> BoxFuture<'_, Result<(), Error>>;
+
     /// Puts labels on and takes labels off. What is there already, or gone already, is right as it is.
     fn label<'a>(&'a self, thread: Thread, add: &'a [String], remove: &'a [String])
     -> BoxFuture<'a, Result<(), Error>>;

@@ -70,6 +70,21 @@ impl Answer {
         if (200..300).contains(&self.status) { Ok(()) } else { Err(refusal::refused(call, self)) }
     }
 
+    /// Whether what was to be deleted is gone now.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]; [`Error::Unknown`] for a success that is not GitHub's.
+    pub(super) fn gone(&self, call: &Call) -> Result<(), Error> {
+        match self.status {
+            204 | 404 | 410 => Ok(()),
+            200..300 => {
+                let said = format!("status {}; check the API address, and any proxy before it", self.status);
+                Err(Error::Unknown { doing: call.doing.clone(), said })
+            }
+            _ => Err(refusal::refused(call, self)),
+        }
+    }
+
     /// GitHub's own words on a refusal, made harmless; empty when there are none.
     pub(super) fn message(&self) -> String {
         let refusal: Refusal = serde_json::from_str(&self.body).unwrap_or_default();

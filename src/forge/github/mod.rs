@@ -203,6 +203,15 @@ impl Forge for Github {
         .boxed()
     }
 
+    fn delete(&self, thread: Thread, id: u64) -> BoxFuture<'_, Result<(), Error>> {
+        async move {
+            let (doing, path) = (format!("delete comment {id} on"), format!("comments/{id}"));
+            let call = self.write(&doing, thread, Method::DELETE, &path, None);
+            self.api.ask(&call).await?.gone(&call)
+        }
+        .boxed()
+    }
+
     fn label<'a>(
         &'a self,
         thread: Thread,

@@ -216,6 +216,19 @@ impl Gitlab {
         self.written(&doing, thread, &answer)
     }
 
+    async fn delete(&self, thread: Thread, id: u64) -> Result<(), Error> {
+        let doing = format!("delete comment {id} on {}", self.reference(thread));
+        let endpoint = Object::Note { thread, id }.removal(self.project);
+        match self.api.write(&doing, &endpoint, None).await {
+            Ok(answer) if answer.body.is_empty() => Ok(()),
+            Ok(_) => {
+                Err(Error::Unknown { doing, said: "the answer is not what was expected: it has a body".to_owned() })
+            }
+            Err(Error::Refused { status: 404, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn label(&self, thread: Thread, add: &[String], remove: &[String]) -> Result<(), Error> {
         let doing = format!("label {}", self.reference(thread));
         if add.is_empty() && remove.is_empty() {
@@ -275,6 +288,10 @@ impl Forge for Gitlab {
 
     fn edit<'a>(&'a self, thread: Thread, id: u64, body: &'a str) -> BoxFuture<'a, Result<Posted, Error>> {
         Box::pin(self.edit(thread, id, body))
+    }
+
+    fn delete(&self, thread: Thread, id: u64) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.delete(thread, id))
     }
 
     fn label<'a>(

@@ -60,8 +60,18 @@ impl Gitlab {
 }
 
 impl Object {
+    /// To read it.
     pub(super) fn endpoint(self, project: u64) -> Path {
-        Path(match self {
+        Path { method: Method::GET, path: self.path(project) }
+    }
+
+    /// To take it away.
+    pub(super) fn removal(self, project: u64) -> Path {
+        Path { method: Method::DELETE, path: self.path(project) }
+    }
+
+    fn path(self, project: u64) -> String {
+        match self {
             Self::Issue { iid } => format!("projects/{project}/issues/{iid}"),
             Self::MergeRequest { iid } => format!("projects/{project}/merge_requests/{iid}"),
             Self::Note { thread: Thread { kind: ThreadKind::Issue, number }, id } => {
@@ -72,19 +82,22 @@ impl Object {
             }
             Self::Project => format!("projects/{project}"),
             Self::User { id } => format!("users/{id}"),
-        })
+        }
     }
 }
 
-/// One thing to read, made of numbers only. (The crate has no endpoint for a single note.)
-pub(super) struct Path(String);
+/// One thing to read or delete, made of numbers only. (The crate has no endpoint for a single note.)
+pub(super) struct Path {
+    method: Method,
+    path: String,
+}
 
 impl Endpoint for Path {
     fn method(&self) -> Method {
-        Method::GET
+        self.method.clone()
     }
 
     fn endpoint(&self) -> Cow<'static, str> {
-        self.0.clone().into()
+        self.path.clone().into()
     }
 }

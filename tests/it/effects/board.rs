@@ -152,6 +152,11 @@ impl Forge for Board {
         self.call(format!("edit comment {id} to `{first}`"), true, edit).boxed()
     }
 
+    fn delete(&self, _: Thread, id: u64) -> BoxFuture<'_, Result<(), Error>> {
+        let delete = move |state: &mut State| state.comments.retain(|posted| posted.id != id);
+        self.call(format!("delete comment {id}"), true, delete).boxed()
+    }
+
     fn label<'a>(&'a self, _: Thread, add: &'a [String], remove: &'a [String]) -> BoxFuture<'a, Result<(), Error>> {
         let label = move |state: &mut State| {
             state.labels.extend(add.iter().cloned());

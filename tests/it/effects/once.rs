@@ -149,19 +149,40 @@ async fn a_marker_that_stood_there_before_the_event_is_a_copy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_comments_of_ours_the_oldest_counts_and_the_other_is_told() {
+async fn of_two_comments_of_ours_the_oldest_is_kept() {
+    for (twin, faults, left, told) in [
+        ("old", vec![], vec!["new"], "it was deleted"),
+        ("old", vec![Fault::LostBefore], vec!["new", "old"], "it may be deleted"),
+        ("old, but edited", vec![], vec!["new", "old, but edited"], "it may be deleted"),
+    ] {
+        let mut scene = Scene::new();
+        scene.completes("opened", &[status("old")]);
+        scene.process().await;
+        let body = scene.board.state().comments[0].body.replace("old", twin);
+        scene.board.says(own(), &body);
+        scene.root = tempfile::tempdir().unwrap();
+        scene.runs.clear();
+        scene.completes("edited", &[status("new")]);
+        scene.board.state().writes = faults.into();
+        let expected = "status 0: applied https://forge/1\n\
+             note: a comment of ours stood there twice, the second time as https://forge/2: ";
+        assert_eq!(scene.process().await, format!("{expected}{told}"));
+        assert_eq!(scene.thread(), left);
+    }
+}
+
+/// Nothing that another account wrote is ours to delete, whatever its last line says.
+#[tokio::test(start_paused = true)]
+async fn a_copy_by_somebody_else_stays() {
     let mut scene = Scene::new();
     scene.completes("opened", &[status("old")]);
     scene.process().await;
     let body = scene.board.state().comments[0].body.clone();
-    scene.board.says(own(), &body);
+    scene.board.says(Account { id: Some(5), login: "eve".into() }, &body);
     scene.root = tempfile::tempdir().unwrap();
     scene.runs.clear();
     scene.completes("edited", &[status("new")]);
-    insta::assert_snapshot!(scene.process().await, @"
-    status 0: applied https://forge/1
-    note: a comment of ours stands there twice: https://forge/2 may be deleted
-    ");
+    assert_eq!(scene.process().await, "status 0: applied https://forge/1");
     assert_eq!(scene.thread(), ["new", "old"]);
 }
 

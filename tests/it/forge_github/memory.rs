@@ -162,6 +162,13 @@ impl Memory {
         true
     }
 
+    /// Whether there was such a comment.
+    pub(super) fn delete(&mut self, id: u64) -> bool {
+        let before = self.comments.len();
+        self.comments.retain(|comment| comment.id != id);
+        self.comments.len() < before
+    }
+
     pub(super) fn put_on(&mut self, number: u64, label: &str) {
         let labels = &mut self.threads.get_mut(&number).unwrap().labels;
         if !labels.iter().any(|known| known.eq_ignore_ascii_case(label)) {

@@ -85,6 +85,13 @@ fn repository(memory: &mut Memory, request: &Request, rest: &[&str]) -> Answer {
             }
             Answer::json(200, &memory.show(number(id)).unwrap())
         }
+        ("DELETE", ["issues", "comments", id]) => {
+            if memory.delete(number(id)) {
+                Answer { status: 204, ..Answer::default() }
+            } else {
+                not_found()
+            }
+        }
         ("GET", ["actions", rest @ ..]) => artifacts::answer(memory, request, rest),
         (_, ["issues", thread, rest @ ..]) if memory.has_thread(number(thread)) => {
             issue(memory, request, number(thread), rest)

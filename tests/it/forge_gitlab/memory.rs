@@ -253,6 +253,13 @@ impl Memory {
         true
     }
 
+    /// Whether there was such a note, which is gone now.
+    pub(super) fn delete(&mut self, thread: (&'static str, u64), id: u64) -> bool {
+        let before = self.notes.len();
+        self.notes.retain(|note| note.id != id || note.thread != thread);
+        self.notes.len() < before
+    }
+
     /// A note in GitLab's shape.
     pub(super) fn show(&self, thread: (&'static str, u64), id: u64) -> Option<Value> {
         let note = self.notes.iter().find(|note| note.id == id && note.thread == thread)?;

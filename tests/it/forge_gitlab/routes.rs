@@ -95,6 +95,7 @@ fn thread(memory: &mut Memory, request: &Request, thread: (&'static str, u64), r
             Answer::json(201, &memory.show(thread, id).unwrap())
         }
         ("GET", ["notes", id]) => found(memory.show(thread, number(id)), "Note"),
+        ("DELETE", ["notes", id]) if memory.delete(thread, number(id)) => Answer { status: 204, ..Answer::default() },
         ("PUT", ["notes", id]) => {
             memory.change(thread, number(id), &text(&request.body, "body"));
             found(memory.show(thread, number(id)), "Note")

@@ -90,6 +90,7 @@ fn operation(on: On) -> &'static str {
         On::Comments => "issues/list-comments",
         On::Post => "issues/create-comment",
         On::Edit => "issues/update-comment",
+        On::Delete => "issues/delete-comment",
         On::Label => "issues/add-labels",
     }
 }

@@ -93,6 +93,7 @@ fn operation(on: On) -> &'static str {
         On::Comments => "notes/list",
         On::Post => "notes/create",
         On::Edit => "notes/edit",
+        On::Delete => "notes/delete",
         On::Label => "threads/edit",
     }
 }

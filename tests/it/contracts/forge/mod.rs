@@ -67,12 +67,13 @@ pub(super) enum On {
     Comments,
     Post,
     Edit,
+    Delete,
     Label,
 }
 
 impl On {
     const READS: [Self; 4] = [Self::Own, Self::Standing, Self::Comment, Self::Comments];
-    const WRITES: [Self; 3] = [Self::Post, Self::Edit, Self::Label];
+    const WRITES: [Self; 4] = [Self::Post, Self::Edit, Self::Delete, Self::Label];
 }
 
 /// What goes wrong.
@@ -109,6 +110,7 @@ async fn ask<H: Host>(host: &H, forge: &dyn Forge, on: On) -> Result<(), Error> 
         On::Comments => forge.comments(thread, None, 1).await.map(drop),
         On::Post => forge.post(thread, "Hello").await.map(drop),
         On::Edit => forge.edit(thread, host.say(thread, "x"), "Hello").await.map(drop),
+        On::Delete => forge.delete(thread, host.say(thread, "x")).await,
         On::Label => forge.label(thread, &["bug".to_owned()], &[]).await,
     }
 }
@@ -134,6 +136,7 @@ macro_rules! over_every_host {
 
 over_every_host! {
     a_comment_is_posted_found_and_edited
+    a_comment_that_is_deleted_is_gone
     a_comment_of_another_thread_is_none
     every_page_is_reached_and_since_leaves_out_the_older
     labels_are_set_whatever_they_are_called
