@@ -6,6 +6,7 @@ mod hidden;
 mod merge_request;
 mod refused;
 mod registry;
+mod retried;
 mod thread;
 mod trigger;
 
