@@ -12,7 +12,8 @@ use crate::telemetry::progress::Progress;
 const PAGES_MAX: u32 = 30;
 
 /// The comment of this effect on the thread, if there is one: first the one that is `known`, then
-/// all that changed `since`. Of several the oldest counts.
+/// all that changed `since`. Of several the oldest counts, and one of an earlier account only where
+/// the present one has none.
 pub(super) async fn look_up(
     key: &EffectKey,
     known: Option<u64>,
@@ -20,7 +21,7 @@ pub(super) async fn look_up(
     corridor: &Corridor<'_>,
 ) -> Result<Option<Posted>, Error> {
     let is_ours =
-        |posted: &Posted| wrote(corridor.own, &posted.author) && marker::is_marked(corridor.secret, key, &posted.body);
+        |posted: &Posted| is_us(corridor, &posted.author) && marker::is_marked(corridor.secret, key, &posted.body);
     if let Some(id) = known
         && let Some(posted) = corridor.forge.comment(corridor.thread, id).await?
         && is_ours(&posted)
@@ -40,7 +41,7 @@ pub(super) async fn look_up(
             format!("the thread has more than {PAGES_MAX} pages of comments: an earlier one of ours may be missed");
         corridor.observer.see(Progress::Note(&cut));
     }
-    ours.sort_by_key(|posted| posted.id);
+    ours.sort_by_key(|posted| (!wrote(corridor.own, &posted.author), posted.id));
     let mut ours = ours.into_iter();
     let oldest = ours.next();
     for later in ours {
@@ -50,8 +51,13 @@ pub(super) async fn look_up(
     Ok(oldest)
 }
 
+/// Whether an account is our own, or was.
+fn is_us(corridor: &Corridor<'_>, author: &Account) -> bool {
+    wrote(corridor.own, author) || author.id.is_some_and(|id| corridor.own_ids.contains(&id))
+}
+
 /// Whether an account is our own: by its id, and by name only where the forge tells us no id.
-fn wrote(own: &Account, author: &Account) -> bool {
+pub(super) fn wrote(own: &Account, author: &Account) -> bool {
     match own.id {
         Some(id) => author.id == Some(id),
         None => !own.login.is_empty() && author.login == own.login,

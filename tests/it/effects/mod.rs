@@ -123,6 +123,7 @@ impl Scene {
             dialect: Dialect::Github,
             thread: THREAD,
             own: &self.own,
+            own_ids: &[],
             secret: SECRET,
             allowances: &self.allowances,
             patience: self.patience,

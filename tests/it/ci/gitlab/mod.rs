@@ -2,6 +2,7 @@
 
 mod bots;
 mod deadline;
+mod earlier;
 mod hidden;
 mod merge_request;
 mod refused;
