@@ -16,7 +16,7 @@ const TWINS_MAX: usize = 5;
 
 /// The comment of this effect on the thread, if there is one: first the one that is `known`, then
 /// all that were posted `since`: a marker that stood there before is a copy. Of several the oldest
-/// counts.
+/// counts, and one of an earlier account only where the present one has none.
 pub(super) async fn look_up(
     key: &EffectKey,
     known: Option<u64>,
@@ -24,7 +24,7 @@ pub(super) async fn look_up(
     corridor: &Corridor<'_>,
 ) -> Result<Option<Posted>, Error> {
     let is_ours =
-        |posted: &Posted| wrote(corridor.own, &posted.author) && marker::is_marked(corridor.secret, key, &posted.body);
+        |posted: &Posted| is_us(corridor, &posted.author) && marker::is_marked(corridor.secret, key, &posted.body);
     if let Some(id) = known
         && let Some(posted) = corridor.forge.comment(corridor.thread, id).await?
         && is_ours(&posted)
@@ -45,7 +45,7 @@ pub(super) async fn look_up(
             format!("the thread has more than {PAGES_MAX} pages of comments: an earlier one of ours may be missed");
         corridor.observer.see(Progress::Note(&cut));
     }
-    ours.sort_by_key(|posted| posted.id);
+    ours.sort_by_key(|posted| (!wrote(corridor.own, &posted.author), posted.id));
     let mut ours = ours.into_iter();
     let oldest = ours.next();
     if let Some(oldest) = &oldest {
@@ -71,8 +71,13 @@ pub(super) fn reads_as(there: &str, body: &str) -> bool {
     lines(there) == lines(body)
 }
 
+/// Whether an account is our own, or was.
+fn is_us(corridor: &Corridor<'_>, author: &Account) -> bool {
+    wrote(corridor.own, author) || author.id.is_some_and(|id| corridor.own_ids.contains(&id))
+}
+
 /// Whether an account is our own: by its id, and by name only where the forge tells us no id.
-fn wrote(own: &Account, author: &Account) -> bool {
+pub(super) fn wrote(own: &Account, author: &Account) -> bool {
     match own.id {
         Some(id) => author.id == Some(id),
         None => !own.login.is_empty() && author.login == own.login,

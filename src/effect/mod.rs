@@ -33,8 +33,10 @@ pub struct Corridor<'a> {
     pub place: &'a Place,
     /// The thread that triggered: every effect is about it.
     pub thread: Thread,
-    /// The account of the token; only what it wrote is ours.
+    /// The account of the token.
     pub own: &'a Account,
+    /// Ids of the accounts that hob wrote as before: what they wrote is ours too.
+    pub own_ids: &'a [u64],
     /// The operator's, for markers: the one under which the keys were made.
     pub secret: &'a [u8],
     /// What the agent file declares today: the decision that counts.

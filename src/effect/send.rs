@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::look_up::{look_up, reads_as};
+use super::look_up::{self, look_up, reads_as};
 use super::{Corridor, Owed};
 use crate::domain::effect::{Effect, Object, State, Write};
 use crate::domain::name::EffectKind;
@@ -15,6 +15,7 @@ use crate::rules::neutralise::{Place, neutralise};
 use crate::rules::{marker, policy};
 use crate::store::{Bundle, Error};
 use crate::telemetry::failpoint;
+use crate::telemetry::progress::Progress;
 
 /// How far the clocks of a machine and of its forge may be apart.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_mins(5);
@@ -124,7 +125,18 @@ async fn speak(effect: &Effect, body: &str, at: Whereabouts, corridor: &Corridor
             let reason = "the forge did not answer a write, and does not show it".to_owned();
             return Step::Unsure { reason };
         }
-        Some(there) => forge.edit(thread, there.id, &body).await,
+        Some(there) => match forge.edit(thread, there.id, &body).await {
+            // Who hob is now may not change what hob wrote as somebody else.
+            Err(forge::Error::Refused { .. }) if !look_up::wrote(corridor.own, &there.author) => {
+                let note = format!(
+                    "a comment of ours by the earlier account `{}` cannot be changed, so it is posted anew: {}",
+                    there.author.login, there.url
+                );
+                corridor.observer.see(Progress::Note(&note));
+                forge.post(thread, &body).await
+            }
+            edited => edited,
+        },
         None => forge.post(thread, &body).await,
     };
     failpoints.hit(failpoint::EFFECT_SENT);

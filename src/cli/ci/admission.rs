@@ -39,6 +39,8 @@ pub(super) struct Started {
     pub(super) skills: Arc<Skills>,
     /// The account that the job writes as.
     pub(super) own: Account,
+    /// The ids of those that it wrote as before.
+    pub(super) own_ids: Vec<u64>,
     /// Why it may start, for people.
     pub(super) authority: String,
 }
@@ -81,7 +83,7 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
         }
         Verdict::Allowed { .. } => "allowed by the operator".to_owned(),
     };
-    Ok(Admitted::Started(Box::new(Started { event, found, skills, own, authority })))
+    Ok(Admitted::Started(Box::new(Started { event, found, skills, own, own_ids, authority })))
 }
 
 /// Under which effects are keyed and marked. Whatever it is, only what our own account wrote counts;

@@ -62,7 +62,7 @@ pub(super) struct Way<'a> {
 impl Way<'_> {
     /// Walks it to its end.
     pub(super) async fn walk(&self, started: Started) -> Result<Exit, Refusal> {
-        let Started { event, found, skills, own, authority } = started;
+        let Started { event, found, skills, own, own_ids, authority } = started;
         let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
@@ -100,7 +100,13 @@ impl Way<'_> {
             Worked::Settled { mut bundle, history } => {
                 // The next job knows what is owed, also when this one dies while it sends.
                 sessions.keep(bundle.manifest(), &mut notes).await;
-                let to = Sending { event: &event, own: &own, allowances: &allowances, observer: &*observer };
+                let to = Sending {
+                    event: &event,
+                    own: &own,
+                    own_ids: &own_ids,
+                    allowances: &allowances,
+                    observer: &*observer,
+                };
                 sent = self.send(&mut watch, &run, &history, &mut bundle, to).await?;
                 let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
                 let exit = settled.map_or(Exit::Failed, |settled| Exit::from(&settled.outcome));
@@ -148,6 +154,7 @@ impl Way<'_> {
 struct Sending<'a> {
     event: &'a Event,
     own: &'a Account,
+    own_ids: &'a [u64],
     allowances: &'a [Allowance],
     observer: &'a dyn Observer,
 }
@@ -203,6 +210,7 @@ impl Way<'_> {
                 place: &Place::of(to.event),
                 thread: Thread { kind: to.event.thread.kind, number: to.event.thread.number },
                 own: to.own,
+                own_ids: to.own_ids,
                 secret: MARKER_SECRET,
                 allowances: to.allowances,
                 patience: self.patience(),

@@ -64,6 +64,8 @@ pub struct Packages {
 struct Seen {
     name: String,
     version: String,
+    /// The pipeline that made it.
+    run: Option<u64>,
     /// Once its origin was asked.
     file: Option<File>,
 }
@@ -105,6 +107,16 @@ impl Packages {
         Ok(gone)
     }
 
+    /// Whether [`Shelf::find`] saw a session that another job of this pipeline kept: who retries a job
+    /// gets one with another id in the same pipeline, and nothing else tells.
+    pub fn saw_another_job_of(&self, pipeline: u64) -> bool {
+        let is_anothers = |seen: &Seen| {
+            let job = Version::parse(&seen.version).and_then(|version| version.job);
+            seen.run == Some(pipeline) && job.is_some() && job != self.job
+        };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().any(is_anothers)
+    }
+
     /// The packages of exactly this name that hold our versions.
     async fn list(&self, doing: &str, name: &str) -> Result<Vec<(Package, Version)>, Error> {
         let endpoint = built(doing, ListPackages::builder().project(self.project).package_name(name).build())?;
@@ -126,14 +138,10 @@ impl Packages {
         let mut found = Vec::new();
         let mut seen = BTreeMap::new();
         for (package, _) in packages {
-            found.push(Kept {
-                id: package.id,
-                at: package.created_at,
-                size: None,
-                run: package.pipeline.map(|pipeline| pipeline.id),
-            });
+            let run = package.pipeline.map(|pipeline| pipeline.id);
+            found.push(Kept { id: package.id, at: package.created_at, size: None, run });
             let version = package.version.unwrap_or_default();
-            seen.insert(package.id, Seen { name: package.name, version, file: None });
+            seen.insert(package.id, Seen { name: package.name, version, run, file: None });
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(seen);
         Ok(found)

@@ -129,6 +129,7 @@ impl Scene {
             place: &self.place,
             thread: THREAD,
             own: &self.own,
+            own_ids: &[],
             secret: SECRET,
             allowances: &self.allowances,
             patience: self.patience,

@@ -29,6 +29,8 @@ pub(crate) struct Memory {
     /// What time it was when it began.
     pub(crate) began: Timestamp,
     people: Vec<Person>,
+    /// Users that the token had before.
+    before: Vec<u64>,
     threads: BTreeMap<(&'static str, u64), Thread>,
     notes: Vec<Note>,
     /// Counts whatever is made; the clock too.
@@ -93,6 +95,7 @@ impl Memory {
             commands: Vec::new(),
             registry: Registry::default(),
             people: vec![bot],
+            before: Vec::new(),
             visibility: "private",
             confidential: false,
             head: "e82eb4a098e32c796079ca3915e07487fc4db24c".to_owned(),
@@ -142,6 +145,17 @@ impl Memory {
     pub(crate) fn say(&mut self, kind_: ThreadKind, iid: u64, username: &str, body: &str) -> u64 {
         let author = self.people.iter().find(|person| person.username == username).unwrap().clone();
         self.note((kind(kind_), iid), author, body, false)
+    }
+
+    /// The token is another user's from now on.
+    pub(crate) fn hand_over(&mut self, id: u64, username: &str) {
+        self.before.push(std::mem::replace(&mut self.people[0].id, id));
+        self.people[0].username = username.to_owned();
+    }
+
+    /// Whether a user that the token had before wrote a note: no Developer may change it.
+    pub(super) fn is_of_before(&self, id: u64) -> bool {
+        self.notes.iter().any(|note| note.id == id && self.before.contains(&note.author.id))
     }
 
     /// A note becomes one for members only.

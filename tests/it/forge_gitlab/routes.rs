@@ -35,7 +35,10 @@ pub(super) fn answer(memory: &mut Memory, request: &Request) -> Answer {
         _ => return Answer::refusal(401, "401 Unauthorized"),
     };
     match (request.method.as_str(), parts.as_slice()) {
-        ("GET", ["user"]) => found(memory.person(|person| person.id == super::BOT.0), "User"),
+        ("GET", ["user"]) => {
+            let own = memory.bot().id;
+            found(memory.person(|person| person.id == own), "User")
+        }
         ("GET", ["users"]) => {
             let wanted = text(query(request).as_bytes(), "username");
             let people = memory.person(|person| person.username.eq_ignore_ascii_case(&wanted));
@@ -96,6 +99,7 @@ fn thread(memory: &mut Memory, request: &Request, thread: (&'static str, u64), r
         }
         ("GET", ["notes", id]) => found(memory.show(thread, number(id)), "Note"),
         ("DELETE", ["notes", id]) if memory.delete(thread, number(id)) => Answer { status: 204, ..Answer::default() },
+        ("PUT", ["notes", id]) if memory.is_of_before(number(id)) => Answer::refusal(403, "403 Forbidden"),
         ("PUT", ["notes", id]) => {
             memory.change(thread, number(id), &text(&request.body, "body"));
             found(memory.show(thread, number(id)), "Note")

@@ -136,12 +136,12 @@ impl Job {
         }
     }
 
-    /// Whether somebody asked for it a second time.
+    /// Whether somebody asked for it a second time; on GitLab known once sessions were looked for.
     pub(super) fn is_again(&self) -> bool {
         match self {
             Self::Github(job) => job.job.run_attempt > 1,
-            // A retried job does not tell.
-            Self::Gitlab(_) => false,
+            // A webhook that delivers twice starts another pipeline.
+            Self::Gitlab(job) => job.shelf.saw_another_job_of(job.job.pipeline),
         }
     }
 

@@ -2,10 +2,12 @@
 
 mod bots;
 mod deadline;
+mod earlier;
 mod hidden;
 mod merge_request;
 mod refused;
 mod registry;
+mod retried;
 mod thread;
 mod trigger;
 

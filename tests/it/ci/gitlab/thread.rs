@@ -31,7 +31,10 @@ fn an_issue_becomes_a_status_and_a_label_once_each_however_often_the_job_runs() 
     ]
     "#);
 
-    let again = project.run(65, &opened());
+    project.gitlab.memory().registry.run(501, "trigger", "main");
+    let mut command = project.triggered(65, &opened());
+    command.env("CI_PIPELINE_ID", "501");
+    let again = project.scene.end(command);
     assert_eq!(again.code(), Some(0), "{}", again.transcript());
     assert_eq!((project.notes(), project.labels().len()), (notes, 1));
     assert_eq!((project.gitlab.count("notes/create"), project.gitlab.count("threads/edit")), (1, 1));
