@@ -5,10 +5,12 @@ mod annotations;
 mod ending;
 mod face;
 mod file;
+mod gate;
 mod job;
 mod log;
 mod markdown;
 mod outputs;
+mod patience;
 #[cfg(test)]
 mod runner;
 #[cfg(test)]
@@ -33,6 +35,7 @@ use admission::Admitted;
 use ending::WithoutRun;
 use face::Face;
 use job::Job;
+use patience::Patience;
 use way::Way;
 
 /// Longest time of a job from its start, where neither operator nor runner says.
@@ -93,7 +96,8 @@ async fn go(environment: &Environment) -> Result<Exit, Refusal> {
 async fn answer(job: &Job, face: &Face, environment: &Environment, started: Timestamp) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let deadline = deadline(job, environment, started)?;
-    match admission::admit(job, environment, &workspace).await? {
+    let patience = Patience::new();
+    match admission::admit(job, environment, &workspace, &patience).await? {
         Admitted::Nothing(reason) => {
             output::tell(&output::defuse(&reason));
             face.without_run(WithoutRun::Skipped, &reason)?;
@@ -108,6 +112,7 @@ async fn answer(job: &Job, face: &Face, environment: &Environment, started: Time
                 environment,
                 workspace: &workspace,
                 deadline,
+                patience: &patience,
                 redactor: &redactor,
                 failpoints: &failpoints,
             };
@@ -119,10 +124,14 @@ async fn answer(job: &Job, face: &Face, environment: &Environment, started: Time
 /// Keeps what a stopped step left.
 async fn save(environment: &Environment) -> Result<Exit, Refusal> {
     let job = Job::of(environment, clock().now())?;
-    for label in sessions::keep_left(&job, environment).await? {
+    let left = sessions::keep_left(&job, environment).await?;
+    for label in &left.kept {
         output::tell(&output::defuse(&format!("kept the session of {label} for the next job")));
     }
-    Ok(Exit::Completed)
+    for reason in &left.lost {
+        output::tell(&output::defuse(reason));
+    }
+    Ok(if left.lost.is_empty() { Exit::Completed } else { Exit::Failed })
 }
 
 /// When the agent must have landed: the operator's time from the job's start, or what the runner

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::admission::{MARKER_SECRET, Started};
+use super::admission::Started;
 use super::ending::{Ending, Trust};
 use super::face::Face;
+use super::gate::MARKER_SECRET;
 use super::job::Job;
+use super::patience::Patience;
 use super::sent::{self, Sent, owed};
 use super::sessions::Sessions;
 use crate::channel::Asked;
@@ -47,6 +49,8 @@ pub(super) struct Way<'a> {
     pub(super) workspace: &'a Path,
     /// When the agent must have landed.
     pub(super) deadline: Timestamp,
+    /// For a forge that asks to wait before anything is done.
+    pub(super) patience: &'a Patience,
     /// Takes secrets out of what is stored and shown.
     pub(super) redactor: &'a Redactor,
     /// Where a test wants this process to die.
@@ -55,8 +59,8 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     /// Walks it to its end.
-    pub(super) async fn walk(&self, started: Started) -> Result<Exit, Refusal> {
-        let Started { event, found, skills, own, authority } = started;
+    pub(super) async fn walk(&self, started: Started<'_>) -> Result<Exit, Refusal> {
+        let Started { event, found, skills, gate, authority } = started;
         let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
@@ -78,7 +82,7 @@ impl Way<'_> {
             observer: observer.clone(),
         };
         let harness = harness.harness()?;
-        let session = sessions.restore(&event, &instance).await;
+        let session = sessions.restore(&event, &instance, self.patience).await?;
         observer.see(Progress::Note(&format!("session: {session}")));
 
         let dir = sessions.dir(&instance);
@@ -94,7 +98,7 @@ impl Way<'_> {
             Worked::Settled { mut bundle, history } => {
                 // The next job knows what is owed, also when this one dies while it sends.
                 sessions.keep(bundle.manifest(), &mut notes).await;
-                let to = Sending { event: &event, own: &own, allowances: &allowances, observer: &*observer };
+                let to = Sending { event: &event, own: &gate.own, allowances: &allowances, observer: &*observer };
                 sent = self.send(&mut watch, &run, &history, &mut bundle, to).await?;
                 let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
                 let exit = settled.map_or(Exit::Failed, |settled| Exit::from(&settled.outcome));

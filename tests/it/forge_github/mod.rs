@@ -29,6 +29,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::scene::http::{Listening, Request, receive};
+pub(crate) use artifacts::Origin;
 use memory::Memory;
 pub(crate) use runner::runtime_token;
 

@@ -4,6 +4,7 @@ mod deadline;
 mod merge_request;
 mod refused;
 mod registry;
+mod restored;
 mod thread;
 
 use std::path::PathBuf;
