@@ -7,6 +7,7 @@ mod face;
 mod file;
 mod gate;
 mod job;
+mod left;
 mod log;
 mod markdown;
 mod outputs;

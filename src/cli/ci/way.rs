@@ -1,6 +1,7 @@
 //! The way of an event that starts an agent: the session is brought back, the run worked on and
 //! kept, what was proposed is sent, and what came of it is kept and shown.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use super::ending::{Ending, Trust};
 use super::face::Face;
 use super::gate::MARKER_SECRET;
 use super::job::Job;
+use super::left;
 use super::patience::Patience;
 use super::sent::{self, Sent, owed};
 use super::sessions::Sessions;
@@ -19,10 +21,10 @@ use crate::cli::env::Environment;
 use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
 use crate::cli::wish::{self, Wish};
-use crate::cli::work::{Watch, clock};
+use crate::cli::work::{Given, Watch, clock};
 use crate::cli::{kept, live, parts};
 use crate::domain::event::Event;
-use crate::domain::id::InstanceId;
+use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
@@ -65,7 +67,7 @@ impl Way<'_> {
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
         }
-        let mut agent = found.agent;
+        let mut agent = found.agent.clone();
         agent.limits.seconds = agent.limits.seconds.min(self.seconds_left());
         let allowances = agent.effects.clone();
         let instance = event.instance(&agent.name);
@@ -80,6 +82,7 @@ impl Way<'_> {
             root: &sessions.root,
             environment: self.environment,
             observer: observer.clone(),
+            is_own_log: false,
         };
         let harness = harness.harness()?;
         let session = sessions.restore(&event, &instance, self.patience).await?;
@@ -87,10 +90,12 @@ impl Way<'_> {
 
         let dir = sessions.dir(&instance);
         let mut bundle = self.open(&sessions, &event, &instance, &*observer)?;
+        let message = self.environment.ci.message.as_deref().map(|message| self.redactor.redact(message));
+        let refused = left::refused(&bundle, &found, message.as_deref(), &gate).await?;
         let again = self.job.is_again() && !owes(&dir)?;
         let run = self.admit(&event, instance, again, &mut bundle)?;
         let mut watch = Watch::new()?;
-        let worked = self.work(&mut watch, &run, &harness, bundle, &event).await?;
+        let worked = self.work(&mut watch, &run, &harness, bundle, refused, &event).await?;
 
         let mut notes = Vec::new();
         let mut sent = Vec::new();
@@ -176,10 +181,12 @@ impl Way<'_> {
         run: &Run,
         harness: &Harness,
         bundle: Bundle,
+        refused: BTreeMap<RunId, String>,
         event: &Event,
     ) -> Result<Worked, Refusal> {
         let title = format!("hob: {}", wish::label(&run.instance, Some(event)));
-        let work = watch.until_settled(&run.id, harness, bundle, self.redactor.clone(), self.failpoints.clone());
+        let with = Given { refused, redactor: self.redactor.clone(), failpoints: self.failpoints.clone() };
+        let work = watch.until_settled(&run.id, harness, bundle, with);
         Box::pin(self.face.folded("run", &title, work)).await
     }
 

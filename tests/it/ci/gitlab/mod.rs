@@ -6,6 +6,7 @@ mod refused;
 mod registry;
 mod restored;
 mod thread;
+mod trusted;
 
 use std::path::PathBuf;
 use std::process::Command;
