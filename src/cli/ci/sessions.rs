@@ -205,6 +205,11 @@ impl<'a> Sessions<'a> {
         }
     }
 
+    /// Whether the next job can know of this one.
+    pub(super) fn are_kept(&self) -> bool {
+        self.unkept.is_none()
+    }
+
     /// Lets go of what was kept of an instance long before.
     pub(super) async fn tidy(&self, instance: &InstanceId) {
         if self.unkept.is_none() {

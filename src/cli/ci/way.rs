@@ -103,7 +103,13 @@ impl Way<'_> {
             Worked::Settled { mut bundle, history } => {
                 // The next job knows what is owed, also when this one dies while it sends.
                 sessions.keep(bundle.manifest(), &mut notes).await;
-                let to = Sending { event: &event, own: &gate.own, allowances: &allowances, observer: &*observer };
+                let to = Sending {
+                    event: &event,
+                    own: &gate.own,
+                    allowances: &allowances,
+                    observer: &*observer,
+                    is_remembered: sessions.are_kept(),
+                };
                 sent = self.send(&mut watch, &run, &history, &mut bundle, to).await?;
                 let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
                 let exit = settled.map_or(Exit::Failed, |settled| Exit::from(&settled.outcome));
@@ -138,6 +144,7 @@ impl Way<'_> {
                 state: sessions.rests(kept.is_some()),
             },
             notes: &notes,
+            is_remembered: sessions.are_kept(),
             bundle: &dir.display().to_string(),
             bundle_digest: kept.as_deref().unwrap_or_default(),
         };
@@ -153,6 +160,7 @@ struct Sending<'a> {
     own: &'a Account,
     allowances: &'a [Allowance],
     observer: &'a dyn Observer,
+    is_remembered: bool,
 }
 
 impl Way<'_> {
@@ -221,7 +229,7 @@ impl Way<'_> {
                 let came = watch.drive(Box::pin(effect::apply(bundle, owed, &corridor))).await;
                 let came = came.transpose()?.unwrap_or_default();
                 for (effect, came) in &came {
-                    to.observer.see(Progress::Note(&sent::line(effect, came)));
+                    to.observer.see(Progress::Note(&sent::line(effect, came, to.is_remembered)));
                 }
                 Ok::<_, Refusal>(came)
             };
