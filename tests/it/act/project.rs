@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{Act, Done, Job, repository};
-use crate::forge_github::{GithubServer, Origin, TOKEN};
+use crate::forge_github::artifacts::Origin;
+use crate::forge_github::{GithubServer, TOKEN};
 use crate::scene::fixture;
 use crate::scene::model_server::{KEY, ModelServer, Reply};
 

@@ -29,7 +29,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::scene::http::{Listening, Request, receive};
-pub(crate) use artifacts::Origin;
 use memory::Memory;
 pub(crate) use runner::runtime_token;
 
