@@ -31,6 +31,8 @@ pub(super) struct Order<'a> {
     pub(super) root: &'a Path,
     pub(super) environment: &'a Environment,
     pub(super) observer: Arc<dyn Observer>,
+    /// Whether what is kept never left this machine.
+    pub(super) is_own_log: bool,
 }
 
 /// The directory hob was started in.
@@ -47,6 +49,7 @@ impl Order<'_> {
             agent: self.agent,
             skills: self.skills,
             observer: self.observer,
+            is_own_log: self.is_own_log,
             // Effects are printed, not sent: nobody can forge what nobody looks up.
             effect_secret: Vec::new(),
         })

@@ -1,5 +1,6 @@
 //! `hob run`: one run now, on this machine; its writes are printed, not sent.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::report::{self, Report};
 use super::wish::{self, Wish};
-use super::work::Watch;
+use super::work::{Given, Watch};
 use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
@@ -119,6 +120,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         root: &root,
         environment,
         observer,
+        is_own_log: true,
     };
     let harness = order.harness()?;
     let failpoints = kept::failpoints(environment)?;
@@ -129,7 +131,8 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         harness.observer.see(Progress::Note(note));
     }
     let mut watch = Watch::new()?;
-    let worked = watch.until_settled(&run.id, &harness, bundle, redactor.clone(), failpoints).await;
+    let given = Given { refused: BTreeMap::new(), redactor: redactor.clone(), failpoints };
+    let worked = watch.until_settled(&run.id, &harness, bundle, given).await;
     // The live view ends before the answer is printed.
     drop(harness);
     if !first.is_empty()

@@ -1,5 +1,7 @@
 //! Works on a run while listening for the signals that end this process.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +16,16 @@ use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 use crate::trust::frame::Marker;
 use crate::worker::{Circumstances, Worked, work_until};
+
+/// What a work is given beside its run.
+pub(super) struct Given {
+    /// Runs that are not worked on, and why.
+    pub(super) refused: BTreeMap<RunId, String>,
+    /// Takes secrets out of what is stored.
+    pub(super) redactor: Redactor,
+    /// Where a test wants this process to die.
+    pub(super) failpoints: Failpoints,
+}
 
 /// Listens for the signals that end this process while something is done.
 pub(super) struct Watch {
@@ -71,10 +83,11 @@ impl Watch {
         run: &RunId,
         harness: &Harness,
         bundle: Bundle,
-        redactor: Redactor,
-        failpoints: Failpoints,
+        given: Given,
     ) -> Result<Worked, Refusal> {
-        let with = Circumstances { clock: clock(), cancel: self.cancel.clone(), redactor, failpoints, marker, jitter };
+        let Given { refused, redactor, failpoints } = given;
+        let cancel = self.cancel.clone();
+        let with = Circumstances { clock: clock(), cancel, refused, redactor, failpoints, marker, jitter };
         let worked = self.drive(Box::pin(work_until(run, harness, bundle, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }

@@ -157,8 +157,19 @@ pub struct Origin {
     pub head_repository: u64,
     /// Branch or ref that it ran for.
     pub branch: String,
+    /// The ref is a tag, or may be one.
+    pub is_tag: bool,
     /// The pull requests it ran for.
     pub pulls: Vec<u64>,
+}
+
+/// The branch that a pull request is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Repository that it is in; 0 when that is gone.
+    pub repository: u64,
+    /// Its name.
+    pub branch: String,
 }
 
 /// Why a verb did not bring what was asked.

@@ -40,6 +40,9 @@ pub struct Harness {
     pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
+    /// Whether the log never left this machine. Of any other the prompt is evidence and no more: what
+    /// stands there is taken only where it is what the agent's file says.
+    pub is_own_log: bool,
     /// The operator's secret under which effect keys are made; may be empty where nothing is sent.
     pub effect_secret: Vec<u8>,
 }
@@ -175,7 +178,8 @@ impl Harness {
         };
         // Frozen within a run: what was sent stays the head of what is sent. A new run takes what changed.
         let asked = known.is_some_and(|known| known.asked);
-        if history.prompt.as_ref().is_none_or(|frozen| !asked && !frozen.reads_as(&prompt)) {
+        let is_frozen = asked && self.is_own_log;
+        if history.prompt.as_ref().is_none_or(|frozen| !is_frozen && !frozen.reads_as(&prompt)) {
             bodies.push(Body::Prompt(prompt));
         }
         if !asked {

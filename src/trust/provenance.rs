@@ -3,10 +3,10 @@
 //! A name on a shelf proves nothing: in a public repository any job may upload under any name, also
 //! a stranger's pull request. What the forge says about the run that uploaded it does.
 
-use crate::forge::Origin;
+use crate::forge::{Head, Origin};
 
 /// Where it would be used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Here<'a> {
     /// Repository or project of the job.
     pub repository: u64,
@@ -14,6 +14,8 @@ pub struct Here<'a> {
     pub default_branch: &'a str,
     /// The pull request or merge request that the instance continues on, if it is one.
     pub pull: Option<u64>,
+    /// What that one is made of, once it was asked: GitHub's runs name only pull requests that are open.
+    pub head: Option<Head>,
     /// What else the forge tells.
     pub on: On<'a>,
 }
@@ -61,6 +63,9 @@ pub enum WhyNot {
     /// Nothing to compare with.
     #[error("this job's event does not say which branch is the default one")]
     NoBranch,
+    /// Whoever may push tags chose its code.
+    #[error("it was made on the tag `{0}`, not on a branch")]
+    Tag(String),
     /// Code that is not on the default branch yet.
     #[error("it was made on `{made_on}`, not on the default branch `{default_branch}`")]
     Branch {
@@ -77,13 +82,13 @@ pub enum WhyNot {
     NoPull(String),
 }
 
-/// Events whose workflow comes from the default branch.
-const ON_DEFAULT_BRANCH: [&str; 5] = ["issues", "issue_comment", "schedule", "workflow_run", "workflow_dispatch"];
+/// Events whose workflow comes from the default branch, and which start agents.
+const ON_DEFAULT_BRANCH: [&str; 2] = ["issues", "issue_comment"];
 /// Events whose workflow runs for a pull request.
 const FOR_PULL: [&str; 4] =
     ["pull_request", "pull_request_target", "pull_request_review", "pull_request_review_comment"];
-/// Sources of pipelines that people with rights start, on a ref that they choose.
-const BY_MEMBERS: [&str; 4] = ["trigger", "schedule", "web", "api"];
+/// The source of pipelines that a webhook starts.
+const BY_WEBHOOK: &str = "trigger";
 
 /// Judges the run that put a bundle on the shelf.
 ///
@@ -103,12 +108,13 @@ pub fn judge(origin: &Origin, here: &Here<'_>) -> Result<(), WhyNot> {
             if ON_DEFAULT_BRANCH.contains(&event) {
                 on_default_branch(origin, here)
             } else if FOR_PULL.contains(&event) {
-                for_pull(&origin.pulls, here)
+                if is_made_of(origin, here) { Ok(()) } else { for_pull(&origin.pulls, here) }
             } else {
                 Err(WhyNot::Event(clipped(event)))
             }
         }
-        On::Gitlab if BY_MEMBERS.contains(&event) => on_default_branch(origin, here),
+        On::Gitlab if origin.is_tag => Err(WhyNot::Tag(clipped(&origin.branch))),
+        On::Gitlab if event == BY_WEBHOOK => on_default_branch(origin, here),
         On::Gitlab if event == "merge_request_event" => match merge_request(&origin.branch) {
             Some(iid) => for_pull(&[iid], here),
             None => Err(branch(origin, here)),
@@ -146,6 +152,12 @@ fn for_pull(made_for: &[u64], here: &Here<'_>) -> Result<(), WhyNot> {
     }
 }
 
+/// Whether it ran for the head of the pull request that the instance continues on.
+fn is_made_of(origin: &Origin, here: &Here<'_>) -> bool {
+    let head = here.head.as_ref().filter(|_| here.pull.is_some());
+    head.is_some_and(|head| head.repository == origin.head_repository && head.branch == origin.branch)
+}
+
 /// The number in `refs/merge-requests/5/head`, or `…/merge` for the merged result.
 fn merge_request(branch: &str) -> Option<u64> {
     let (iid, side) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
@@ -178,6 +190,7 @@ mod tests {
         repository: 7,
         default_branch: "main",
         pull: Some(5),
+        head: None,
         on: On::Github { workflow: Some(".github/workflows/hob.yml") },
     };
     const PROJECT: Here<'_> = Here { on: On::Gitlab, ..HERE };
@@ -189,6 +202,7 @@ mod tests {
             repository: 7,
             head_repository: 7,
             branch: "main".to_owned(),
+            is_tag: false,
             pulls: Vec::new(),
         }
     }
@@ -210,7 +224,9 @@ mod tests {
     fn on_github_a_bundle_is_used_when_its_run_is_one_of_ours() {
         let with = |origin: Origin, pulls: &[u64]| Origin { pulls: pulls.to_vec(), branch: "topic".into(), ..origin };
         let issue = Here { pull: None, ..HERE };
-        let mut rows: Vec<_> = ON_DEFAULT_BRANCH.iter().map(|event| (*event, github(event), issue)).collect();
+        let headed =
+            |repository, branch: &str| Here { head: Some(Head { repository, branch: branch.to_owned() }), ..HERE };
+        let mut rows: Vec<_> = ON_DEFAULT_BRANCH.iter().map(|event| (*event, github(event), issue.clone())).collect();
         rows.extend([
             ("for a pull request too", github("issue_comment"), HERE),
             ("its own pull request", with(github("pull_request"), &[5]), HERE),
@@ -225,7 +241,10 @@ mod tests {
             ("another workflow", Origin { workflow: ".github/workflows/ci.yml".into(), ..github("issues") }, HERE),
             ("no workflow", Origin { workflow: String::new(), ..github("issues") }, HERE),
             ("not knowing our workflow", github("issues"), Here { on: On::Github { workflow: None }, ..HERE }),
-            ("dispatched on a branch", Origin { branch: "topic".into(), ..github("workflow_dispatch") }, HERE),
+            ("on a branch", Origin { branch: "topic".into(), ..github("issue_comment") }, HERE),
+            ("dispatched", github("workflow_dispatch"), HERE),
+            ("at a time", github("schedule"), HERE),
+            ("after a workflow", github("workflow_run"), HERE),
             (
                 "no branch told, twice",
                 Origin { branch: String::new(), ..github("issues") },
@@ -238,13 +257,13 @@ mod tests {
             ("others", with(github("pull_request_target"), &[4, 6]), HERE),
             ("no pull request", with(github("pull_request"), &[]), HERE),
             ("we are an issue", with(github("pull_request_review_comment"), &[5]), issue),
+            ("closed since", with(github("pull_request"), &[]), headed(7, "topic")),
+            ("of another branch", with(github("pull_request"), &[]), headed(7, "other")),
+            ("of a fork's branch", with(github("pull_request"), &[]), headed(8, "topic")),
         ]);
         insta::assert_snapshot!(table(rows), @"
         issues                       used
         issue_comment                used
-        schedule                     used
-        workflow_run                 used
-        workflow_dispatch            used
         for a pull request too       used
         its own pull request         used
         its own, of two              used
@@ -254,7 +273,10 @@ mod tests {
         another workflow             it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
         no workflow                  it was made by the workflow ``, not by this one (`.github/workflows/hob.yml`)
         not knowing our workflow     this job does not say which workflow it belongs to (`GITHUB_WORKFLOW_REF`)
-        dispatched on a branch       it was made on `topic`, not on the default branch `main`
+        on a branch                  it was made on `topic`, not on the default branch `main`
+        dispatched                   it was made in a `workflow_dispatch` run, and such runs are not trusted with sessions
+        at a time                    it was made in a `schedule` run, and such runs are not trusted with sessions
+        after a workflow             it was made in a `workflow_run` run, and such runs are not trusted with sessions
         no branch told, twice        this job's event does not say which branch is the default one
         a push                       it was made in a `push` run, and such runs are not trusted with sessions
         no event                     it was made in a `` run, and such runs are not trusted with sessions
@@ -263,30 +285,38 @@ mod tests {
         others                       it was made for pull requests 4, 6, not for this one
         no pull request              it was made for no pull request that is open, not for this one
         we are an issue              it was made for pull request 5, and this is an issue
+        closed since                 used
+        of another branch            it was made for no pull request that is open, not for this one
+        of a fork's branch           it was made for no pull request that is open, not for this one
         ");
     }
 
     #[test]
     fn on_gitlab_a_bundle_is_used_when_its_pipeline_is_one_of_ours() {
-        let mut rows: Vec<_> = BY_MEMBERS.iter().map(|source| (*source, gitlab(source, "main"), PROJECT)).collect();
         let merge = "merge_request_event";
-        rows.extend([
+        let rows = vec![
+            ("by a webhook", gitlab(BY_WEBHOOK, "main"), PROJECT),
+            ("on a tag", Origin { is_tag: true, ..gitlab(BY_WEBHOOK, "main") }, PROJECT),
+            ("at a time", gitlab("schedule", "main"), PROJECT),
+            ("by hand", gitlab("web", "main"), PROJECT),
+            ("by a program", gitlab("api", "main"), PROJECT),
             ("its own merge request", gitlab(merge, "refs/merge-requests/5/head"), PROJECT),
             ("its own, merged", gitlab(merge, "refs/merge-requests/5/merge"), PROJECT),
             ("another project", Origin { repository: 8, ..gitlab("trigger", "main") }, PROJECT),
             ("a fork", Origin { head_repository: 8, ..gitlab(merge, "refs/merge-requests/5/head") }, PROJECT),
-            ("a branch", gitlab("web", "topic"), PROJECT),
+            ("a branch", gitlab(BY_WEBHOOK, "topic"), PROJECT),
             ("a push", gitlab("push", "main"), PROJECT),
             ("another merge request", gitlab(merge, "refs/merge-requests/4/head"), PROJECT),
             ("a branch in disguise", gitlab(merge, "refs/merge-requests/5/head/x"), PROJECT),
             ("an odd number", gitlab(merge, "refs/merge-requests/+5/head"), PROJECT),
             ("we are an issue", gitlab(merge, "refs/merge-requests/5/head"), Here { pull: None, ..PROJECT }),
-        ]);
+        ];
         insta::assert_snapshot!(table(rows), @"
-        trigger                      used
-        schedule                     used
-        web                          used
-        api                          used
+        by a webhook                 used
+        on a tag                     it was made on the tag `main`, not on a branch
+        at a time                    it was made in a `schedule` run, and such runs are not trusted with sessions
+        by hand                      it was made in a `web` run, and such runs are not trusted with sessions
+        by a program                 it was made in a `api` run, and such runs are not trusted with sessions
         its own merge request        used
         its own, merged              used
         another project              it was made in repository 8, not in this one (7)

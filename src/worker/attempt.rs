@@ -1,11 +1,13 @@
 //! One leased try at a run, from claim to settlement.
 
+use std::collections::BTreeMap;
+
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::Clock;
 use crate::domain::entry::Settled;
-use crate::domain::id::SessionId;
+use crate::domain::id::{RunId, SessionId};
 use crate::domain::outcome::Outcome;
 use crate::harness::{self, Harness, Moment};
 use crate::queue::Claim;
@@ -28,6 +30,8 @@ pub struct Circumstances {
     pub clock: Clock,
     /// Ends the attempt early.
     pub cancel: CancellationToken,
+    /// Runs that are not worked on, by the reason: who asked for them may not.
+    pub refused: BTreeMap<RunId, String>,
     /// Takes secrets out of what is stored.
     pub redactor: Redactor,
     /// Where a test wants this process to die.
@@ -59,15 +63,7 @@ pub(super) async fn attempt(
     with: &Circumstances,
 ) -> Result<(Ended, Bundle, History), harness::Error> {
     let run = &claim.run;
-    let journal = Journal {
-        bundle,
-        fence: claim.fence,
-        session: SessionId::default(),
-        leaf: history.leaf,
-        redactor: with.redactor.clone(),
-        clock: with.clock.clone(),
-        failpoints: with.failpoints.clone(),
-    };
+    let journal = journal(bundle, &history, claim, with);
     let exhausted = history.find(&run.id).is_some_and(|known| known.attempts >= ATTEMPTS);
     // An answer that is there settles the run, however many attempts it took.
     let (journal, history, stopped) = match resume::progress(&history, &run.id, harness.agent.result.is_some()) {
@@ -105,6 +101,30 @@ pub(super) async fn attempt(
         Stopped::Over(Ending::Refused) => (Outcome::Failed { reason: "the model refused to answer".to_owned() }, None),
     };
     settle(journal, history, claim, outcome, result)
+}
+
+/// Settles the claimed run as aborted, and gives bundle and history back.
+pub(super) fn abort(
+    bundle: Bundle,
+    history: History,
+    claim: &Claim,
+    by: String,
+    with: &Circumstances,
+) -> Result<(Ended, Bundle, History), harness::Error> {
+    let journal = journal(bundle, &history, claim, with);
+    settle(journal, history, claim, Outcome::Aborted { by }, None)
+}
+
+fn journal(bundle: Bundle, history: &History, claim: &Claim, with: &Circumstances) -> Journal {
+    Journal {
+        bundle,
+        fence: claim.fence,
+        session: SessionId::default(),
+        leaf: history.leaf,
+        redactor: with.redactor.clone(),
+        clock: with.clock.clone(),
+        failpoints: with.failpoints.clone(),
+    }
 }
 
 fn settle(

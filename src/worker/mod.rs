@@ -49,6 +49,13 @@ pub async fn work_until(
         let Some(claim) = next else {
             return Ok(Worked::Settled { bundle: Box::new(bundle), history: Box::new(history) });
         };
+        if let Some(reason) = with.refused.get(&claim.run.id) {
+            let refused = format!("{} was left unfinished and is not worked on: {reason}", claim.run.id);
+            harness.observer.see(Progress::Note(&refused));
+            let by = format!("hob: {reason}");
+            (_, bundle, history) = attempt::abort(bundle, history, &claim, by, with)?;
+            continue;
+        }
         if claim.run.id != *run {
             let left = format!("{} was left unfinished: it goes first", claim.run.id);
             harness.observer.see(Progress::Note(&left));

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::checkout;
+use super::gate::{Gate, Judged};
 use super::job::Job;
+use super::patience::Patience;
 use crate::agent::library::{Found, Library};
 use crate::agent::trigger::{Choice, Nobody, choose, named};
 use crate::channel::Heard;
@@ -13,40 +15,37 @@ use crate::cli::refusal::Refusal;
 use crate::cli::{output, parts};
 use crate::domain::event::Event;
 use crate::domain::name::Who;
-use crate::forge::Account;
-use crate::rules::marker;
 use crate::skill::library::Library as Skills;
-use crate::trust::authority::{self, Answer, Case, Reach, Verdict};
-
-/// Most ids in `HOB_OWN_IDS`.
-const IDS_MAX: usize = 100;
 
 /// What comes of an event that is not refused.
-pub(super) enum Admitted {
+pub(super) enum Admitted<'a> {
     /// An agent starts.
-    Started(Box<Started>),
+    Started(Box<Started<'a>>),
     /// None does, as it should be.
     Nothing(String),
 }
 
 /// An agent that an event starts.
-pub(super) struct Started {
+pub(super) struct Started<'a> {
     /// What happened.
     pub(super) event: Event,
     /// Who works on it.
     pub(super) found: Found,
     /// What it may look up.
     pub(super) skills: Arc<Skills>,
-    /// The account that the job writes as.
-    pub(super) own: Account,
-    /// The ids of those that it wrote as before.
-    pub(super) own_ids: Vec<u64>,
+    /// Who was asked about it, and whom to ask about the rest.
+    pub(super) gate: Gate<'a>,
     /// Why it may start, for people.
     pub(super) authority: String,
 }
 
 /// Hears the event, chooses the agent, and asks the forge who may start it.
-pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path) -> Result<Admitted, Refusal> {
+pub(super) async fn admit<'a>(
+    job: &'a Job,
+    environment: &Environment,
+    workspace: &Path,
+    patience: &'a Patience,
+) -> Result<Admitted<'a>, Refusal> {
     let event = match job.hear().await? {
         Heard::Event(event) => *event,
         Heard::Ignored { reason, .. } => return Ok(Admitted::Nothing(reason)),
@@ -57,38 +56,15 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
         Ok(chosen) => chosen,
         Err(nobody) => return Ok(Admitted::Nothing(nobody.to_string())),
     };
-    narrowed(who, &found)?;
-    let own = job.forge().own().await.map_err(Refusal::failed)?;
-    let own_ids = own_ids(environment.ci.own_ids.as_deref().unwrap_or_default())?;
-    let case = Case {
-        event: &event,
-        who,
-        rerun_by: job.rerun_by(),
-        own: &own,
-        own_ids: &own_ids,
-        marked: marker::is_ours(MARKER_SECRET, event.text()),
-        bots: &[],
+    let gate = Gate::open(job, environment, patience).await?;
+    let authority = match gate.judge(&found, &event, who, job.rerun_by()).await? {
+        Judged::Own => return Ok(Admitted::Nothing("hob wrote this itself: there is nothing to do".to_owned())),
+        Judged::Refused(reason) => return Err(Refusal::refused(reason)),
+        Judged::TooFar(reason) => return Err(Refusal::usage(reason)),
+        Judged::Allowed(authority) => authority,
     };
-    let mut answers = Vec::new();
-    for account in authority::concerned(&case) {
-        let standing = job.forge().standing(&account).await.map_err(Refusal::failed)?;
-        answers.push(Answer { account, standing });
-    }
-    let authority = match authority::judge(&case, &answers) {
-        Verdict::Own => return Ok(Admitted::Nothing("hob wrote this itself: there is nothing to do".to_owned())),
-        Verdict::Refused(reason) => return Err(Refusal::refused(reason)),
-        Verdict::Allowed { role: Some(role), .. } => format!("role {role}, asked of the forge"),
-        Verdict::Allowed { anyone: true, .. } => {
-            "anyone may start this agent, so it reaches nothing of this machine".to_owned()
-        }
-        Verdict::Allowed { .. } => "allowed by the operator".to_owned(),
-    };
-    Ok(Admitted::Started(Box::new(Started { event, found, skills, own, own_ids, authority })))
+    Ok(Admitted::Started(Box::new(Started { event, found, skills, gate, authority })))
 }
-
-/// Under which effects are keyed and marked. Whatever it is, only what our own account wrote counts;
-/// a state key of the operator will take its place.
-pub(super) const MARKER_SECRET: &[u8] = b"";
 
 /// The agent that the operator named, else the one that the event starts, and who may start it.
 fn chosen(
@@ -122,22 +98,4 @@ fn chosen(
             Ok(Ok((filed.found.swap_remove(at), who)))
         }
     }
-}
-
-fn narrowed(who: Who, found: &Found) -> Result<(), Refusal> {
-    let effects: Vec<_> = found.agent.effects.iter().map(|allowance| allowance.kind).collect();
-    let sandbox = &found.agent.sandbox;
-    let reach = Reach { sandbox: sandbox.kind, variables: &sandbox.env, effects: &effects };
-    authority::narrowed(who, &reach).map_err(|reason| Refusal::usage(format!("agent `{}`: {reason}", found.agent.name)))
-}
-
-fn own_ids(list: &str) -> Result<Vec<u64>, Refusal> {
-    let ids = list.split(',').map(str::trim).filter(|id| !id.is_empty()).take(IDS_MAX);
-    ids.map(|id| {
-        id.parse().map_err(|_| {
-            let id: String = id.chars().take(40).collect();
-            Refusal::usage(format!("HOB_OWN_IDS holds `{id}`, but it should be numbers with commas between them"))
-        })
-    })
-    .collect()
 }

@@ -28,7 +28,12 @@ pub(super) fn render(ending: &Ending<'_>) -> Vec<Command> {
         let what = words::proposed(written.effect, GIST);
         match written.fate {
             Fate::Dropped { reason } => found.push((Level::Error, format!("{what} was not written: {reason}"))),
-            Fate::Waiting { reason } => found.push((Level::Warning, format!("{what} is not written yet: {reason}"))),
+            Fate::Waiting { reason } if ending.is_remembered => {
+                found.push((Level::Warning, format!("{what} is not written yet: {reason}")));
+            }
+            Fate::Waiting { reason } => {
+                found.push((Level::Error, format!("{what} was not written, run the job again: {reason}")));
+            }
             Fate::Applied { .. } | Fate::Found { .. } | Fate::Superseded => {}
         }
     }

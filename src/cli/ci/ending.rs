@@ -27,6 +27,8 @@ pub(super) struct Ending<'a> {
     pub(super) trust: Trust<'a>,
     /// What else a reader should know, one sentence each.
     pub(super) notes: &'a [String],
+    /// Whether the next job knows of this one: a public repository keeps no sessions.
+    pub(super) is_remembered: bool,
     /// The directory that holds the session.
     pub(super) bundle: &'a str,
     /// SHA-256 of the archive that was put on the shelf, lower-case hex; empty when none was.
@@ -93,7 +95,7 @@ pub(super) enum Fate<'a> {
         /// Why.
         reason: &'a str,
     },
-    /// It is owed still: the next job of the instance writes it.
+    /// It is owed still: the next job of the instance writes it, where that knows of this one.
     Waiting {
         /// What for.
         reason: &'a str,
@@ -124,7 +126,7 @@ pub(super) enum Mark {
     Bad,
     /// Somebody stopped it, or another run answers in its place.
     Ended,
-    /// It has no outcome yet: the next job goes on with it.
+    /// It has no outcome yet: the next job goes on with it, where that knows of this one.
     Open,
 }
 
@@ -146,11 +148,18 @@ impl<'a> Ending<'a> {
 
     /// The outcome as people read it, on one line.
     pub(super) fn sentence(&self) -> String {
+        let kept =
+            if self.is_remembered { "what was done is kept" } else { "nothing of it is kept: run the job again" };
         match self.settled() {
             Some(settled) => settled.outcome.to_string(),
-            None if self.stopped.is_empty() => "interrupted; what was done is kept".to_owned(),
-            None => format!("interrupted: {}; what was done is kept", self.stopped),
+            None if self.stopped.is_empty() => format!("interrupted; {kept}"),
+            None => format!("interrupted: {}; {kept}", self.stopped),
         }
+    }
+
+    /// What becomes of a write that waits, as a word.
+    pub(super) fn waiting(&self) -> &'static str {
+        if self.is_remembered { "owed" } else { "lost, run the job again" }
     }
 
     /// The outcome as a sign.

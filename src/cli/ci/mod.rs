@@ -6,10 +6,13 @@ mod checkout;
 mod ending;
 mod face;
 mod file;
+mod gate;
 mod job;
+mod left;
 mod log;
 mod markdown;
 mod outputs;
+mod patience;
 #[cfg(test)]
 mod runner;
 #[cfg(test)]
@@ -34,6 +37,7 @@ use admission::Admitted;
 use ending::WithoutRun;
 use face::Face;
 use job::Job;
+use patience::Patience;
 use way::Way;
 
 /// Longest time of a job from its start, where neither operator nor runner says.
@@ -94,7 +98,8 @@ async fn go(environment: &Environment) -> Result<Exit, Refusal> {
 async fn answer(job: &Job, face: &Face, environment: &Environment, started: Timestamp) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let deadline = deadline(job, environment, started)?;
-    match admission::admit(job, environment, &workspace).await? {
+    let patience = Patience::new();
+    match admission::admit(job, environment, &workspace, &patience).await? {
         Admitted::Nothing(reason) => {
             output::tell(&output::defuse(&reason));
             face.without_run(WithoutRun::Skipped, &reason)?;
@@ -109,6 +114,7 @@ async fn answer(job: &Job, face: &Face, environment: &Environment, started: Time
                 environment,
                 workspace: &workspace,
                 deadline,
+                patience: &patience,
                 redactor: &redactor,
                 failpoints: &failpoints,
             };
@@ -120,10 +126,14 @@ async fn answer(job: &Job, face: &Face, environment: &Environment, started: Time
 /// Keeps what a stopped step left.
 async fn save(environment: &Environment) -> Result<Exit, Refusal> {
     let job = Job::of(environment, clock().now())?;
-    for label in sessions::keep_left(&job, environment).await? {
+    let left = sessions::keep_left(&job, environment).await?;
+    for label in &left.kept {
         output::tell(&output::defuse(&format!("kept the session of {label} for the next job")));
     }
-    Ok(Exit::Completed)
+    for reason in &left.lost {
+        output::tell(&output::defuse(reason));
+    }
+    Ok(if left.lost.is_empty() { Exit::Completed } else { Exit::Failed })
 }
 
 /// When the agent must have landed: after the operator's time from the job's start, and before the

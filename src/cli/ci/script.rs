@@ -137,6 +137,7 @@ impl Story {
                 state: "artifact hob-0123 of this run, kept for 90 days",
             },
             notes: &self.notes,
+            is_remembered: true,
             bundle: "/home/runner/work/_temp/hob/hob-0123",
             bundle_digest: "5ce6d55d8d235343",
         })

@@ -21,7 +21,7 @@ pub(super) fn owed(history: &History, effects: &Effects) -> Vec<Owed> {
 }
 
 /// What became of a write, as a line of the log.
-pub(super) fn line(effect: &Effect, came: &Came) -> String {
+pub(super) fn line(effect: &Effect, came: &Came, is_remembered: bool) -> String {
     let what = words::proposed(effect, GIST);
     match came {
         Came::Done(State::Applied(object) | State::Found(object)) if !object.url.is_empty() => {
@@ -29,7 +29,8 @@ pub(super) fn line(effect: &Effect, came: &Came) -> String {
         }
         Came::Done(State::Applied(_) | State::Found(_)) => format!("{what}: done"),
         Came::Done(state) => format!("{what}: {state}"),
-        Came::Waiting { reason } => format!("{what} waits for the next job: {reason}"),
+        Came::Waiting { reason } if is_remembered => format!("{what} waits for the next job: {reason}"),
+        Came::Waiting { reason } => format!("{what}: not written, run the job again: {reason}"),
     }
 }
 

@@ -6,32 +6,82 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::job::Job;
+use super::patience::Patience;
 use crate::cli::env::Environment;
 use crate::cli::kept::holder;
 use crate::cli::refusal::Refusal;
 use crate::domain::event::{Event, ThreadKind, Visibility};
 use crate::domain::id::InstanceId;
-use crate::forge::{Kept, Shelf};
+use crate::forge::{Error, Kept};
 use crate::store::bundle::archive::{self, Unpacked};
 use crate::store::bundle::{self, Manifest};
 use crate::store::location;
-use crate::trust::provenance::{self, Here};
+use crate::trust::provenance::{self, Here, WhyNot};
 
 /// Below the job's sessions: those that are kept for the next job.
 const KEPT: &str = "kept";
 /// Those that end with it.
 const UNKEPT: &str = "unkept";
 
-/// Archives that are looked into before the session begins anew.
-const TRIES: usize = 3;
+/// Archives that are fetched before the session begins anew. Others are judged by who put them there,
+/// and that costs little.
+const FETCHES: usize = 3;
+
+/// Archives whose fate is told one by one.
+const SHOWN: usize = 3;
 
 /// Where the sessions of a job are, and whether they outlive it.
 pub(super) struct Sessions<'a> {
     job: &'a Job,
     /// The directory of its bundles.
     pub(super) root: PathBuf,
-    /// What a public repository keeps can be read by anybody, so it keeps no session.
-    is_public: bool,
+    /// What keeps them from being kept, if something does.
+    unkept: Option<Unkept>,
+}
+
+/// Why a repository keeps no sessions: more people could read them there than may read the repository,
+/// or nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unkept {
+    Public,
+    /// GitLab's word for: everybody with an account.
+    Internal,
+    /// A private project whose packages are not.
+    Registry,
+    Unknown,
+}
+
+impl Unkept {
+    fn of(job: &Job, event: &Event) -> Option<Self> {
+        match (job, event.repository.visibility) {
+            (_, None) => Some(Self::Unknown),
+            (_, Some(Visibility::Public)) => Some(Self::Public),
+            // On GitHub only those of the enterprise who may read the repository read its artifacts.
+            (Job::Github(_), Some(Visibility::Internal | Visibility::Private)) => None,
+            (Job::Gitlab(_), Some(Visibility::Internal)) => Some(Self::Internal),
+            (Job::Gitlab(job), Some(Visibility::Private)) => job.has_public_registry().then_some(Self::Registry),
+        }
+    }
+
+    /// Goes on after "fresh: ".
+    fn keeper(self) -> &'static str {
+        match self {
+            Self::Public => "a public repository keeps none",
+            Self::Internal => "an internal project keeps none",
+            Self::Registry => "a project whose package registry is public keeps none",
+            Self::Unknown => "a repository of which nobody says who can read it keeps none",
+        }
+    }
+
+    /// Goes on after "nowhere: ".
+    fn reader(self) -> &'static str {
+        match self {
+            Self::Public => "nowhere: anybody can read what a public repository keeps",
+            Self::Internal => "nowhere: everybody with an account can read what an internal project keeps",
+            Self::Registry => "nowhere: anybody can read this project's package registry",
+            Self::Unknown => "nowhere: nobody says who could read what this repository keeps",
+        }
+    }
 }
 
 impl<'a> Sessions<'a> {
@@ -42,10 +92,10 @@ impl<'a> Sessions<'a> {
         environment: &Environment,
         workspace: &Path,
     ) -> Result<Self, Refusal> {
-        let is_public = event.repository.visibility == Some(Visibility::Public);
-        let root = job.sessions(environment).join(if is_public { UNKEPT } else { KEPT });
+        let unkept = Unkept::of(job, event);
+        let root = job.sessions(environment).join(if unkept.is_some() { UNKEPT } else { KEPT });
         let root = location::outside(&root, workspace).map_err(Refusal::usage)?;
-        Ok(Self { job, root, is_public })
+        Ok(Self { job, root, unkept })
     }
 
     /// The directory of an instance.
@@ -54,49 +104,96 @@ impl<'a> Sessions<'a> {
     }
 
     /// Brings the earlier session back; what came of that, for people.
-    pub(super) async fn restore(&self, event: &Event, instance: &InstanceId) -> String {
-        if self.is_public {
-            return "fresh: a public repository keeps none".to_owned();
+    ///
+    /// Only a verdict on an archive lets an older one, or none, take its place. While nobody can say
+    /// what was kept nothing may run: the job would keep a session that has forgotten it.
+    pub(super) async fn restore(
+        &self,
+        event: &Event,
+        instance: &InstanceId,
+        patience: &Patience,
+    ) -> Result<String, Refusal> {
+        if let Some(unkept) = self.unkept {
+            return Ok(format!("fresh: {}", unkept.keeper()));
         }
         let pull = (event.thread.kind == ThreadKind::Pull).then_some(event.thread.number);
-        let here = self.job.here(event.repository.id, pull);
-        let found = match self.job.shelf().find(&instance.external()).await {
+        let mut here = self.job.here(event.repository.id, pull);
+        let (shelf, name) = (self.job.shelf(), self.job.name_on_shelf(instance));
+        let found = match patience.read(async || shelf.find(&name).await).await {
             Ok(found) => found,
-            Err(error) => return format!("fresh, because nobody could say what was kept before: {error}"),
+            // It would say so to whoever asks: nothing can be kept either.
+            Err(error @ Error::Refused { .. }) => {
+                return Ok(format!("fresh, because nobody could say what was kept before: {error}"));
+            }
+            Err(error) => return Err(unsaid(error)),
         };
-        let mut refused = String::new();
-        for kept in found.iter().take(TRIES) {
-            match self.take(kept, &here, instance).await {
-                Ok(Unpacked::Taken { .. }) => {
-                    let at = kept.at.strftime("%Y-%m-%d %H:%M UTC");
-                    let run = kept.run.map(|run| format!(", by run {run}")).unwrap_or_default();
-                    return format!("restored as it was kept at {at}{run}{refused}");
+        let mut unused = Unused::default();
+        let mut fetched = 0;
+        for kept in &found {
+            let archive = match self.judged(kept, &mut here, patience).await? {
+                Err(reason) => Err(reason),
+                Ok(()) if fetched == FETCHES => break,
+                Ok(()) => {
+                    fetched += 1;
+                    verdict(patience.read(async || shelf.fetch(kept).await).await)?
                 }
-                Ok(Unpacked::Left { .. }) => return "goes on where an earlier step of this job left it".to_owned(),
-                Err(reason) => refused.push_str(&format!("; one from {} was not used: {reason}", kept.at)),
+            };
+            match archive.map(|archive| self.unpacked(&archive, instance)) {
+                Ok(unpacked) => match unpacked? {
+                    Ok(Unpacked::Taken { .. }) => {
+                        let at = kept.at.strftime("%Y-%m-%d %H:%M UTC");
+                        let run = kept.run.map(|run| format!(", by run {run}")).unwrap_or_default();
+                        return Ok(format!("restored as it was kept at {at}{run}{unused}"));
+                    }
+                    Ok(Unpacked::Left { .. }) => {
+                        return Ok("goes on where an earlier step of this job left it".to_owned());
+                    }
+                    Err(reason) => unused.add(kept, &reason),
+                },
+                Err(reason) => unused.add(kept, &reason),
             }
         }
-        match refused.as_str() {
-            "" => "fresh: nothing was kept before".to_owned(),
-            refused => format!("fresh{refused}"),
-        }
+        Ok(if found.is_empty() { "fresh: nothing was kept before".to_owned() } else { format!("fresh{unused}") })
     }
 
-    async fn take(&self, kept: &Kept, here: &Here<'_>, instance: &InstanceId) -> Result<Unpacked, String> {
+    /// Whether an archive may be used, by who put it there.
+    async fn judged(
+        &self,
+        kept: &Kept,
+        here: &mut Here<'_>,
+        patience: &Patience,
+    ) -> Result<Result<(), String>, Refusal> {
         let shelf = self.job.shelf();
-        let origin = shelf.origin(kept).await.map_err(|error| error.to_string())?;
-        provenance::judge(&origin, here).map_err(|error| error.to_string())?;
-        let archive = shelf.fetch(kept).await.map_err(|error| error.to_string())?;
-        archive::unpack(&archive, &self.root, instance, &holder("ci", instance)).map_err(|error| error.to_string())
+        let origin = match verdict(patience.read(async || shelf.origin(kept).await).await)? {
+            Ok(origin) => origin,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let mut judged = provenance::judge(&origin, here);
+        if let (Err(WhyNot::Pull(_)), Some(pull), None) = (&judged, here.pull, &here.head) {
+            match verdict(patience.read(async || self.job.head(pull).await).await)? {
+                Ok(head) => here.head = head,
+                Err(reason) => return Ok(Err(reason)),
+            }
+            judged = provenance::judge(&origin, here);
+        }
+        Ok(judged.map_err(|why_not| why_not.to_string()))
+    }
+
+    fn unpacked(&self, archive: &[u8], instance: &InstanceId) -> Result<Result<Unpacked, String>, Refusal> {
+        match archive::unpack(archive, &self.root, instance, &holder("ci", instance)) {
+            Ok(unpacked) => Ok(Ok(unpacked)),
+            Err(archive::Error::Place(error)) => Err(error.into()),
+            Err(error) => Ok(Err(error.to_string())),
+        }
     }
 
     /// Keeps the session of an instance for the next job; the digest of the archive on the shelf.
     /// `None` where none is kept; what kept it from being kept is noted.
     pub(super) async fn keep(&self, manifest: &Manifest, notes: &mut Vec<String>) -> Option<String> {
-        if self.is_public {
+        if self.unkept.is_some() {
             return None;
         }
-        match keep(self.job.shelf(), &self.dir(&manifest.instance), manifest).await {
+        match keep(self.job, &self.dir(&manifest.instance), manifest).await {
             Ok(put) => Some(put.digest),
             Err(reason) => {
                 let note = format!("the session could not be kept for the next job: {reason}");
@@ -108,34 +205,96 @@ impl<'a> Sessions<'a> {
         }
     }
 
+    /// Whether the next job can know of this one.
+    pub(super) fn are_kept(&self) -> bool {
+        self.unkept.is_none()
+    }
+
     /// Lets go of what was kept of an instance long before.
     pub(super) async fn tidy(&self, instance: &InstanceId) {
-        if !self.is_public {
-            self.job.tidy(&instance.external()).await;
+        if self.unkept.is_none() {
+            self.job.tidy(&self.job.name_on_shelf(instance)).await;
         }
     }
 
     /// Where it rests until the next job, for people.
     pub(super) fn rests(&self, is_kept: bool) -> &'static str {
-        match (self.is_public, is_kept) {
-            (true, _) => "nowhere: anybody can read what a public repository keeps",
-            (false, true) => self.job.shelf_name(),
-            (false, false) => "nowhere: it could not be kept",
+        match (self.unkept, is_kept) {
+            (Some(unkept), _) => unkept.reader(),
+            (None, true) => self.job.shelf_name(),
+            (None, false) => "nowhere: it could not be kept",
         }
     }
 }
 
-/// Keeps what an earlier step of the job left unkept; the labels of the sessions it kept.
-pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Vec<String>, Refusal> {
-    let mut labels = Vec::new();
-    for listed in bundle::list(&job.sessions(environment).join(KEPT))? {
-        let manifest = listed.manifest?;
-        let put = keep(job.shelf(), &listed.dir, &manifest).await.map_err(Refusal::failed)?;
-        if put.is_new {
-            labels.push(manifest.label);
+/// What the forge says of one archive. Too large, expired, or gone since: that it will say for ever.
+/// Everything else stands in the way of knowing.
+fn verdict<T>(answer: Result<T, Error>) -> Result<Result<T, String>, Refusal> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(error @ Error::Refused { status: 0 | 404 | 410, .. }) => Ok(Err(error.to_string())),
+        Err(error) => Err(unsaid(error)),
+    }
+}
+
+fn unsaid(error: Error) -> Refusal {
+    Refusal::failed(format!(
+        "nobody could say which session was kept before, and without it what it knows would be lost: {error}; nothing \
+         was done: run the job again"
+    ))
+}
+
+/// Archives that were not used, and why, for people.
+#[derive(Default)]
+struct Unused {
+    shown: String,
+    more: usize,
+}
+
+impl Unused {
+    fn add(&mut self, kept: &Kept, reason: &str) {
+        if self.shown.matches("; one from ").count() < SHOWN {
+            self.shown.push_str(&format!("; one from {} was not used: {reason}", kept.at));
+        } else {
+            self.more += 1;
         }
     }
-    Ok(labels)
+}
+
+impl std::fmt::Display for Unused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)?;
+        if self.more > 0 { write!(f, "; nor {} more", self.more) } else { Ok(()) }
+    }
+}
+
+/// What came of the sessions that an earlier step of the job left unkept.
+#[derive(Default)]
+pub(super) struct Left {
+    /// Labels of those that are kept now.
+    pub(super) kept: Vec<String>,
+    /// Why others are not.
+    pub(super) lost: Vec<String>,
+}
+
+/// Keeps what an earlier step of the job left unkept: whatever is wrong with one, the others too.
+pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Left, Refusal> {
+    let mut left = Left::default();
+    for listed in bundle::list(&job.sessions(environment).join(KEPT))? {
+        let manifest = match listed.manifest {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                left.lost.push(error.to_string());
+                continue;
+            }
+        };
+        match keep(job, &listed.dir, &manifest).await {
+            Ok(put) if put.is_new => left.kept.push(manifest.label),
+            Ok(_) => {}
+            Err(reason) => left.lost.push(format!("the session of {} could not be kept: {reason}", manifest.label)),
+        }
+    }
+    Ok(left)
 }
 
 /// An archive on the shelf.
@@ -146,7 +305,7 @@ struct Put {
     is_new: bool,
 }
 
-async fn keep(shelf: &dyn Shelf, dir: &Path, manifest: &Manifest) -> Result<Put, String> {
+async fn keep(job: &Job, dir: &Path, manifest: &Manifest) -> Result<Put, String> {
     let archive = archive::pack(dir).map_err(|error| error.to_string())?;
     let digest = hex::encode(Sha256::digest(&archive));
     // Beside the bundle: which archive of it this job put on the shelf.
@@ -154,8 +313,8 @@ async fn keep(shelf: &dyn Shelf, dir: &Path, manifest: &Manifest) -> Result<Put,
     if std::fs::read_to_string(&note).is_ok_and(|kept| kept == digest) {
         return Ok(Put { digest, is_new: false });
     }
-    let name = manifest.instance.external();
-    shelf.keep(&name, manifest.epoch, Bytes::from(archive)).await.map_err(|error| error.to_string())?;
+    let name = job.name_on_shelf(&manifest.instance);
+    job.shelf().keep(&name, manifest.epoch, Bytes::from(archive)).await.map_err(|error| error.to_string())?;
     // It only saves an upload: where it cannot be written, the next one is made again.
     std::fs::write(note, &digest).ok();
     Ok(Put { digest, is_new: true })

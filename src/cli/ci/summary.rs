@@ -138,7 +138,8 @@ fn writes(ending: &Ending<'_>, page: &mut String) {
     }
     page.push_str("#### Writes\n\n| write | what became of it |\n|---|---|\n");
     for written in ending.writes {
-        let _ = writeln!(page, "| {} | {} |", code(&words::proposed(written.effect, GIST), GIST), fate(written));
+        let _ =
+            writeln!(page, "| {} | {} |", code(&words::proposed(written.effect, GIST), GIST), fate(ending, written));
     }
     for refused in refused.iter().take(ROWS_MAX) {
         let _ =
@@ -148,13 +149,13 @@ fn writes(ending: &Ending<'_>, page: &mut String) {
     page.push('\n');
 }
 
-fn fate(written: &Written<'_>) -> String {
+fn fate(ending: &Ending<'_>, written: &Written<'_>) -> String {
     match written.fate {
         Fate::Applied { url } => linked("✅ written", url),
         Fate::Found { url } => linked("✅ was there already", url),
         Fate::Superseded => "a newer one stands there".to_owned(),
         Fate::Dropped { reason } => format!("❌ dropped: {}", code(reason, SENTENCE)),
-        Fate::Waiting { reason } => format!("⏳ owed: {}", code(reason, SENTENCE)),
+        Fate::Waiting { reason } => format!("⏳ {}: {}", ending.waiting(), code(reason, SENTENCE)),
     }
 }
 

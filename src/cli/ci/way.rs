@@ -1,15 +1,19 @@
 //! The way of an event that starts an agent: the session is brought back, the run worked on and
 //! kept, what was proposed is sent, and what came of it is kept and shown.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::admission::{MARKER_SECRET, Started};
+use super::admission::Started;
 use super::ending::{Ending, Trust};
 use super::face::Face;
+use super::gate::MARKER_SECRET;
 use super::job::Job;
+use super::left;
+use super::patience::Patience;
 use super::sent::{self, Sent, owed};
 use super::sessions::Sessions;
 use crate::channel::Asked;
@@ -17,10 +21,10 @@ use crate::cli::env::Environment;
 use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
 use crate::cli::wish::{self, Wish};
-use crate::cli::work::{Watch, clock};
+use crate::cli::work::{Given, Watch, clock};
 use crate::cli::{kept, live, parts};
 use crate::domain::event::Event;
-use crate::domain::id::InstanceId;
+use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
@@ -53,6 +57,8 @@ pub(super) struct Way<'a> {
     pub(super) workspace: &'a Path,
     /// When the agent must have landed.
     pub(super) deadline: Timestamp,
+    /// For a forge that asks to wait before anything is done.
+    pub(super) patience: &'a Patience,
     /// Takes secrets out of what is stored and shown.
     pub(super) redactor: &'a Redactor,
     /// Where a test wants this process to die.
@@ -61,13 +67,13 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     /// Walks it to its end.
-    pub(super) async fn walk(&self, started: Started) -> Result<Exit, Refusal> {
-        let Started { event, found, skills, own, own_ids, authority } = started;
+    pub(super) async fn walk(&self, started: Started<'_>) -> Result<Exit, Refusal> {
+        let Started { event, found, skills, gate, authority } = started;
         let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
         }
-        let mut agent = found.agent;
+        let mut agent = found.agent.clone();
         agent.limits.seconds = agent.limits.seconds.min(self.seconds_left());
         let allowances = agent.effects.clone();
         let instance = event.instance(&agent.name);
@@ -82,17 +88,20 @@ impl Way<'_> {
             root: &sessions.root,
             environment: self.environment,
             observer: observer.clone(),
+            is_own_log: false,
         };
         let harness = harness.harness()?;
-        let session = sessions.restore(&event, &instance).await;
+        let session = sessions.restore(&event, &instance, self.patience).await?;
         observer.see(Progress::Note(&format!("session: {session}")));
 
         let dir = sessions.dir(&instance);
         let mut bundle = self.open(&sessions, &event, &instance, &*observer)?;
+        let message = self.environment.ci.message.as_deref().map(|message| self.redactor.redact(message));
+        let refused = left::refused(&bundle, &found, message.as_deref(), &gate).await?;
         let again = self.job.is_again() && !owes(&dir)?;
         let run = self.admit(&event, instance, again, &mut bundle)?;
         let mut watch = Watch::new()?;
-        let worked = self.work(&mut watch, &run, &harness, bundle, &event).await?;
+        let worked = self.work(&mut watch, &run, &harness, bundle, refused, &event).await?;
 
         let mut notes = Vec::new();
         let mut sent = Vec::new();
@@ -102,10 +111,11 @@ impl Way<'_> {
                 sessions.keep(bundle.manifest(), &mut notes).await;
                 let to = Sending {
                     event: &event,
-                    own: &own,
-                    own_ids: &own_ids,
+                    own: &gate.own,
+                    own_ids: &gate.own_ids,
                     allowances: &allowances,
                     observer: &*observer,
+                    is_remembered: sessions.are_kept(),
                 };
                 sent = self.send(&mut watch, &run, &history, &mut bundle, to).await?;
                 let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
@@ -141,6 +151,7 @@ impl Way<'_> {
                 state: sessions.rests(kept.is_some()),
             },
             notes: &notes,
+            is_remembered: sessions.are_kept(),
             bundle: &dir.display().to_string(),
             bundle_digest: kept.as_deref().unwrap_or_default(),
         };
@@ -157,6 +168,7 @@ struct Sending<'a> {
     own_ids: &'a [u64],
     allowances: &'a [Allowance],
     observer: &'a dyn Observer,
+    is_remembered: bool,
 }
 
 impl Way<'_> {
@@ -185,10 +197,12 @@ impl Way<'_> {
         run: &Run,
         harness: &Harness,
         bundle: Bundle,
+        refused: BTreeMap<RunId, String>,
         event: &Event,
     ) -> Result<Worked, Refusal> {
         let title = format!("hob: {}", wish::label(&run.instance, Some(event)));
-        let work = watch.until_settled(&run.id, harness, bundle, self.redactor.clone(), self.failpoints.clone());
+        let with = Given { refused, redactor: self.redactor.clone(), failpoints: self.failpoints.clone() };
+        let work = watch.until_settled(&run.id, harness, bundle, with);
         Box::pin(self.face.folded("run", &title, work)).await
     }
 
@@ -224,7 +238,7 @@ impl Way<'_> {
                 let came = watch.drive(Box::pin(effect::apply(bundle, owed, &corridor))).await;
                 let came = came.transpose()?.unwrap_or_default();
                 for (effect, came) in &came {
-                    to.observer.see(Progress::Note(&sent::line(effect, came)));
+                    to.observer.see(Progress::Note(&sent::line(effect, came, to.is_remembered)));
                 }
                 Ok::<_, Refusal>(came)
             };

@@ -14,8 +14,9 @@ use super::blob::Blob;
 use super::refusal::Right;
 use super::runner::Runner;
 use super::{Github, escaped, read};
+use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
-use crate::forge::{Error, Kept, Origin, Shelf};
+use crate::forge::{Error, Head, Kept, Origin, Shelf};
 
 /// How many artifacts of one name are looked at.
 const LOOKED_AT: usize = 10;
@@ -32,6 +33,19 @@ impl Artifacts {
     /// Keeps nothing without a runner; finds and fetches all the same.
     pub fn new(github: Arc<Github>, runner: Option<Runner>) -> Self {
         Self { github, runner }
+    }
+
+    /// What a pull request is made of. A workflow run names those that are open, and no others.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn head(&self, number: u64) -> Result<Head, Error> {
+        let doing = format!("ask what {}#{number} is made of", self.github.repository);
+        let path = format!("/repos/{}/pulls/{number}", self.github.repository);
+        let call = read(doing, path, Right::Read(ThreadKind::Pull));
+        let PullRequest { head } = self.github.api.ask(&call).await?.read(&call)?;
+        let repository = head.repo.and_then(|repo| repo.id).unwrap_or_default();
+        Ok(Head { repository, branch: head.branch })
     }
 
     fn call(&self, doing: String, path: &str) -> Call {
@@ -78,6 +92,19 @@ struct Pull {
     number: u64,
 }
 
+#[derive(Deserialize)]
+struct PullRequest {
+    head: PullHead,
+}
+
+#[derive(Deserialize)]
+struct PullHead {
+    #[serde(rename = "ref")]
+    branch: String,
+    /// Null once the fork is deleted.
+    repo: Option<Id>,
+}
+
 impl Shelf for Artifacts {
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Kept>, Error>> {
         async move {
@@ -114,6 +141,7 @@ impl Shelf for Artifacts {
                 repository: id(Some(run.repository)),
                 head_repository: id(run.head_repository),
                 branch: run.head_branch.unwrap_or_default(),
+                is_tag: false,
                 pulls: run.pull_requests.into_iter().flatten().map(|pull| pull.number).collect(),
             })
         }

@@ -116,6 +116,9 @@ pub(super) struct Pipeline {
     pub(super) branch: String,
     /// `push`, `trigger`, `merge_request_event`, `schedule`, …
     pub(super) source: Option<String>,
+    /// Told of a pipeline by itself, and not of one among others.
+    #[serde(default)]
+    pub(super) tag: Option<bool>,
 }
 
 /// A merge request, as far as it tells where its commits come from.

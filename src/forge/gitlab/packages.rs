@@ -26,8 +26,8 @@ use sha2::{Digest, Sha256};
 
 use super::answer::{File, MergeRequest, Package, Pipeline};
 use super::api::{Api, built};
+use super::parsed;
 use super::version::{Version, newest_first};
-use super::{parsed, unreadable};
 use crate::domain::id::Epoch;
 use crate::forge::{Error, Kept, Origin, Shelf};
 
@@ -133,8 +133,11 @@ impl Packages {
 
     async fn find(&self, name: &str) -> Result<Vec<Kept>, Error> {
         let mut packages = self.list(&format!("look for package {name}"), name).await?;
-        newest_first(&mut packages, |(package, version)| (package.id, *version));
+        // By the registry's own order first: any job may upload an epoch that is higher than all to come,
+        // and only so does it go out of sight again.
+        packages.sort_by_key(|(package, _)| std::cmp::Reverse((package.created_at, package.id)));
         packages.truncate(FOUND_MAX);
+        newest_first(&mut packages, |(package, version)| (package.id, *version));
         let mut found = Vec::new();
         let mut seen = BTreeMap::new();
         for (package, _) in packages {
@@ -156,16 +159,23 @@ impl Packages {
             repository: self.project,
             head_repository: self.project,
             branch: String::new(),
+            is_tag: true,
             pulls: Vec::new(),
         };
         // Uploaded by hand, or by two: no pipeline stands for it.
         let [pipeline] = file.pipelines.as_slice() else { return Ok(nobody) };
+        // A branch and a tag may have one name; of a merge request's ref there is no tag.
+        let is_told = |source: &str, tag: Option<bool>| source != "trigger" || tag.is_some();
         let pipeline = match pipeline {
-            Pipeline { source: Some(_), project_id: Some(_), .. } => pipeline.clone(),
+            Pipeline { source: Some(source), project_id: Some(_), tag, .. } if is_told(source, *tag) => {
+                pipeline.clone()
+            }
             short => self.pipeline(&doing, short.id).await?,
         };
         let Some((event, repository)) = pipeline.source.zip(pipeline.project_id) else { return Ok(nobody) };
-        let mut origin = Origin { event, repository, head_repository: repository, branch: pipeline.branch, ..nobody };
+        let is_tag = pipeline.tag.unwrap_or(event == "trigger");
+        let mut origin =
+            Origin { event, repository, head_repository: repository, branch: pipeline.branch, is_tag, ..nobody };
         let iid = merge_request(&origin.branch).filter(|_| origin.event == "merge_request_event");
         if let Some(iid) = iid.filter(|_| repository == self.project) {
             origin.head_repository = self.source(&doing, iid).await?;
@@ -178,9 +188,9 @@ impl Packages {
         let doing = format!("fetch package {}", kept.id);
         let file = self.file(&doing, kept.id).await?;
         let digest =
-            file.file_sha256.as_deref().ok_or_else(|| unreadable(&doing, "its file has no digest".to_owned()))?;
+            file.file_sha256.as_deref().ok_or_else(|| unusable(&doing, "its file has no digest".to_owned()))?;
         if file.size > ARCHIVE_MAX as u64 {
-            return Err(unreadable(&doing, format!("the file has {} bytes, more than {ARCHIVE_MAX}", file.size)));
+            return Err(unusable(&doing, format!("the file has {} bytes, more than {ARCHIVE_MAX}", file.size)));
         }
         let Seen { name, version, .. } = self.seen(&doing, kept.id)?;
         let mut endpoint = GetPackageFile::builder();
@@ -189,7 +199,7 @@ impl Packages {
         let archive = self.registry.download(&doing, &endpoint, ARCHIVE_MAX).await?;
         if !hex::encode(Sha256::digest(&archive)).eq_ignore_ascii_case(digest) {
             let said = "it is not the file whose origin was asked; another has taken its place".to_owned();
-            return Err(unreadable(&doing, said));
+            return Err(unusable(&doing, said));
         }
         Ok(archive)
     }
@@ -221,7 +231,7 @@ impl Packages {
         let endpoint = built(doing, PackageFiles::builder().project(self.project).package_id(package).build())?;
         let files: Vec<File> = parsed(doing, &self.registry.read(doing, &endpoint, FILES).await?.body)?;
         let newest = files.into_iter().filter(|file| file.file_name == FILE).max_by_key(|file| file.id);
-        let file = newest.ok_or_else(|| unreadable(doing, format!("there is no {FILE} in it")))?;
+        let file = newest.ok_or_else(|| unusable(doing, format!("there is no {FILE} in it")))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(seen) = seen.get_mut(&package) {
             seen.file = Some(file.clone());
@@ -269,6 +279,11 @@ impl Shelf for Packages {
     fn keep<'a>(&'a self, name: &'a str, epoch: Epoch, archive: Bytes) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(self.keep(name, epoch, archive))
     }
+}
+
+/// What is there is nothing that hob put there, however often it is asked for.
+fn unusable(doing: &str, said: String) -> Error {
+    Error::Refused { doing: doing.to_owned(), status: 0, said }
 }
 
 /// The merge request whose pipelines run for this ref: `refs/merge-requests/4/head`, `…/merge`,

@@ -74,6 +74,7 @@ fn repository(memory: &mut Memory, request: &Request, rest: &[&str]) -> Answer {
         ("GET", ["pulls", number_]) if memory.is_pull(number(number_)) => {
             let mut shown = example("pulls/get");
             shown["number"] = json!(number(number_));
+            shown["head"]["repo"]["id"] = json!(memory.repository_id);
             Answer::json(200, &shown)
         }
         ("GET", ["issues", "comments", id]) => {

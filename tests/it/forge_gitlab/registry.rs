@@ -21,6 +21,8 @@ pub(crate) struct Registry {
     pub(crate) tells_sources: bool,
     /// Whether a download is sent on to object storage.
     pub(crate) sends_on: bool,
+    /// Who may read it, in GitLab's word: `enabled` is who may read the project.
+    pub(crate) level: &'static str,
     /// Where the merge request's commits come from; this project when `None`.
     pub(crate) source_project: Option<u64>,
     /// The pipeline of the job whose token is used; a person's upload when `None`.
@@ -58,6 +60,7 @@ impl Default for Registry {
             allows_removal: true,
             tells_sources: true,
             sends_on: false,
+            level: "enabled",
             source_project: None,
             running: Some(PIPELINE),
             pipelines: BTreeMap::from([(PIPELINE, main)]),

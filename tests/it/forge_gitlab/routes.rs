@@ -56,6 +56,7 @@ fn project(memory: &mut Memory, request: &Request, rest: &[&str], is_job: bool) 
             let mut shown = example("projects/get", "");
             (shown["id"], shown["path_with_namespace"]) = (json!(PROJECT), json!(PATH));
             shown["visibility"] = json!(memory.visibility);
+            shown["package_registry_access_level"] = json!(memory.registry.level);
             Answer::json(200, &shown)
         }
         ("GET", ["members", "all", id]) => match memory.membership(number(id)) {

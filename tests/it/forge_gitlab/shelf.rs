@@ -39,6 +39,7 @@ fn on_main() -> Origin {
         repository: PROJECT,
         head_repository: PROJECT,
         branch: "main".to_owned(),
+        is_tag: false,
         pulls: Vec::new(),
     }
 }
@@ -67,6 +68,8 @@ async fn what_is_kept_is_found_with_its_origin_and_fetched() {
       job-token: [JOB TOKEN]
     GET /api/v4/projects/14/packages/100/package_files?order_by=id&sort=desc&per_page=100&page=1
       job-token: [JOB TOKEN]
+    GET /api/v4/projects/14/pipelines/500
+      private-token: [TOKEN]
     GET /api/v4/projects/14/packages/generic/hob-e91d950c74e2455e6c7ac57fe995f1c2/5.64/bundle.zip
       job-token: [JOB TOKEN]
     ");
@@ -134,7 +137,7 @@ async fn a_file_that_comes_between_the_question_and_the_download_is_not_taken() 
     let kept = shelf.find(NAME).await.unwrap();
     assert_eq!(shelf.origin(&kept[0]).await.unwrap(), on_main());
     keep(&shelf, 5, "bad").await;
-    insta::assert_snapshot!(shelf.fetch(&kept[0]).await.unwrap_err(), @"cannot fetch package 100: the answer is not what was expected: it is not the file whose origin was asked; another has taken its place");
+    insta::assert_snapshot!(shelf.fetch(&kept[0]).await.unwrap_err(), @"cannot fetch package 100: it is not the file whose origin was asked; another has taken its place");
 }
 
 #[tokio::test]
@@ -214,7 +217,7 @@ async fn a_download_is_bounded_and_asked_again() {
     server.fault("packages/files", Fault::Answer(Answer::json(200, &huge)));
     let other = of_job(&server, 65);
     let kept = other.find(NAME).await.unwrap();
-    insta::assert_snapshot!(other.fetch(&kept[0]).await.unwrap_err(), @"cannot fetch package 100: the answer is not what was expected: the file has 1099511627776 bytes, more than 67108864");
+    insta::assert_snapshot!(other.fetch(&kept[0]).await.unwrap_err(), @"cannot fetch package 100: the file has 1099511627776 bytes, more than 67108864");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! A job of GitLab CI.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures::future::{try_join_all, try_join3};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{bounded, private};
 use crate::channel::Heard;
@@ -23,6 +24,8 @@ pub(in crate::cli::ci) struct Gitlab {
     pub(super) shelf: Packages,
     /// What was posted to the address of the pipeline's trigger, if that started it.
     payload: Option<Vec<u8>>,
+    /// Whether anybody can read the registry, once the project was read.
+    has_public_registry: OnceLock<bool>,
 }
 
 impl Gitlab {
@@ -54,7 +57,8 @@ impl Gitlab {
         let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
         let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
         let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
-        let job = Self { job, forge: Arc::new(forge), shelf, payload };
+        let has_public_registry = OnceLock::new();
+        let job = Self { job, forge: Arc::new(forge), shelf, payload, has_public_registry };
         if environment.state.is_none() {
             private::directory(&job.own_state(environment))?;
         }
@@ -105,10 +109,19 @@ impl Gitlab {
         };
         let (project, thread, note) =
             try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
+        let level = project.get("package_registry_access_level").and_then(Value::as_str);
+        // Older servers do not tell, and have no registry that is more open than its project.
+        let is_closed = level.is_none_or(|level| ["disabled", "private", "enabled"].contains(&level));
+        self.has_public_registry.get_or_init(|| !is_closed);
         Ok(match note {
             Ok(note) => Read::Objects(Box::new(Objects { project, thread, note })),
             Err(id) => Read::NoSuchNote(id),
         })
+    }
+
+    /// Whether anybody can read the project's packages, whoever may read the project.
+    pub(in crate::cli::ci) fn has_public_registry(&self) -> bool {
+        self.has_public_registry.get().copied().unwrap_or(true)
     }
 
     /// Removes old sessions of that name: the registry keeps everything for ever. Where the token may

@@ -8,16 +8,21 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use super::log::Runner;
 use crate::channel::{DELIVERY_MAX, Heard};
 use crate::cli::env::Environment;
 use crate::cli::refusal::Refusal;
-use crate::forge::{Account, Forge, Shelf};
+use crate::domain::id::InstanceId;
+use crate::forge::{Account, Error, Forge, Head, Shelf};
 use crate::trust::provenance::{Here, On};
 
 use github::Github;
 use gitlab::Gitlab;
+
+/// Hex digits of a workflow file's path, in a name.
+const WORKFLOW_DIGITS: usize = 8;
 
 /// A job of one CI or the other.
 pub(super) enum Job {
@@ -88,9 +93,32 @@ impl Job {
         match self {
             Self::Github(job) => {
                 let on = On::Github { workflow: job.job.workflow.as_deref() };
-                Here { repository, default_branch: &job.default_branch, pull, on }
+                Here { repository, default_branch: &job.default_branch, pull, head: None, on }
             }
-            Self::Gitlab(job) => Here { repository, default_branch: &job.job.default_branch, pull, on: On::Gitlab },
+            Self::Gitlab(job) => {
+                Here { repository, default_branch: &job.job.default_branch, pull, head: None, on: On::Gitlab }
+            }
+        }
+    }
+
+    /// What a pull request is made of; `None` on GitLab, whose pipelines name theirs.
+    pub(super) async fn head(&self, pull: u64) -> Result<Option<Head>, Error> {
+        match self {
+            Self::Github(job) => job.shelf.head(pull).await.map(Some),
+            Self::Gitlab(_) => Ok(None),
+        }
+    }
+
+    /// The name that an instance's sessions have on the shelf. On GitHub each workflow file has its own:
+    /// it trusts none of another one's, and would only push them out.
+    pub(super) fn name_on_shelf(&self, instance: &InstanceId) -> String {
+        let name = instance.external();
+        match self {
+            Self::Github(job) => job.job.workflow.as_ref().map_or(name.clone(), |workflow| {
+                let digest: String = hex::encode(Sha256::digest(workflow)).chars().take(WORKFLOW_DIGITS).collect();
+                format!("{name}-{digest}")
+            }),
+            Self::Gitlab(_) => name,
         }
     }
 

@@ -7,9 +7,11 @@ mod hidden;
 mod merge_request;
 mod refused;
 mod registry;
+mod restored;
 mod retried;
 mod thread;
 mod trigger;
+mod trusted;
 
 use std::path::PathBuf;
 use std::process::Command;

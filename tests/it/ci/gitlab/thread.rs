@@ -67,6 +67,7 @@ fn the_next_job_goes_on_where_the_one_before_ended() {
         "members/get",
         "packages/list",
         "packages/files",
+        "pipelines/get",
         "packages/download",
         "packages/upload",
         "notes/get",

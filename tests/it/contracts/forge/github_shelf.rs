@@ -16,7 +16,7 @@ use hob::forge::github::{Github, Options};
 use hob::forge::{Error, Kept, Line, Shelf};
 
 use crate::forge_github::artifacts::{Origin, Upload};
-use crate::forge_github::{Answer, Fault, GithubServer, REPOSITORY, REPOSITORY_ID, TOKEN, runtime_token};
+use crate::forge_github::{Answer, Fault, GithubServer, PULL, REPOSITORY, REPOSITORY_ID, TOKEN, runtime_token};
 
 /// What an instance's bundle is called.
 const NAME: &str = "hob-e91d950c74e2455e6c7ac57fe995f1c2";
@@ -151,6 +151,14 @@ async fn an_artifact_is_found_judged_and_fetched() {
     let second = shelf.origin(&found[0]).await.unwrap();
     assert_eq!((second.workflow.as_str(), second.head_repository), (".github/workflows/hob.yml", 0));
     assert_eq!(second.pulls, [5]);
+}
+
+#[tokio::test]
+async fn a_pull_request_tells_which_branch_it_is_made_of() {
+    let server = GithubServer::start();
+    let head = shelf(&server, None).head(PULL).await.unwrap();
+    assert_eq!((head.repository, head.branch.as_str()), (REPOSITORY_ID, "new-topic"));
+    assert!(matches!(shelf(&server, None).head(77).await, Err(Error::Refused { status: 404, .. })));
 }
 
 #[tokio::test]
