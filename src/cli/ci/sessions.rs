@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::job::Job;
 use crate::cli::env::Environment;
-use crate::cli::kept::holder;
+use crate::cli::kept::{self, holder};
 use crate::cli::refusal::Refusal;
 use crate::domain::event::{Event, ThreadKind, Visibility};
 use crate::domain::id::InstanceId;
@@ -15,6 +15,7 @@ use crate::forge::{Kept, Shelf};
 use crate::store::bundle::archive::{self, Unpacked};
 use crate::store::bundle::{self, Manifest};
 use crate::store::location;
+use crate::telemetry::failpoint::{self, Failpoints};
 use crate::trust::provenance::{self, Here};
 
 /// Below the job's sessions: those that are kept for the next job.
@@ -32,6 +33,7 @@ pub(super) struct Sessions<'a> {
     pub(super) root: PathBuf,
     /// What a public repository keeps can be read by anybody, so it keeps no session.
     is_public: bool,
+    failpoints: &'a Failpoints,
 }
 
 impl<'a> Sessions<'a> {
@@ -41,11 +43,12 @@ impl<'a> Sessions<'a> {
         event: &Event,
         environment: &Environment,
         workspace: &Path,
+        failpoints: &'a Failpoints,
     ) -> Result<Self, Refusal> {
         let is_public = event.repository.visibility == Some(Visibility::Public);
         let root = job.sessions(environment).join(if is_public { UNKEPT } else { KEPT });
         let root = location::outside(&root, workspace).map_err(Refusal::usage)?;
-        Ok(Self { job, root, is_public })
+        Ok(Self { job, root, is_public, failpoints })
     }
 
     /// The directory of an instance.
@@ -96,7 +99,7 @@ impl<'a> Sessions<'a> {
         if self.is_public {
             return None;
         }
-        match keep(self.job.shelf(), &self.dir(&manifest.instance), manifest).await {
+        match keep(self.job.shelf(), &self.dir(&manifest.instance), manifest, self.failpoints).await {
             Ok(put) => Some(put.digest),
             Err(reason) => {
                 let note = format!("the session could not be kept for the next job: {reason}");
@@ -120,10 +123,11 @@ impl<'a> Sessions<'a> {
 
 /// Keeps what an earlier step of the job left unkept; the labels of the sessions it kept.
 pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Vec<String>, Refusal> {
+    let failpoints = kept::failpoints(environment)?;
     let mut labels = Vec::new();
     for listed in bundle::list(&job.sessions(environment).join(KEPT))? {
         let manifest = listed.manifest?;
-        let put = keep(job.shelf(), &listed.dir, &manifest).await.map_err(Refusal::failed)?;
+        let put = keep(job.shelf(), &listed.dir, &manifest, &failpoints).await.map_err(Refusal::failed)?;
         if put.is_new {
             labels.push(manifest.label);
         }
@@ -139,7 +143,7 @@ struct Put {
     is_new: bool,
 }
 
-async fn keep(shelf: &dyn Shelf, dir: &Path, manifest: &Manifest) -> Result<Put, String> {
+async fn keep(shelf: &dyn Shelf, dir: &Path, manifest: &Manifest, failpoints: &Failpoints) -> Result<Put, String> {
     let archive = archive::pack(dir).map_err(|error| error.to_string())?;
     let digest = hex::encode(Sha256::digest(&archive));
     // Beside the bundle: which archive of it this job put on the shelf.
@@ -148,7 +152,9 @@ async fn keep(shelf: &dyn Shelf, dir: &Path, manifest: &Manifest) -> Result<Put,
         return Ok(Put { digest, is_new: false });
     }
     let name = manifest.instance.external();
+    failpoints.hit(failpoint::KEEPING);
     shelf.keep(&name, manifest.epoch, Bytes::from(archive)).await.map_err(|error| error.to_string())?;
+    failpoints.hit(failpoint::KEPT);
     // It only saves an upload: where it cannot be written, the next one is made again.
     std::fs::write(note, &digest).ok();
     Ok(Put { digest, is_new: true })

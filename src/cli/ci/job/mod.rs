@@ -122,12 +122,12 @@ impl Job {
         }
     }
 
-    /// Whether somebody asked for it a second time.
-    pub(super) fn is_again(&self) -> bool {
+    /// Tells this attempt at the job from its first one, when somebody ran it again.
+    pub(super) fn attempt_tag(&self) -> Option<String> {
         match self {
-            Self::Github(job) => job.job.run_attempt > 1,
+            Self::Github(job) => job.job.attempt_tag(),
             // A retried job does not tell.
-            Self::Gitlab(_) => false,
+            Self::Gitlab(_) => None,
         }
     }
 
