@@ -8,6 +8,7 @@ use super::output::{self, Exit, Paint};
 use super::problem;
 use crate::channel::ci;
 use crate::domain::problem::Report;
+use crate::telemetry::redact::Redactor;
 use crate::{harness, store};
 
 /// A command's early end: what is said, and how the process ends.
@@ -39,14 +40,20 @@ impl Refusal {
         Self { exit: Exit::Usage, text }
     }
 
+    /// Without the secrets that whoever answered may have repeated.
+    pub(super) fn redacted(self, redactor: &Redactor) -> Self {
+        Self { text: redactor.redact(&self.text).into_owned(), ..self }
+    }
+
     /// How the process ends.
     pub(super) fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// What is said, without colours.
+    /// What is said, without colours, for a place that says by itself that it is an error.
     pub(super) fn plain(&self) -> String {
-        anstream::adapter::strip_str(&self.text).to_string()
+        let text = anstream::adapter::strip_str(&self.text).to_string();
+        text.strip_prefix("error: ").map(str::to_owned).unwrap_or(text)
     }
 
     /// Says it, and how the process ends.

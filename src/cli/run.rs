@@ -11,7 +11,7 @@ use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::report::{self, Report};
-use super::wish::{self, Wish};
+use super::wish::{self, Again, Wish};
 use super::work::{Given, Watch};
 use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
@@ -104,7 +104,8 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let instance = request.instance(&agent.name).map_err(Refusal::usage)?;
     let label = wish::label(&instance, request.event.as_ref());
     let root = kept::root(args.store.as_deref(), environment, &workspace)?;
-    let wish = Wish::new(request.ask(&agent.name, fresh()), args.again, &redactor);
+    let again = if args.again { Again::Anew } else { Again::Shown };
+    let wish = Wish::new(request.ask(&agent.name, fresh()), again, &redactor);
 
     if let Some((run, entries)) = wish.settled(&root, &instance)? {
         drop(observer);

@@ -19,13 +19,22 @@ use crate::telemetry::redact::Redactor;
 pub(super) struct Wish {
     /// Something to do; else to go on with what was left.
     asked: Result<Asked, AskedWrong>,
-    /// A new run also where the event is settled.
-    again: bool,
+    again: Again,
+}
+
+/// What is wanted where the event is settled.
+pub(super) enum Again {
+    /// What it came to.
+    Shown,
+    /// A new run, each time.
+    Anew,
+    /// A new run, once for each attempt with such a tag.
+    Attempt(String),
 }
 
 impl Wish {
     /// A wish as its run would be kept, so that it can be compared with those that are.
-    pub(super) fn new(asked: Result<Asked, AskedWrong>, again: bool, redactor: &Redactor) -> Self {
+    pub(super) fn new(asked: Result<Asked, AskedWrong>, again: Again, redactor: &Redactor) -> Self {
         let kept = |asked: Asked| {
             let json = serde_json::to_string(&asked.task).ok();
             let task = json.and_then(|json| serde_json::from_str(&redactor.redact_json(&json)).ok());
@@ -54,7 +63,10 @@ impl Wish {
         }
         let Asked { instance, key, task } = self.asked.map_err(Refusal::usage)?;
         let same = bundle.runs().iter().filter(|run| run.event_key == key).count();
-        let attempt_tag = (same > 0).then(|| format!("again-{same}"));
+        let attempt_tag = match self.again {
+            Again::Attempt(tag) => Some(tag),
+            Again::Shown | Again::Anew => (same > 0).then(|| format!("again-{same}")),
+        };
         let run = Run {
             id: RunId::derive(&instance, &key, attempt_tag.as_deref()),
             instance,
@@ -82,7 +94,11 @@ impl Wish {
             }
             Err(_) => runs.filter(|(_, state)| is_left(state)).last(),
         };
-        newest.filter(|(_, state)| !self.again || is_left(state))
+        newest.filter(|(run, state)| match &self.again {
+            Again::Shown => true,
+            Again::Anew => is_left(state),
+            Again::Attempt(tag) => is_left(state) || run.attempt_tag.as_ref() == Some(tag),
+        })
     }
 }
 

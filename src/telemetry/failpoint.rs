@@ -42,8 +42,16 @@ pub const EFFECT_SENT: &str = "effect-sent";
 /// What came of an effect is recorded, the manifest does not know it yet.
 pub const EFFECT_DONE: &str = "effect-done";
 
+/// The bundle is packed for the next job, and nowhere but here.
+pub const KEEPING: &str = "keeping";
+/// It is where the next job finds it, and nothing here says so.
+pub const KEPT: &str = "kept";
+
 /// Those that a run meets only where its effects are sent, in that order.
 pub const EFFECTS: &[&str] = &[EFFECT_CLAIMED, EFFECT_LOOKED_UP, EFFECT_SENT, EFFECT_DONE];
+
+/// Those that a run meets only where its bundle travels, in that order.
+pub const TRAVELS: &[&str] = &[KEEPING, KEPT];
 
 /// Every failpoint, in the order a run meets them.
 pub const ALL: &[&str] = &[
@@ -59,6 +67,8 @@ pub const ALL: &[&str] = &[
     BATCH_DONE,
     FINISHED,
     SETTLING,
+    KEEPING,
+    KEPT,
     EFFECT_CLAIMED,
     EFFECT_LOOKED_UP,
     EFFECT_SENT,

@@ -47,7 +47,7 @@ pub(super) fn render(ending: &Ending<'_>) -> Vec<Command> {
             format!("the result is {bytes} bytes, too long for an output; it is in the bundle"),
         ));
     }
-    found.extend(ending.notes.iter().map(|note| (Level::Notice, note.clone())));
+    found.extend(ending.notes.iter().map(|note| (Level::Warning, note.clone())));
     let outcome = found.remove(0);
     // A stable sort: within a level they stay in the order of what happened.
     found.sort_by_key(|(level, _)| std::cmp::Reverse(*level));

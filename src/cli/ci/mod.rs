@@ -86,7 +86,9 @@ async fn go(environment: &Environment) -> Result<Exit, Refusal> {
     let job = Job::of(environment, started)?;
     output::steer(&log::masks(job.runner(), environment.secrets()));
     let face = Face::new(job.runner(), &environment.ci);
-    let ended = Box::pin(answer(&job, &face, environment, started)).await;
+    let redactor = Redactor::new(environment.secrets());
+    let ended = Box::pin(answer(&job, &face, environment, started, &redactor)).await;
+    let ended = ended.map_err(|refusal| refusal.redacted(&redactor));
     // Whoever reads the job's page must not take it for one that did nothing.
     if let Err(refusal) = &ended {
         let outcome = if refusal.exit() == Exit::Refused { WithoutRun::Refused } else { WithoutRun::Failed };
@@ -95,7 +97,13 @@ async fn go(environment: &Environment) -> Result<Exit, Refusal> {
     ended
 }
 
-async fn answer(job: &Job, face: &Face, environment: &Environment, started: Timestamp) -> Result<Exit, Refusal> {
+async fn answer(
+    job: &Job,
+    face: &Face,
+    environment: &Environment,
+    started: Timestamp,
+    redactor: &Redactor,
+) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let deadline = deadline(job, environment, started)?;
     let patience = Patience::new();
@@ -106,7 +114,6 @@ async fn answer(job: &Job, face: &Face, environment: &Environment, started: Time
             Ok(Exit::Completed)
         }
         Admitted::Started(started) => {
-            let redactor = Redactor::new(environment.secrets());
             let failpoints = kept::failpoints(environment)?;
             let way = Way {
                 job,
@@ -115,7 +122,7 @@ async fn answer(job: &Job, face: &Face, environment: &Environment, started: Time
                 workspace: &workspace,
                 deadline,
                 patience: &patience,
-                redactor: &redactor,
+                redactor,
                 failpoints: &failpoints,
             };
             way.walk(*started).await

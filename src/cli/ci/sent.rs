@@ -20,6 +20,19 @@ pub(super) fn owed(history: &History, effects: &Effects) -> Vec<Owed> {
     effect::owed(finished, effects)
 }
 
+/// What came of writes when sending them was given up in the middle.
+pub(super) fn cut_short(owed: Vec<Effect>, effects: &Effects) -> Vec<(Effect, Came)> {
+    let came = |effect: &Effect| match effects.state(effect) {
+        Some(state) => Came::Done(state.clone()),
+        None => Came::Waiting { reason: "hob was told to stop".to_owned() },
+    };
+    let with = |effect: Effect| {
+        let came = came(&effect);
+        (effect, came)
+    };
+    owed.into_iter().map(with).collect()
+}
+
 /// What became of a write, as a line of the log.
 pub(super) fn line(effect: &Effect, came: &Came, is_remembered: bool) -> String {
     let what = words::proposed(effect, GIST);
@@ -59,6 +72,11 @@ impl Sent {
     /// Whether it stands on the forge, or need not.
     pub(super) fn is_well(&self) -> bool {
         matches!(self.came, Came::Done(State::Applied(_) | State::Found(_) | State::Superseded))
+    }
+
+    /// Whether the next job has it to do.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.came, Came::Waiting { .. } | Came::Done(State::Unknown { .. }))
     }
 
     /// As it is shown.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::job::Job;
 use super::patience::Patience;
 use crate::cli::env::Environment;
-use crate::cli::kept::holder;
+use crate::cli::kept::{self, holder};
 use crate::cli::refusal::Refusal;
 use crate::domain::event::{Event, ThreadKind, Visibility};
 use crate::domain::id::InstanceId;
@@ -16,6 +16,7 @@ use crate::forge::{Error, Kept};
 use crate::store::bundle::archive::{self, Unpacked};
 use crate::store::bundle::{self, Manifest};
 use crate::store::location;
+use crate::telemetry::failpoint::{self, Failpoints};
 use crate::trust::provenance::{self, Here, WhyNot};
 
 /// Below the job's sessions: those that are kept for the next job.
@@ -37,6 +38,7 @@ pub(super) struct Sessions<'a> {
     pub(super) root: PathBuf,
     /// What keeps them from being kept, if something does.
     unkept: Option<Unkept>,
+    failpoints: &'a Failpoints,
 }
 
 /// Why a repository keeps no sessions: more people could read them there than may read the repository,
@@ -91,11 +93,12 @@ impl<'a> Sessions<'a> {
         event: &Event,
         environment: &Environment,
         workspace: &Path,
+        failpoints: &'a Failpoints,
     ) -> Result<Self, Refusal> {
         let unkept = Unkept::of(job, event);
         let root = job.sessions(environment).join(if unkept.is_some() { UNKEPT } else { KEPT });
         let root = location::outside(&root, workspace).map_err(Refusal::usage)?;
-        Ok(Self { job, root, unkept })
+        Ok(Self { job, root, unkept, failpoints })
     }
 
     /// The directory of an instance.
@@ -193,7 +196,7 @@ impl<'a> Sessions<'a> {
         if self.unkept.is_some() {
             return None;
         }
-        match keep(self.job, &self.dir(&manifest.instance), manifest).await {
+        match keep(self.job, &self.dir(&manifest.instance), manifest, self.failpoints).await {
             Ok(put) => Some(put.digest),
             Err(reason) => {
                 let note = format!("the session could not be kept for the next job: {reason}");
@@ -279,6 +282,7 @@ pub(super) struct Left {
 
 /// Keeps what an earlier step of the job left unkept: whatever is wrong with one, the others too.
 pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Left, Refusal> {
+    let failpoints = kept::failpoints(environment)?;
     let mut left = Left::default();
     for listed in bundle::list(&job.sessions(environment).join(KEPT))? {
         let manifest = match listed.manifest {
@@ -288,7 +292,7 @@ pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Le
                 continue;
             }
         };
-        match keep(job, &listed.dir, &manifest).await {
+        match keep(job, &listed.dir, &manifest, &failpoints).await {
             Ok(put) if put.is_new => left.kept.push(manifest.label),
             Ok(_) => {}
             Err(reason) => left.lost.push(format!("the session of {} could not be kept: {reason}", manifest.label)),
@@ -305,7 +309,7 @@ struct Put {
     is_new: bool,
 }
 
-async fn keep(job: &Job, dir: &Path, manifest: &Manifest) -> Result<Put, String> {
+async fn keep(job: &Job, dir: &Path, manifest: &Manifest, failpoints: &Failpoints) -> Result<Put, String> {
     let archive = archive::pack(dir).map_err(|error| error.to_string())?;
     let digest = hex::encode(Sha256::digest(&archive));
     // Beside the bundle: which archive of it this job put on the shelf.
@@ -314,7 +318,9 @@ async fn keep(job: &Job, dir: &Path, manifest: &Manifest) -> Result<Put, String>
         return Ok(Put { digest, is_new: false });
     }
     let name = job.name_on_shelf(&manifest.instance);
+    failpoints.hit(failpoint::KEEPING);
     job.shelf().keep(&name, manifest.epoch, Bytes::from(archive)).await.map_err(|error| error.to_string())?;
+    failpoints.hit(failpoint::KEPT);
     // It only saves an upload: where it cannot be written, the next one is made again.
     std::fs::write(note, &digest).ok();
     Ok(Put { digest, is_new: true })

@@ -20,9 +20,10 @@ use crate::channel::Asked;
 use crate::cli::env::Environment;
 use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
-use crate::cli::wish::{self, Wish};
+use crate::cli::wish::{self, Again, Wish};
 use crate::cli::work::{Given, Watch, clock};
 use crate::cli::{kept, live, parts};
+use crate::domain::effect::Effect;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Run, Task};
@@ -77,7 +78,7 @@ impl Way<'_> {
         agent.limits.seconds = agent.limits.seconds.min(self.seconds_left());
         let allowances = agent.effects.clone();
         let instance = event.instance(&agent.name);
-        let sessions = Sessions::of(self.job, &event, self.environment, self.workspace)?;
+        let sessions = Sessions::of(self.job, &event, self.environment, self.workspace, self.failpoints)?;
         let harness = parts::Order {
             agent,
             skills,
@@ -98,7 +99,10 @@ impl Way<'_> {
         let mut bundle = self.open(&sessions, &event, &instance, &*observer)?;
         let message = self.environment.ci.message.as_deref().map(|message| self.redactor.redact(message));
         let refused = left::refused(&bundle, &found, message.as_deref(), &gate).await?;
-        let again = self.job.is_again() && !owes(&dir)?;
+        let again = match self.job.attempt_tag() {
+            Some(tag) if !owes(&dir)? => Again::Attempt(tag),
+            _ => Again::Shown,
+        };
         let run = self.admit(&event, instance, again, &mut bundle)?;
         let mut watch = Watch::new()?;
         let worked = self.work(&mut watch, &run, &harness, bundle, refused, &event).await?;
@@ -133,7 +137,8 @@ impl Way<'_> {
         }
         let is_well = notes.is_empty() && sent.iter().all(Sent::is_well);
         if exit == Exit::Completed && !is_well {
-            exit = Exit::Failed;
+            let is_stopped = watch.cancel().is_cancelled() && sent.iter().any(Sent::waits);
+            exit = if is_stopped { watch.exit() } else { Exit::Failed };
         }
         let history = if stopped.is_empty() { history } else { History::of(peeked.entries) };
         let writes: Vec<_> = sent.iter().map(Sent::written).collect();
@@ -184,7 +189,7 @@ impl Way<'_> {
     }
 
     /// The run of this event: a new one, or the one that it was before.
-    fn admit(&self, event: &Event, instance: InstanceId, again: bool, bundle: &mut Bundle) -> Result<Run, Refusal> {
+    fn admit(&self, event: &Event, instance: InstanceId, again: Again, bundle: &mut Bundle) -> Result<Run, Refusal> {
         let message = self.environment.ci.message.clone();
         let task = Task { event: Some(event.clone()), message, input: None };
         let asked = Asked { instance, key: event.key.clone(), task };
@@ -235,8 +240,11 @@ impl Way<'_> {
                 failpoints: self.failpoints,
             };
             let sending = async {
-                let came = watch.drive(Box::pin(effect::apply(bundle, owed, &corridor))).await;
-                let came = came.transpose()?.unwrap_or_default();
+                let all: Vec<Effect> = owed.iter().map(|owed| owed.effect.clone()).collect();
+                let came = match watch.drive(Box::pin(effect::apply(bundle, owed, &corridor))).await {
+                    Some(came) => came?,
+                    None => sent::cut_short(all, bundle.effects()),
+                };
                 for (effect, came) in &came {
                     to.observer.see(Progress::Note(&sent::line(effect, came, to.is_remembered)));
                 }

@@ -1,18 +1,17 @@
-//! `hob ci` as a runner starts it, against a GitHub that remembers.
+//! `hob ci` as GitHub's runner starts it, against a GitHub that remembers.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod closed;
+mod faults;
 pub(crate) mod gitlab;
 mod job;
-
-use job::Job;
-
-#[test]
-fn an_issue_becomes_a_status_and_a_label_once_each_however_often_the_job_runs() {
-    let job = Job::new();
-    let ran = job.run();
-    println!("{}", ran.transcript());
-    println!("{}", job.summary());
-    println!("{}", job.outputs());
-    println!("{:#?}", job.github.comments(1));
-    println!("{:#?}", job.github.calls().iter().map(|call| call.operation.clone()).collect::<Vec<_>>());
-    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
-}
+mod killed;
+mod once;
+mod remembers;
+/// The rules by which a runner reads what a step prints: the same that the renderers are tested with.
+#[path = "../../../src/cli/ci/runner.rs"]
+mod runner;
+mod shown;
+mod started_by;
+mod stopped;

@@ -87,6 +87,11 @@ impl Artifacts {
         id
     }
 
+    /// Takes everything away.
+    pub(crate) fn clear(&mut self) {
+        self.uploads.clear();
+    }
+
     /// What is there or on its way.
     pub(crate) fn all(&self) -> Vec<Upload> {
         self.dir.as_ref().map_or_else(|| self.uploads.clone(), |dir| lying_in(dir))

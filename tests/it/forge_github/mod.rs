@@ -162,6 +162,11 @@ impl GithubServer {
         }
     }
 
+    /// Nothing goes wrong from here on.
+    pub(crate) fn well(&self) {
+        lock(&self.stage.faults).clear();
+    }
+
     /// Lets one held request go on.
     pub(crate) fn go_on(&self) {
         self.stage.held.add_permits(1);

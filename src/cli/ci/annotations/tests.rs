@@ -24,7 +24,7 @@ fn the_outcome_comes_first_and_then_the_gravest() {
     ::error title=hob%3A triage::comment was not written: ada
     ::warning title=hob%3A triage::comment is not written yet: ada
     ::warning title=hob%3A triage::label was refused: ada
-    ::notice title=hob%3A triage::the bundle of run 88 was not used: ada
+    ::warning title=hob%3A triage::the bundle of run 88 was not used: ada
     ");
 }
 

@@ -164,12 +164,13 @@ impl Job {
         }
     }
 
-    /// Whether somebody asked for it a second time; on GitLab known once sessions were looked for.
-    pub(super) fn is_again(&self) -> bool {
+    /// Tells this attempt at the job from its first one, when somebody ran it again; on GitLab known once
+    /// sessions were looked for.
+    pub(super) fn attempt_tag(&self) -> Option<String> {
         match self {
-            Self::Github(job) => job.job.run_attempt > 1,
+            Self::Github(job) => job.job.attempt_tag(),
             // A webhook that delivers twice starts another pipeline.
-            Self::Gitlab(job) => job.shelf.saw_another_job_of(job.job.pipeline),
+            Self::Gitlab(job) => job.shelf.saw_another_job_of(job.job.pipeline).then(|| format!("job-{}", job.job.id)),
         }
     }
 

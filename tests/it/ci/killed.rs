@@ -1,0 +1,103 @@
+//! Killed wherever it can die; the next job carries on, and nothing stands there twice.
+
+use std::time::{Duration, Instant};
+
+use hob::telemetry::failpoint;
+
+use super::job::{Event, ISSUE, Job, Stage};
+use crate::forge_github::Fault;
+
+/// What an undisturbed job leaves.
+fn assert_undisturbed(stage: &Stage, job: &Job<'_>, what: &str) {
+    let done = job.run().exits(0);
+    assert_eq!(done.output("message"), "Line 9 says `committ`.", "{what}");
+    let expected = (vec!["The word is spelled wrong in line 9.".to_owned()], vec!["bug".to_owned()]);
+    assert_eq!(stage.shown(), expected, "{what}");
+    assert_eq!(stage.github.count("issues/create-comment"), 1, "{what}");
+    assert_eq!(stage.github.count("issues/update-comment"), 0, "{what}");
+}
+
+/// Those that a job comes by more than once, and that differ then.
+const AGAIN: [&str; 6] = [
+    failpoint::APPENDED,
+    failpoint::KEEPING,
+    failpoint::KEPT,
+    failpoint::EFFECT_CLAIMED,
+    failpoint::EFFECT_SENT,
+    failpoint::EFFECT_DONE,
+];
+
+/// Where the process is killed, each with the count of its visits.
+fn places() -> impl Iterator<Item = String> {
+    let first = failpoint::ALL.iter().map(|name| format!("{name}:1"));
+    first.chain(AGAIN.iter().map(|name| format!("{name}:2")))
+}
+
+#[test]
+fn killed_at_every_failpoint_and_saved_the_next_job_ends_it_as_if_undisturbed() {
+    for place in places() {
+        let stage = Stage::private();
+        let job = stage.job(77, &Event::opened());
+        assert!(job.killed_at(&place), "`{place}` is never met");
+        let saved = job.save();
+        assert_eq!(saved.code(), Some(0), "{place}: {}", saved.transcript());
+        assert_undisturbed(&stage, &stage.job(78, &Event::opened()), &format!("killed at {place}, and saved"));
+    }
+}
+
+#[test]
+fn killed_at_every_failpoint_with_its_machine_the_next_job_ends_it_as_if_undisturbed() {
+    for place in places() {
+        let stage = Stage::private();
+        assert!(stage.job(77, &Event::opened()).killed_at(&place), "`{place}` is never met");
+        assert_undisturbed(&stage, &stage.job(78, &Event::opened()), &format!("killed at {place}"));
+    }
+}
+
+#[test]
+fn killed_in_the_middle_of_an_upload_it_is_saved_or_done_again() {
+    for operation in ["runner/CreateArtifact", "storage/block", "storage/blocklist", "runner/FinalizeArtifact"] {
+        for is_saved in [true, false] {
+            let stage = Stage::private();
+            let job = stage.job(77, &Event::opened());
+            stage.github.fault(operation, Fault::Hold);
+            let running = job.start();
+            wait_for(&stage, operation, 1);
+            drop(running);
+            // GitHub had the request, and does it now.
+            stage.github.go_on();
+            if is_saved {
+                let saved = job.save();
+                assert_eq!(saved.code(), Some(0), "{operation}: {}", saved.transcript());
+                assert!(saved.stderr().contains("kept the session of"), "{operation}: {}", saved.transcript());
+            }
+            let what = format!("killed in {operation}, saved: {is_saved}");
+            assert_undisturbed(&stage, &stage.job(78, &Event::opened()), &what);
+        }
+    }
+}
+
+#[test]
+fn killed_while_a_write_is_under_way_it_is_found_and_not_written_again() {
+    for operation in ["issues/create-comment", "issues/add-labels"] {
+        let stage = Stage::private();
+        let job = stage.job(77, &Event::opened());
+        stage.github.fault(operation, Fault::Hold);
+        let running = job.start();
+        wait_for(&stage, operation, 1);
+        drop(running);
+        stage.github.go_on();
+        assert_eq!(job.save().code(), Some(0));
+        assert_undisturbed(&stage, &stage.job(78, &Event::opened()), operation);
+        assert_eq!(stage.github.comments(ISSUE).len(), 1);
+    }
+}
+
+/// Waits until GitHub was asked for something so often.
+pub(super) fn wait_for(stage: &Stage, operation: &str, count: usize) {
+    let began = Instant::now();
+    while stage.github.count(operation) < count {
+        assert!(began.elapsed() < Duration::from_secs(60), "{operation} was not asked for");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
