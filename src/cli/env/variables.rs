@@ -201,6 +201,11 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "LANG", purpose: Use::Passed, meaning: "Language of messages." },
     Variable { name: "LC_*", purpose: Use::Passed, meaning: "Language, by category." },
     Variable { name: "TERM", purpose: Use::Passed, meaning: "Kind of terminal; `dumb` means no colour." },
+    Variable {
+        name: "RUNNER_TRACKING_ID",
+        purpose: Use::Passed,
+        meaning: "By it GitHub's runner finds, once a job is over, what a killed hob left running, and ends it.",
+    },
     Variable { name: "TMPDIR", purpose: Use::Passed, meaning: "Where temporary files go." },
 ];
 

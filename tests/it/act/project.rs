@@ -18,6 +18,8 @@ use crate::scene::model_server::{KEY, ModelServer, Reply};
 const REPOSITORY: (&str, u64) = ("Codertocat/Hello-World", 186_853_002);
 /// Who caused both events.
 const AUTHOR: (u64, &str) = (21_031_067, "Codertocat");
+/// By which GitHub's runner knows what a job started.
+pub(super) const TRACKING_ID: &str = "github_5a3c1f0e";
 const WORKFLOW: &str = ".github/workflows/hob.yml";
 
 /// What happens in the repository.
@@ -122,6 +124,7 @@ impl Project {
                 ("GITHUB_REPOSITORY", REPOSITORY.0),
                 ("GITHUB_REPOSITORY_ID", &REPOSITORY.1.to_string()),
                 ("GITHUB_WORKFLOW_REF", &format!("{}/{WORKFLOW}@refs/heads/master", REPOSITORY.0)),
+                ("RUNNER_TRACKING_ID", TRACKING_ID),
                 ("ANTHROPIC_BASE_URL", &self.model.url),
             ],
         })

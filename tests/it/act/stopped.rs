@@ -3,7 +3,7 @@
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use super::project::{Happens, Project, TRIAGE};
+use super::project::{Happens, Project, TRACKING_ID, TRIAGE};
 use crate::forge_github::Fault;
 use crate::scene::Scene;
 use crate::scene::model_server::{Reply, answer};
@@ -95,7 +95,9 @@ fn a_command_that_ran_when_hob_was_killed_is_not_run_again() {
     let command = passed(gate);
     working.signal_hob(Signal::KILL);
     let killed = working.end();
-    // Nobody is left who could stop it: GitHub's runner would, once the job is over.
+    // GitHub's runner ends what has this variable once the job is over; `act` does not.
+    let variables = std::fs::read_to_string(format!("/proc/{command}/environ")).unwrap();
+    assert!(variables.split('\0').any(|pair| pair == format!("RUNNER_TRACKING_ID={TRACKING_ID}")), "{variables}");
     kill_process(Pid::from_raw(command.parse().unwrap()).unwrap(), Signal::KILL).unwrap();
     assert!(!killed.succeeded && killed.log.contains(KEPT), "{}", killed.log);
     let next = project.run(2, ASKED);
