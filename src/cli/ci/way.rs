@@ -44,10 +44,10 @@ use crate::worker::Worked;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Kept free of a job's time, to save the session and to send what it proposed. A short job keeps
-/// a quarter.
+/// a quarter, and never less than it takes to save.
 const RESERVE: Duration = PATIENCE.saturating_add(KEEPING);
 
-/// Kept free of waits, to save what became of what was sent.
+/// Kept free of work and of waits, to save what became of them.
 const KEEPING: Duration = Duration::from_secs(30);
 
 /// What the way needs beside what it starts with.
@@ -258,7 +258,7 @@ impl Way<'_> {
     /// Seconds until the agent must have landed; one at least, so that it says so itself.
     fn seconds_left(&self) -> u64 {
         let left = self.left();
-        left.saturating_sub(RESERVE.min(left / 4)).as_secs().max(1)
+        left.saturating_sub(RESERVE.min(left / 4).max(KEEPING)).as_secs().max(1)
     }
 
     /// How long a forge may keep the job waiting.
