@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use crate::scene::running::passed;
-use crate::scene::{Ran, Scene};
+use crate::scene::{Ran, Scene, tool};
 
 /// Stands in hob's place: says what it was started with, and ends as it is told.
 const RECORDER: &str =
@@ -24,12 +24,7 @@ const WAITER: &str = "#!/bin/sh\n\
 
 /// A scene with a program in it; `None`, and a line that says why, without the Node of the action.
 fn scene(program: &str) -> Option<Scene> {
-    #[expect(clippy::disallowed_methods, reason = "tests ask what this machine has")]
-    let node = Command::new("node").args(["-p", "process.versions.node.split('.')[0] >= 24"]).output();
-    if !node.is_ok_and(|node| node.stdout.starts_with(b"true")) {
-        println!("skipped: the action needs Node 24 on the path (`npm install node@24` gives one)");
-        return None;
-    }
+    tool::node24()?;
     let scene = Scene::empty().file("hob", program);
     executable(&scene.workspace().join("hob"));
     Some(scene)
@@ -48,9 +43,7 @@ fn action() -> PathBuf {
 fn step(scene: &Scene, file: &Path, variables: &[(&str, &str)]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
     let mut command = Command::new("node");
-    #[expect(clippy::disallowed_methods, reason = "tests tell it where commands are")]
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    command.arg(file).env_clear().env("PATH", path).current_dir(scene.workspace());
+    command.arg(file).env_clear().env("PATH", tool::path()).current_dir(scene.workspace());
     command.env("GITHUB_WORKSPACE", scene.workspace()).env("RUNNER_TEMP", scene.beside(""));
     command.env("GITHUB_STATE", scene.beside("saved")).env("RECORD", scene.beside("record"));
     command.envs(variables.iter().copied()).stdin(std::process::Stdio::null());

@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 use crate::act::repository;
 use crate::ci::gitlab::{ADA, Project, opened, proposes};
 use crate::forge_gitlab::{JOB_TOKEN, TOKEN};
-use crate::scene::Ran;
 use crate::scene::model_server::{KEY, Reply};
+use crate::scene::{Ran, tool};
 
 /// The runner.
 struct Runner {
@@ -29,18 +29,12 @@ struct Runner {
 }
 
 impl Runner {
-    /// Looks for it on the PATH; says what is missing and how to get it.
-    #[expect(clippy::disallowed_methods, reason = "where programs are is the machine's to say")]
+    /// Looks for it, and for what it needs.
     fn find() -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let find = |name: &str| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
-        let (Some(program), Some(_), Some(_)) = (find("gitlab-ci-local"), find("node"), find("rsync")) else {
-            println!(
-                "skipped: no `gitlab-ci-local`, `node` or `rsync` on the PATH; get them with `npm install gitlab-ci-local node@24`"
-            );
-            return None;
-        };
-        Some(Self { program, path })
+        let program = tool::find("gitlab-ci-local", "npm install gitlab-ci-local@4.75.1")?;
+        tool::find("rsync", "apt-get install rsync")?;
+        tool::node24()?;
+        Some(Self { program, path: tool::path() })
     }
 
     /// A command of it in the checkout of a project.

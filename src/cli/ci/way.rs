@@ -25,6 +25,7 @@ use crate::domain::run::{Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
 use crate::harness::Harness;
+use crate::rules::neutralise::Place;
 use crate::rules::policy::Allowance;
 use crate::session::history::History;
 use crate::store::bundle::{self, Bundle};
@@ -33,11 +34,16 @@ use crate::telemetry::progress::{Observer, Progress};
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
 
-/// Kept free of a job's time, to save the session and to send what it proposed.
-const RESERVE: Duration = Duration::from_secs(30);
+/// Longest wait for a forge that asks to wait, all waits of a job together: the minute of a limit
+/// that names no time, and a look after it.
+const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Longest wait for a forge that asks to wait, all waits of a job together.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Kept free of a job's time, to save the session and to send what it proposed. A short job keeps
+/// a quarter.
+const RESERVE: Duration = PATIENCE.saturating_add(KEEPING);
+
+/// Kept free of waits, to save what became of what was sent.
+const KEEPING: Duration = Duration::from_secs(30);
 
 /// What the way needs beside what it starts with.
 pub(super) struct Way<'a> {
@@ -201,13 +207,13 @@ impl Way<'_> {
             let cancel = watch.cancel().clone();
             let corridor = Corridor {
                 forge: self.job.forge(),
-                dialect: to.event.forge,
+                place: &Place::of(to.event),
                 thread: Thread { kind: to.event.thread.kind, number: to.event.thread.number },
                 own: to.own,
                 own_ids: to.own_ids,
                 secret: MARKER_SECRET,
                 allowances: to.allowances,
-                patience: PATIENCE,
+                patience: self.patience(),
                 cancel: &cancel,
                 clock: &clock(),
                 redactor: self.redactor,
@@ -229,8 +235,18 @@ impl Way<'_> {
 
     /// Seconds until the agent must have landed; one at least, so that it says so itself.
     fn seconds_left(&self) -> u64 {
-        let left = self.deadline.duration_since(clock().now()).as_secs();
-        u64::try_from(left).unwrap_or_default().saturating_sub(RESERVE.as_secs()).max(1)
+        let left = self.left();
+        left.saturating_sub(RESERVE.min(left / 4)).as_secs().max(1)
+    }
+
+    /// How long a forge may keep the job waiting.
+    fn patience(&self) -> Duration {
+        PATIENCE.min(self.left().saturating_sub(KEEPING))
+    }
+
+    /// Of the job's time.
+    fn left(&self) -> Duration {
+        Duration::try_from(self.deadline.duration_since(clock().now())).unwrap_or_default()
     }
 }
 

@@ -94,8 +94,8 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "HOB_TIMEOUT",
         purpose: Use::Setting,
-        meaning: "Longest time of `hob ci` from its start, as `30m`; that is the default on GitHub. On GitLab the \
-                  job's own time-out counts as well, less 90 s.",
+        meaning: "Longest time of `hob ci` from its start, as `20m`. Without it: 30 minutes on GitHub; on GitLab the \
+                  job's own time-out less 90 s, which is never passed.",
     },
     Variable {
         name: "HOB_RETENTION_DAYS",

@@ -100,7 +100,7 @@ impl Gitlab {
             project => format!("{project}/-/{kind}/{}#note_{}", thread.number, note.id),
         };
         let author = Account { id: Some(note.author.id), login: note.author.username };
-        Posted { id: note.id, author, body: note.body, url }
+        Posted { id: note.id, author, body: note.body, url, at: note.created_at }
     }
 
     /// The note that a write brought.
