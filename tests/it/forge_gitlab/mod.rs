@@ -31,6 +31,7 @@ use tokio::sync::Semaphore;
 
 use crate::scene::http::{Listening, Request, receive};
 pub(crate) use memory::Memory;
+pub(crate) use operations::example;
 
 /// A project's access token, whose bot is [`BOT`].
 pub(crate) const TOKEN: &str = "glpat-test0123456789";

@@ -82,7 +82,7 @@ pub(super) fn is_for_jobs(request: &Request) -> bool {
 }
 
 /// The example that GitLab gives for the answer of an operation; of a list its first.
-pub(super) fn example(operation: &str, of: &str) -> Value {
+pub(crate) fn example(operation: &str, of: &str) -> Value {
     let known = &OPERATIONS[operation];
     let answer = known.answer.clone().unwrap_or_else(|| known.answers[of].clone());
     answer.get(0).cloned().unwrap_or(answer)

@@ -2,7 +2,7 @@
 //!
 //! | from the answers | from the payload or the job's variables |
 //! |---|---|
-//! | every text, author, label, state, branch and commit; who may read it | which objects |
+//! | every text (a thread's only as it was when the note was made), author, label, state, branch and commit; who may read it | which objects |
 //! | when a new thread or note was made, and whether it is new | what was done to it, when it is not new |
 //! | who caused what is new: its author | who caused the rest |
 
@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::hint::{Hint, Said};
+use super::since::Texts;
 use super::{Error, Job, MergeRequest, Named, hidden};
 use crate::channel::field::clipped;
 use crate::channel::{Delivery, Heard, Verified, date, parse};
@@ -63,6 +64,10 @@ pub fn confirmed(job: &Job, named: &Named, objects: &Objects) -> Result<Heard, E
     let happened = match &named.said {
         Said::Hint(hint) => by_hint(hint, &what, &thread, note.as_ref())?,
         Said::Pipeline(pipeline) => by_pipeline(pipeline, &what, &thread)?,
+    };
+    let thread = match &named.said {
+        Said::Hint(Hint { thread: Some(then), .. }) => thread.read_at(then),
+        Said::Hint(_) | Said::Pipeline(_) => thread,
     };
     let body = payload(&project, &thread, change.as_ref(), note.as_ref(), &happened);
     let delivery = Delivery { body: body.to_string().into_bytes(), event_name: None, host: Some(job.host.clone()) };
@@ -246,6 +251,15 @@ struct Subject {
     confidential: Option<bool>,
     created_at: String,
     updated_at: String,
+}
+
+impl Subject {
+    /// Without what was changed since then.
+    fn read_at(self, then: &Texts) -> Self {
+        let title = then.title(&self.title).to_owned();
+        let body = then.body(self.description.as_deref().unwrap_or_default()).to_owned();
+        Self { title, description: Some(body), ..self }
+    }
 }
 
 /// What merge requests have beside it.

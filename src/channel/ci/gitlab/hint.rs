@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::since::Texts;
 use super::{Error, Job, MergeRequest};
 use crate::channel::field::{Field, clipped};
 use crate::channel::gitlab;
@@ -55,6 +56,8 @@ pub(super) struct Hint {
     pub(super) author: Option<u64>,
     /// The note's text: whether it was changed since.
     pub(super) text: Option<String>,
+    /// What its thread said then.
+    pub(super) thread: Option<Texts>,
     /// What changed, as it stands in an update: tells two of one second apart.
     pub(super) changes: Option<Value>,
 }
@@ -152,6 +155,7 @@ fn named(job: &Job, payload: &Json<'_>) -> Result<Wanted, Error> {
         },
         author: object.at("author_id").optional().map(|id| id.id()).transpose()?,
         text: note.map(|_| object.at("note").text()).transpose()?,
+        thread: note.map(|_| Texts::of(&subject)).transpose()?,
         changes: payload.at("changes").optional().map(|changes| changes.copy()).transpose()?,
     };
     Ok(Wanted::Named(Box::new(Named { thread, note, said: Said::Hint(hint) })))

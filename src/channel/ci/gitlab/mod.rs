@@ -10,6 +10,7 @@ mod confirm;
 mod hidden;
 mod hint;
 mod people;
+mod since;
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ use std::process::Command;
 use hob::domain::event::ThreadKind;
 use serde_json::{Value, json};
 
-use crate::forge_gitlab::{GitlabServer, ISSUE, JOB_TOKEN, MERGE_REQUEST, PATH, PIPELINE, PROJECT, TOKEN};
+use crate::forge_gitlab::{GitlabServer, ISSUE, JOB_TOKEN, MERGE_REQUEST, PATH, PIPELINE, PROJECT, TOKEN, example};
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 use crate::scene::{Ran, Scene, fixture};
 
@@ -160,6 +160,8 @@ pub(crate) fn note(who: (u64, &str), id: u64, body: &str) -> Value {
     (note["noteable_id"], note["project_id"]) = (json!(300 + ISSUE), json!(PROJECT));
     let issue = &mut payload["issue"];
     (issue["id"], issue["iid"], issue["project_id"]) = (json!(300 + ISSUE), json!(ISSUE), json!(PROJECT));
+    let thread = example("threads/get", "issues");
+    (issue["title"], issue["description"]) = (thread["title"].clone(), thread["description"].clone());
     payload
 }
 

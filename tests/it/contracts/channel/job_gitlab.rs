@@ -1,6 +1,7 @@
 //! A job of GitLab CI: what its trigger names is read again, and only the answers become an event.
 
 mod answers;
+mod since;
 
 use hob::channel::Heard;
 use hob::channel::ci::Error;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 use super::mutations::places;
 use super::read;
 use answers::{issue_objects, merge_objects, note_objects};
+use since::note_payload;
 
 const ISSUE: &str = "gitlab/pair/issue.open.json";
 const NOTE: &str = "gitlab/pair/note.issue.json";
@@ -118,7 +120,7 @@ fn a_payload_only_names_what_is_read() {
     let named = named(&job, Some(&read(NOTE)));
     assert_eq!((named.thread.number, named.note), (23, Some(1241)));
     // Not one word of the payload comes through: the title, the text, the labels are the answers'.
-    insta::assert_json_snapshot!(event(&read(NOTE), &note_objects()), @r#"
+    insta::assert_json_snapshot!(event(&note_payload(), &note_objects()), @r#"
     {
       "forge": "gitlab",
       "host": "gitlab.example",
