@@ -1,25 +1,14 @@
-// Finds the hob binary and lets it do the job.
+// Finds the hob binary and gives way to it.
 
 import { appendFileSync } from 'node:fs';
-import { randomUUID } from 'node:crypto';
-import { isAbsolute, join } from 'node:path';
-import { fetchBinary } from './fetch.mjs';
+import { binary } from './binary.mjs';
 import { become, fail, input } from './start.mjs';
-
-async function binary() {
-  const local = input('binary');
-  if (local !== '') {
-    return isAbsolute(local) ? local : join(process.env.GITHUB_WORKSPACE ?? process.cwd(), local);
-  }
-  return fetchBinary(input('version'));
-}
 
 try {
   const path = await binary();
   // For `post`, which runs in a process of its own.
   if (process.env.GITHUB_STATE) {
-    const end = randomUUID();
-    appendFileSync(process.env.GITHUB_STATE, `binary<<${end}\n${path}\n${end}\n`);
+    appendFileSync(process.env.GITHUB_STATE, 'started=true\n');
   }
   become(path, ['ci', '--phase', input('phase') || 'run']);
 } catch (error) {

@@ -1,12 +1,12 @@
 // Keeps what a main step that was killed left behind. Runs whatever became of the job.
 
+import { binary } from './binary.mjs';
 import { become, fail } from './start.mjs';
 
-// Without a binary there was no main step, and nothing is left.
-const binary = process.env.STATE_binary;
-if (binary) {
+// Without a main step nothing is left.
+if (process.env.STATE_started) {
   try {
-    become(binary, ['ci', '--phase', 'save']);
+    become(await binary(), ['ci', '--phase', 'save']);
   } catch (error) {
     fail(error);
   }

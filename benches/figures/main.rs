@@ -9,6 +9,10 @@
 #![expect(clippy::print_stdout, reason = "prints a table")]
 
 mod cost;
+#[path = "../../tests/it/forge_github/mod.rs"]
+#[expect(dead_code, reason = "the tests ask more of it")]
+mod forge_github;
+mod job;
 mod model;
 mod scene;
 
@@ -16,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cost::{Cost, least};
+use job::Job;
 use model::{Answers, Server, Tool};
 use scene::{Agent, Scene, bare};
 
@@ -62,6 +67,7 @@ fn all() -> Result<Vec<Figure>, String> {
     figures.extend(turns()?);
     figures.extend(long_conversation()?);
     figures.extend(large_log()?);
+    figures.extend(job()?);
     Ok(figures)
 }
 
@@ -137,6 +143,18 @@ fn large_log() -> Result<Vec<Figure>, String> {
         cpu("open, fold and send it", sent.cpu, 200.0),
         memory("open, fold and send it, memory", sent, 110.0),
     ])
+}
+
+/// All of a job but its model: the session of fifty turns is fetched, verified, folded and sent, one
+/// answer comes, and the session is kept twice. The last, because this process becomes a GitHub.
+fn job() -> Result<Vec<Figure>, String> {
+    let server = Server::start()?;
+    let job = Job::new()?;
+    let first = Answers { turns: 49, calls: 1, tool: Tool::Echo };
+    least(1, || job.of("issues.opened", &server, first))?;
+    let next = Answers { turns: 0, ..first };
+    let cost = least(10, || job.of("issue_comment.created", &server, next))?;
+    Ok(vec![cpu("job that goes on after 50 turns", cost.cpu, 60.0)])
 }
 
 fn cpu(name: &'static str, time: Duration, goal: f64) -> Figure {

@@ -1,5 +1,8 @@
 //! A checkout with two agents and a file to read, a store beside it, and the program in it.
 
+#[path = "../../tests/it/scene/http.rs"]
+pub(crate) mod http;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -97,6 +100,11 @@ impl Scene {
     fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.0.path().join(path)
     }
+}
+
+/// A file that the tests have.
+pub(crate) fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
 }
 
 /// The program, in an environment that holds nothing.

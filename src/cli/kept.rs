@@ -60,8 +60,9 @@ pub(super) fn look(
     Ok(if is_asked_for { Some(peek(&dir)?) } else { None })
 }
 
-/// Opens an instance to work on it, and tells what was cut off of it.
+/// Opens an instance for a command to work on it, and tells what was cut off of it.
 pub(super) fn open(
+    command: &str,
     root: &Path,
     instance: &InstanceId,
     label: &str,
@@ -72,7 +73,7 @@ pub(super) fn open(
         root,
         instance,
         label,
-        holder: holder(instance),
+        holder: holder(command, instance),
         hob: env!("CARGO_PKG_VERSION"),
         failpoints: failpoints.clone(),
     })?;
@@ -82,10 +83,10 @@ pub(super) fn open(
     Ok(bundle)
 }
 
-/// Who this process is, for others that want to write to an instance.
-pub(super) fn holder(instance: &InstanceId) -> Holder {
+/// Who this process is, for others that want to write to the instance.
+pub(super) fn holder(command: &str, instance: &InstanceId) -> Holder {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let what = format!("hob, for the agent {}", instance.agent);
+    let what = format!("hob {command} {}", instance.agent);
     Holder { pid: std::process::id(), host, since: clock().now(), what }
 }
 

@@ -123,7 +123,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     };
     let harness = order.harness()?;
     let failpoints = kept::failpoints(environment)?;
-    let mut bundle = kept::open(&root, &instance, &label, &failpoints, &*harness.observer)?;
+    let mut bundle = kept::open("run", &root, &instance, &label, &failpoints, &*harness.observer)?;
     let run = wish.admit(&mut bundle, &redactor)?;
     let first = wish::left_before(&run, &bundle);
     for note in &notes {

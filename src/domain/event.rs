@@ -141,7 +141,7 @@ pub enum ActorKind {
     User,
     /// An App or a bot account.
     Bot,
-    /// An organisation, or not said: GitLab never says.
+    /// An organisation, or not said: GitLab's payloads never say.
     Other,
 }
 

@@ -12,7 +12,8 @@ use crate::telemetry::progress::Progress;
 const PAGES_MAX: u32 = 30;
 
 /// The comment of this effect on the thread, if there is one: first the one that is `known`, then
-/// all that changed `since`. Of several the oldest counts.
+/// all that were posted `since`: a marker that stood there before is a copy. Of several the oldest
+/// counts.
 pub(super) async fn look_up(
     key: &EffectKey,
     known: Option<u64>,
@@ -32,7 +33,8 @@ pub(super) async fn look_up(
     for _ in 0..PAGES_MAX {
         let Some(number) = page else { break };
         let got = corridor.forge.comments(corridor.thread, since, number).await?;
-        ours.extend(got.items.into_iter().filter(is_ours));
+        let is_late = |posted: &Posted| since.is_none_or(|since| posted.at >= since);
+        ours.extend(got.items.into_iter().filter(|posted| is_ours(posted) && is_late(posted)));
         page = got.next;
     }
     if page.is_some() && ours.is_empty() {

@@ -17,8 +17,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::clock::Clock;
-use crate::domain::event;
 use crate::forge::{Account, Forge, Thread};
+use crate::rules::neutralise::Place;
 use crate::rules::policy::Allowance;
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::progress::Observer;
@@ -29,8 +29,8 @@ use crate::telemetry::redact::Redactor;
 pub struct Corridor<'a> {
     /// The code host.
     pub forge: &'a dyn Forge,
-    /// Whose limits and rules for labels hold.
-    pub dialect: event::Forge,
+    /// Where texts will stand: whose limits and rules hold, and what they may lead to.
+    pub place: &'a Place,
     /// The thread that triggered: every effect is about it.
     pub thread: Thread,
     /// The account of the token; only what it wrote is ours.

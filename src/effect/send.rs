@@ -9,8 +9,10 @@ use super::look_up::look_up;
 use super::{Corridor, Owed};
 use crate::domain::effect::{Effect, Object, State, Write};
 use crate::domain::name::EffectKind;
+use crate::domain::run::Run;
 use crate::forge::{self, Posted};
-use crate::rules::{marker, neutralise, policy};
+use crate::rules::neutralise::{Place, neutralise};
+use crate::rules::{marker, policy};
 use crate::store::{Bundle, Error};
 use crate::telemetry::failpoint;
 
@@ -52,8 +54,9 @@ pub(super) async fn send(
             wrote(labelled.map(|()| Object::default()))
         }
         Write::Status { body } | Write::Comment { body } => {
-            let place = Place { known: bundle.effects().object(&effect.key), since: since(bundle, effect), unsure };
-            speak(effect, body, place, corridor).await
+            let known = bundle.effects().object(&effect.key);
+            let at = Whereabouts { known, since: since(bundle, effect), holds_at: holds_at(bundle, effect), unsure };
+            speak(effect, body, at, corridor).await
         }
     })
 }
@@ -66,36 +69,58 @@ fn never(bundle: &Bundle, owed: &Owed, corridor: &Corridor<'_>) -> Option<State>
     // What was dropped takes nobody's place.
     let dropped = |effect: &&Effect| matches!(bundle.effects().state(effect), Some(State::Dropped { .. }));
     let earlier: Vec<Effect> = owed.earlier.iter().filter(|effect| !dropped(effect)).cloned().collect();
-    let decided = policy::decide(&owed.effect.write, &earlier, corridor.allowances, corridor.dialect);
-    decided.err().map(|refusal| State::Dropped { reason: refusal.to_string() })
+    let decided = policy::decide(&owed.effect.write, &earlier, corridor.allowances, corridor.place.forge);
+    if let Err(refusal) = decided {
+        return Some(State::Dropped { reason: refusal.to_string() });
+    }
+    let (Write::Status { body } | Write::Comment { body }) = &owed.effect.write else { return None };
+    // It was neutral when it was recorded: whoever changed it since then is not hob.
+    let neutral = neutralise(body, &place(bundle, &owed.effect, corridor));
+    (neutral.text != *body).then(|| State::Dropped {
+        reason: "its text is not as the rules leave one: have the agent propose it again".to_owned(),
+    })
+}
+
+/// Where the text of an effect will stand. The people on the thread are those its own run knew.
+fn place(bundle: &Bundle, effect: &Effect, corridor: &Corridor<'_>) -> Place {
+    let event = run_of(bundle, effect).and_then(|run| run.task.event.as_ref());
+    let people = event.map_or_else(|| corridor.place.people.clone(), |event| Place::of(event).people);
+    Place { people, ..corridor.place.clone() }
 }
 
 /// Where a comment of ours may be.
-struct Place {
+struct Whereabouts {
     /// Id of the one that stood there last.
     known: Option<u64>,
     since: Option<Timestamp>,
+    /// Since when its text holds.
+    holds_at: Option<Timestamp>,
     unsure: bool,
 }
 
 /// Makes a comment say what it should.
-async fn speak(effect: &Effect, body: &str, place: Place, corridor: &Corridor<'_>) -> Step {
+async fn speak(effect: &Effect, body: &str, at: Whereabouts, corridor: &Corridor<'_>) -> Step {
     let Corridor { forge, thread, secret, failpoints, .. } = *corridor;
-    let found = match look_up(&effect.key, place.known, place.since, corridor).await {
+    let found = match look_up(&effect.key, at.known, at.since, corridor).await {
         Ok(found) => found,
-        Err(error) => return unseen(&error, place.unsure),
+        Err(error) => return unseen(&error, at.unsure),
     };
     failpoints.hit(failpoint::EFFECT_LOOKED_UP);
 
-    let cut = neutralise::cut(body, corridor.dialect);
-    let body = marker::mark(secret, &effect.key, cut.as_deref().unwrap_or(body));
+    if let (Some(there), Some(ours)) = (&found, at.holds_at)
+        && let Some(theirs) = marker::marked_at(secret, &there.body)
+        && is_later(theirs, ours, corridor)
+    {
+        return Step::Done(State::Superseded);
+    }
+    let body = marker::mark(secret, &effect.key, at.holds_at, body);
     let is_comment = matches!(effect.write, Write::Comment { .. });
     let written = match found {
         Some(there) if is_comment || reads_as(&there.body, &body) => {
             let object = object(there);
-            return Step::Done(if place.unsure { State::Applied(object) } else { State::Found(object) });
+            return Step::Done(if at.unsure { State::Applied(object) } else { State::Found(object) });
         }
-        _ if place.unsure => {
+        _ if at.unsure => {
             let reason = "the forge did not answer a write, and does not show it".to_owned();
             return Step::Unsure { reason };
         }
@@ -135,10 +160,22 @@ fn object(posted: Posted) -> Object {
     Object { object: Some(posted.id), url: posted.url }
 }
 
-/// Whether two texts are one: forges change the ends of lines and of texts.
+/// Whether what stands there is of a later run, which this bundle never heard of. A time that is yet
+/// to come is nobody's.
+fn is_later(theirs: Timestamp, ours: Timestamp, corridor: &Corridor<'_>) -> bool {
+    theirs.as_second() > ours.as_second() && theirs.duration_since(corridor.clock.now()) <= CLOCKS_APART
+}
+
+/// Whether two comments say the same: forges change the ends of lines and of texts.
 fn reads_as(there: &str, body: &str) -> bool {
-    let lines = |text: &str| text.trim_end().lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    let lines = |text| marker::unmarked(text).lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
     lines(there) == lines(body)
+}
+
+/// Since when the text of a `status` holds: since its run was admitted.
+fn holds_at(bundle: &Bundle, effect: &Effect) -> Option<Timestamp> {
+    let is_status = effect.write.kind() == EffectKind::Status;
+    is_status.then(|| run_of(bundle, effect).map(|run| run.admitted_at)).flatten()
 }
 
 /// Since when a comment of this effect may stand there: it came after the event, whichever process
@@ -147,7 +184,12 @@ fn since(bundle: &Bundle, effect: &Effect) -> Option<Timestamp> {
     if effect.write.kind() == EffectKind::Status {
         return None;
     }
-    let run = bundle.runs().iter().find(|run| run.id == effect.run)?;
+    let run = run_of(bundle, effect)?;
     let happened = run.task.event.as_ref().map_or(run.admitted_at, |event| event.at);
     happened.min(run.admitted_at).checked_sub(CLOCKS_APART).ok()
+}
+
+/// The run that proposed an effect.
+fn run_of<'a>(bundle: &'a Bundle, effect: &Effect) -> Option<&'a Run> {
+    bundle.runs().iter().find(|run| run.id == effect.run)
 }

@@ -1,5 +1,7 @@
 //! What a code host or the network said, before it stands in a message of ours.
 
+use crate::domain::invisible::without_invisible;
+
 /// Longest text that is repeated, in characters.
 const TEXT_MAX: usize = 300;
 
@@ -8,12 +10,8 @@ const CAUSES_MAX: usize = 8;
 
 /// The text on one line, without characters that a reader does not see, cut.
 pub(super) fn harmless(text: &str) -> String {
-    let plain: String = text
-        .chars()
-        .take(4 * TEXT_MAX)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .filter(|c| !is_hidden(*c))
-        .collect();
+    let plain: String = text.chars().take(4 * TEXT_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let (plain, _) = without_invisible(&plain);
     let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(TEXT_MAX) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
@@ -34,29 +32,6 @@ pub(super) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
         next = error.source();
     }
     harmless(&said.join(": "))
-}
-
-/// Whether the other side's certificate is the cause.
-pub(super) fn is_untrusted(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        // An error inside an `io::Error` is not its source: it stands for it.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        let found = inner.map_or_else(|| error.downcast_ref(), |inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = found {
-            return true;
-        }
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
-}
-
-fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+mod exchange;
 mod foreign;
 pub mod github;
 pub mod gitlab;
@@ -78,7 +79,8 @@ pub trait Shelf: Send + Sync {
 /// An account, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The forge's numeric id; `None` where the forge tells only a name.
+    /// The forge's numeric id; `None` where the forge tells only a name, and for the account that all
+    /// workflows of GitHub share.
     pub id: Option<u64>,
     /// Login or username; may be empty where the id is known.
     pub login: String,
@@ -113,6 +115,8 @@ pub struct Posted {
     pub body: String,
     /// Where people read it; empty when the forge does not say.
     pub url: String,
+    /// When it was posted, by the forge's clock; edits do not change it.
+    pub at: Timestamp,
 }
 
 /// Part of a list.

@@ -15,8 +15,8 @@ pub struct Case<'a> {
     pub event: &'a Event,
     /// What the trigger, else the agent, asks for.
     pub who: Who,
-    /// Who ran the CI job again, when that is not whom the event names. It can only narrow, so a
-    /// login is enough.
+    /// Whose CI job it is, when that is not whom the event names: who ran it again, or owns what
+    /// started it. It can only narrow, so a login is enough.
     pub rerun_by: Option<&'a Account>,
     /// The account hob writes as.
     pub own: &'a Account,
@@ -198,9 +198,11 @@ fn account(actor: &Actor) -> Account {
 
 /// Why somebody is asked about who did not cause the event.
 fn part(case: &Case<'_>, account: &Account) -> &'static str {
+    let [actor, author] = actors(case.event).map(|actor| actor.map(|actor| actor.id));
     match account.id {
-        Some(id) if id == case.event.actor.id => "",
-        Some(_) => ", who wrote the text,",
+        Some(_) if account.id == actor => "",
+        Some(_) if account.id == author => ", who wrote the text,",
+        Some(_) => ", whose job this is,",
         None => ", who ran the job again,",
     }
 }
@@ -242,7 +244,7 @@ pub struct Reach<'a> {
     pub effects: &'a [EffectKind],
 }
 
-/// Why a run that anyone may start was given too much.
+/// Why a run was given too much for whom may start it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooWide {
     /// It could run commands on the machine.
@@ -250,16 +252,26 @@ pub enum TooWide {
         "anyone may start this agent, so it cannot run `local` commands; give it `sandbox: virtual`, or `who: write`"
     )]
     Sandbox,
+    /// It runs commands on the machine for people who may not even push to the repository.
+    #[error(
+        "people with the role `{0}` may start this agent, and `local` commands are not confined yet: they could read \
+         this job's secrets; give it `sandbox: virtual`, or `who: write`"
+    )]
+    Local(Role),
     /// It could read what the operator exposed.
     #[error("anyone may start this agent, so it gets no variables; take `{0}` out of `env:`, or give it `who: write`")]
     Variable(String),
 }
 
-/// Whether a run that anyone may start reaches nothing of worth.
+/// Whether a run reaches no more than those may have who may start it.
 ///
 /// # Errors
 /// The first thing that it must not have.
-pub fn narrowed(reach: &Reach<'_>) -> Result<(), TooWide> {
+pub fn narrowed(who: Who, reach: &Reach<'_>) -> Result<(), TooWide> {
+    if let Who::AtLeast(role) = who {
+        let is_local = reach.sandbox == SandboxKind::Local;
+        return if is_local && role < Role::Write { Err(TooWide::Local(role)) } else { Ok(()) };
+    }
     match reach.sandbox {
         SandboxKind::Virtual | SandboxKind::None => {}
         SandboxKind::Local => return Err(TooWide::Sandbox),

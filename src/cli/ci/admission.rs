@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::checkout;
 use super::job::Job;
 use crate::agent::library::{Found, Library};
 use crate::agent::trigger::{Choice, Nobody, choose, named};
@@ -48,11 +49,13 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
         Heard::Event(event) => *event,
         Heard::Ignored { reason, .. } => return Ok(Admitted::Nothing(reason)),
     };
+    checkout::trusted(workspace, job.commit())?;
     let skills = Arc::new(Skills::open(workspace));
     let (found, who) = match chosen(&event, environment, workspace, &skills)? {
         Ok(chosen) => chosen,
         Err(nobody) => return Ok(Admitted::Nothing(nobody.to_string())),
     };
+    narrowed(who, &found)?;
     let own = job.forge().own().await.map_err(Refusal::failed)?;
     let own_ids = own_ids(environment.ci.own_ids.as_deref().unwrap_or_default())?;
     let case = Case {
@@ -74,7 +77,6 @@ pub(super) async fn admit(job: &Job, environment: &Environment, workspace: &Path
         Verdict::Refused(reason) => return Err(Refusal::refused(reason)),
         Verdict::Allowed { role: Some(role), .. } => format!("role {role}, asked of the forge"),
         Verdict::Allowed { anyone: true, .. } => {
-            narrowed(&found)?;
             "anyone may start this agent, so it reaches nothing of this machine".to_owned()
         }
         Verdict::Allowed { .. } => "allowed by the operator".to_owned(),
@@ -120,11 +122,11 @@ fn chosen(
     }
 }
 
-fn narrowed(found: &Found) -> Result<(), Refusal> {
+fn narrowed(who: Who, found: &Found) -> Result<(), Refusal> {
     let effects: Vec<_> = found.agent.effects.iter().map(|allowance| allowance.kind).collect();
     let sandbox = &found.agent.sandbox;
     let reach = Reach { sandbox: sandbox.kind, variables: &sandbox.env, effects: &effects };
-    authority::narrowed(&reach).map_err(|reason| Refusal::usage(format!("agent `{}`: {reason}", found.agent.name)))
+    authority::narrowed(who, &reach).map_err(|reason| Refusal::usage(format!("agent `{}`: {reason}", found.agent.name)))
 }
 
 fn own_ids(list: &str) -> Result<Vec<u64>, Refusal> {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod annotations;
+mod checkout;
 mod ending;
 mod face;
 mod file;
@@ -125,16 +126,16 @@ async fn save(environment: &Environment) -> Result<Exit, Refusal> {
     Ok(Exit::Completed)
 }
 
-/// When the agent must have landed: the operator's time from the job's start, or what the runner
-/// leaves, whichever is earlier.
+/// When the agent must have landed: after the operator's time from the job's start, and before the
+/// runner ends it.
 fn deadline(job: &Job, environment: &Environment, started: Timestamp) -> Result<Timestamp, Refusal> {
-    let timeout = match &environment.ci.timeout {
-        None => TIMEOUT,
-        Some(given) => length(given).map(Duration::from_secs).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
-            let given: String = given.chars().take(40).collect();
-            Refusal::usage(format!("the timeout is `{given}`, but it should be like `90s`, `20m` or `1h`, at most 24h"))
-        })?,
+    let after = |timeout| started.checked_add(timeout).unwrap_or(Timestamp::MAX);
+    let Some(given) = &environment.ci.timeout else {
+        return Ok(job.deadline().unwrap_or_else(|| after(TIMEOUT)));
     };
-    let own = started.checked_add(timeout).unwrap_or(Timestamp::MAX);
-    Ok(job.deadline().map_or(own, |runners| own.min(runners)))
+    let timeout = length(given).map(Duration::from_secs).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
+        let given: String = given.chars().take(40).collect();
+        Refusal::usage(format!("the timeout is `{given}`, but it should be like `90s`, `20m` or `1h`, at most 24h"))
+    })?;
+    Ok(job.deadline().map_or(after(timeout), |runners| runners.min(after(timeout))))
 }

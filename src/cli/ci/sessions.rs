@@ -90,7 +90,7 @@ impl<'a> Sessions<'a> {
         let origin = shelf.origin(kept).await.map_err(|error| error.to_string())?;
         provenance::judge(&origin, here).map_err(|error| error.to_string())?;
         let archive = shelf.fetch(kept).await.map_err(|error| error.to_string())?;
-        archive::unpack(&archive, &self.root, instance, &holder(instance)).map_err(|error| error.to_string())
+        archive::unpack(&archive, &self.root, instance, &holder("ci", instance)).map_err(|error| error.to_string())
     }
 
     /// Keeps the session of an instance for the next job; the digest of the archive on the shelf.
@@ -108,6 +108,13 @@ impl<'a> Sessions<'a> {
                 }
                 None
             }
+        }
+    }
+
+    /// Lets go of what was kept of an instance long before.
+    pub(super) async fn tidy(&self, instance: &InstanceId) {
+        if !self.is_public {
+            self.job.tidy(&instance.external()).await;
         }
     }
 

@@ -26,6 +26,7 @@ use crate::domain::run::{Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
 use crate::harness::Harness;
+use crate::rules::neutralise::Place;
 use crate::rules::policy::Allowance;
 use crate::session::history::History;
 use crate::store::bundle::{self, Bundle};
@@ -34,11 +35,16 @@ use crate::telemetry::progress::{Observer, Progress};
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
 
-/// Kept free of a job's time, to save the session and to send what it proposed.
-const RESERVE: Duration = Duration::from_secs(30);
+/// Longest wait for a forge that asks to wait, all waits of a job together: the minute of a limit
+/// that names no time, and a look after it.
+const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Longest wait for a forge that asks to wait, all waits of a job together.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Kept free of a job's time, to save the session and to send what it proposed. A short job keeps
+/// a quarter.
+const RESERVE: Duration = PATIENCE.saturating_add(KEEPING);
+
+/// Kept free of waits, to save what became of what was sent.
+const KEEPING: Duration = Duration::from_secs(30);
 
 /// What the way needs beside what it starts with.
 pub(super) struct Way<'a> {
@@ -58,7 +64,7 @@ impl Way<'_> {
     /// Walks it to its end.
     pub(super) async fn walk(&self, started: Started) -> Result<Exit, Refusal> {
         let Started { event, found, skills, own, authority } = started;
-        let observer = live::on_stderr(self.redactor.clone());
+        let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
         }
@@ -110,6 +116,9 @@ impl Way<'_> {
         };
         let peeked = bundle::peek(&dir)?;
         let kept = sessions.keep(&peeked.manifest, &mut notes).await;
+        if stopped.is_empty() && kept.is_some() {
+            sessions.tidy(&run.instance).await;
+        }
         let is_well = notes.is_empty() && sent.iter().all(Sent::is_well);
         if exit == Exit::Completed && !is_well {
             let is_stopped = watch.cancel().is_cancelled() && sent.iter().any(Sent::waits);
@@ -157,7 +166,7 @@ impl Way<'_> {
         observer: &dyn Observer,
     ) -> Result<Bundle, Refusal> {
         let label = wish::label(instance, Some(event));
-        kept::open(&sessions.root, instance, &label, self.failpoints, observer)
+        kept::open("ci", &sessions.root, instance, &label, self.failpoints, observer)
     }
 
     /// The run of this event: a new one, or the one that it was before.
@@ -196,12 +205,12 @@ impl Way<'_> {
             let cancel = watch.cancel().clone();
             let corridor = Corridor {
                 forge: self.job.forge(),
-                dialect: to.event.forge,
+                place: &Place::of(to.event),
                 thread: Thread { kind: to.event.thread.kind, number: to.event.thread.number },
                 own: to.own,
                 secret: MARKER_SECRET,
                 allowances: to.allowances,
-                patience: PATIENCE,
+                patience: self.patience(),
                 cancel: &cancel,
                 clock: &clock(),
                 redactor: self.redactor,
@@ -226,8 +235,18 @@ impl Way<'_> {
 
     /// Seconds until the agent must have landed; one at least, so that it says so itself.
     fn seconds_left(&self) -> u64 {
-        let left = self.deadline.duration_since(clock().now()).as_secs();
-        u64::try_from(left).unwrap_or_default().saturating_sub(RESERVE.as_secs()).max(1)
+        let left = self.left();
+        left.saturating_sub(RESERVE.min(left / 4)).as_secs().max(1)
+    }
+
+    /// How long a forge may keep the job waiting.
+    fn patience(&self) -> Duration {
+        PATIENCE.min(self.left().saturating_sub(KEEPING))
+    }
+
+    /// Of the job's time.
+    fn left(&self) -> Duration {
+        Duration::try_from(self.deadline.duration_since(clock().now())).unwrap_or_default()
     }
 }
 

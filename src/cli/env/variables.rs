@@ -94,8 +94,8 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "HOB_TIMEOUT",
         purpose: Use::Setting,
-        meaning: "Longest time of `hob ci` from its start, as `30m`; that is the default on GitHub. On GitLab the \
-                  job's own time-out counts as well, less 90 s.",
+        meaning: "Longest time of `hob ci` from its start, as `20m`. Without it: 30 minutes on GitHub; on GitLab the \
+                  job's own time-out less 90 s, which is never passed.",
     },
     Variable {
         name: "HOB_RETENTION_DAYS",
@@ -169,6 +169,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "CI_PIPELINE_ID", purpose: Use::Job, meaning: "The pipeline." },
     Variable { name: "CI_PIPELINE_SOURCE", purpose: Use::Job, meaning: "What started it." },
     Variable { name: "CI_COMMIT_REF_NAME", purpose: Use::Job, meaning: "Branch or tag it runs for." },
+    Variable { name: "CI_COMMIT_TAG", purpose: Use::Job, meaning: "The tag, where it runs for one." },
     Variable { name: "CI_MERGE_REQUEST_IID", purpose: Use::Job, meaning: "The merge request it runs for." },
     Variable { name: "CI_MERGE_REQUEST_PROJECT_ID", purpose: Use::Job, meaning: "The project of that merge request." },
     Variable {
@@ -184,7 +185,7 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "The newest of those commits, in a pipeline for the merged result.",
     },
     Variable { name: "CI_PROJECT_URL", purpose: Use::Job, meaning: "Where people look at the project." },
-    Variable { name: "GITLAB_USER_ID", purpose: Use::Job, meaning: "Who started the pipeline." },
+    Variable { name: "GITLAB_USER_ID", purpose: Use::Job, meaning: "Who started the pipeline, or ran the job again." },
     Variable { name: "GITLAB_USER_LOGIN", purpose: Use::Job, meaning: "Their name." },
     Variable {
         name: "TRIGGER_PAYLOAD",

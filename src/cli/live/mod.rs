@@ -22,8 +22,14 @@ use screen::Live;
 pub(super) fn on_stderr(redactor: Redactor) -> Arc<dyn Observer> {
     match io::stderr().is_terminal() {
         true => Arc::new(Redacted::new(redactor, Live::on_stderr())),
-        false => Arc::new(Redacted::new(redactor, Plain::new(io::stderr()))),
+        false => in_log(redactor),
     }
+}
+
+/// The view of a CI job, without the secrets that `redactor` knows: plain lines, also where the runner
+/// gives the job a terminal, as `act` does. People read its log later.
+pub(super) fn in_log(redactor: Redactor) -> Arc<dyn Observer> {
+    Arc::new(Redacted::new(redactor, Plain::new(io::stderr())))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use std::str::CharIndices;
 use unicode_width::UnicodeWidthChar;
 
 use super::workflow;
+use crate::domain::invisible::is_hidden;
 
 /// Longest escape sequence that is taken out as a whole, in bytes. Of a longer one only the escape
 /// character is made visible, so that text cannot be hidden in it.
@@ -128,27 +129,9 @@ fn treat(c: char) -> Treat {
         | '\u{202a}'..='\u{202e}'
         | '\u{2066}'..='\u{2069}' => Treat::Show,
         c if c.is_control() => Treat::Show,
-        // Soft hyphen, grapheme joiner, Hangul and Khmer fillers, Mongolian selectors, zero-width, invisible
-        // operators, text selectors, byte order mark, annotations, shorthand and musical controls, tags and
-        // supplementary selectors.
-        '\u{ad}'
-        | '\u{34f}'
-        | '\u{115f}'
-        | '\u{1160}'
-        | '\u{17b4}'
-        | '\u{17b5}'
-        | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200d}'
-        | '\u{2060}'..='\u{2065}'
-        | '\u{206a}'..='\u{206f}'
-        | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0e}'
-        | '\u{feff}'
-        | '\u{ffa0}'
-        | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}' => Treat::Drop,
+        // Joiners and the text selector change what is beside them, and nothing in a log needs them.
+        '\u{200c}' | '\u{200d}' | '\u{fe0e}' => Treat::Drop,
+        c if is_hidden(c) => Treat::Drop,
         _ => Treat::Keep,
     }
 }

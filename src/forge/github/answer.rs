@@ -106,6 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::event::ThreadKind;
     use crate::forge::github::refusal::Right;
 
     /// An answer that did not come from anywhere.
@@ -155,9 +156,10 @@ mod tests {
             status in 0..1000_u16,
             body in prop_oneof![".*", r#"\{"message":"([^"\\\\]|\\\\[nrtu"])*"\}"#],
             wait in "\\PC{0,20}",
-            method in prop_oneof![Just(Method::GET), Just(Method::POST)],
+            right in prop_oneof![Just(Right::Metadata), Just(Right::Write(ThreadKind::Issue))],
         ) {
-            let call = Call { doing: "ask".to_owned(), method, path: String::new(), body: None, right: Right::Metadata };
+            let (method, path) = (Method::GET, String::new());
+            let call = Call { doing: "ask".to_owned(), method, path, body: None, right };
             let mut answer = answer(status, &[], &body);
             if let Ok(wait) = wait.parse() {
                 answer.headers.insert("retry-after", wait);

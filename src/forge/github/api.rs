@@ -2,24 +2,27 @@
 
 use std::sync::OnceLock;
 
-use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Method, Request, Uri};
 use octocrab::Octocrab;
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use url::Url;
 
 use super::answer::Answer;
 use super::refusal::{self, Right};
 use super::wire;
 use crate::domain::secret::Secret;
-use crate::forge::foreign::{causes, is_untrusted};
+use crate::forge::exchange::{Cut, taken, within};
 use crate::forge::{Error, Line, Unusable};
 use crate::telemetry::redact::Redactor;
 
+/// As people know it.
+const HOST: &str = "GitHub";
 /// Most bytes of an answer, as they leave the decoder.
 const ANSWER_MAX: usize = 8 << 20;
+/// Path of the API beside the REST API. Hob only asks it.
+pub(super) const GRAPHQL: &str = "/graphql";
 /// Longest chain of redirects within the API.
 const REDIRECTS_MAX: usize = 3;
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github+json");
@@ -28,7 +31,7 @@ const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.github
 pub(super) struct Call {
     /// Completes "cannot …": `post a comment on acme/widgets#4`.
     pub(super) doing: String,
-    /// Every method but GET writes.
+    /// Of HTTP; whether it writes is told by `right`.
     pub(super) method: Method,
     /// Below the API's address: percent-encoded, with its query.
     pub(super) path: String,
@@ -41,7 +44,7 @@ pub(super) struct Call {
 impl Call {
     /// Whether asking twice could do it twice.
     pub(super) fn is_write(&self) -> bool {
-        self.method != Method::GET
+        matches!(self.right, Right::Write(_))
     }
 }
 
@@ -99,8 +102,8 @@ impl Api {
         let mut failures = 0;
         loop {
             let error = match self.follow(call, redirects).await {
-                Err(cut) if cut.lasting => return Err(cut.into_error(call)),
-                Err(cut) => cut.into_error(call),
+                Err(cut) if cut.lasting => return Err(cut.into_error(&call.doing, call.is_write())),
+                Err(cut) => cut.into_error(&call.doing, call.is_write()),
                 Ok(answer) => match refusal::limit(call, &answer) {
                     Some(limit) => return Err(limit),
                     None if answer.status < 500 => return Ok(answer),
@@ -126,11 +129,7 @@ impl Api {
                 _ => return Ok(answer),
             }
         }
-        Err(Cut {
-            sent: true,
-            lasting: true,
-            what: "it is redirected again and again; check the API address".to_owned(),
-        })
+        Err(Cut::lasting("it is redirected again and again; check the API address".to_owned()))
     }
 
     async fn send(&self, call: &Call, url: &Url) -> Result<Answer, Cut> {
@@ -138,84 +137,27 @@ impl Api {
         let request = Request::builder().method(call.method.clone()).uri(url.as_str()).header(ACCEPT, MEDIA_TYPE);
         let request = octocrab.build_request(request, call.body.as_ref()).map_err(|error| Cut::unsendable(&error))?;
         let exchange = async {
-            let response = octocrab.execute(request).await.map_err(|error| Cut::by(&error))?;
+            let response = octocrab.execute(request).await.map_err(|error| Cut::by(&error, HOST))?;
             let mut response = reqwest::Response::from(response.map(reqwest::Body::wrap));
             let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-            let mut body = Vec::new();
-            while let Some(piece) = response.chunk().await.map_err(|error| Cut::by(&error))? {
-                append(&mut body, &piece)?;
-            }
+            let body = taken(response, ANSWER_MAX, HOST).await?;
             // Whoever answers is not to be repeated when he repeats the token.
             let body = self.redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
             Ok(Answer { status, headers, body })
         };
-        match timeout(self.line.whole, exchange).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Cut::broken(format!("no answer came within {} s", self.line.whole.as_secs_f64()))),
-        }
+        within(self.line.whole, exchange).await
     }
 
     fn url(&self, path: &str) -> Result<Url, Cut> {
-        let whole = format!("{}{path}", self.base.as_str().trim_end_matches('/'));
+        let base = self.base.as_str().trim_end_matches('/');
+        // An Enterprise Server has one at `/api/v3`, the other at `/api/graphql`.
+        let base = if path == GRAPHQL { base.strip_suffix("/v3").unwrap_or(base) } else { base };
+        let whole = format!("{base}{path}");
         Url::parse(&whole).map_err(|error| Cut::unsendable(&error))
     }
 
     fn octocrab(&self) -> Result<&Octocrab, Cut> {
         let base = self.base.as_str().parse::<Uri>().map_err(|error| Cut::unsendable(&error))?;
         Ok(self.octocrab.get_or_init(|| wire::octocrab(self.client.clone(), &base, self.authorization.clone())))
-    }
-}
-
-fn append(body: &mut Vec<u8>, piece: &Bytes) -> Result<(), Cut> {
-    if body.len() + piece.len() > ANSWER_MAX {
-        let what = "the answer is longer than 8 MiB; it was not taken".to_owned();
-        return Err(Cut { sent: true, lasting: true, what });
-    }
-    body.extend_from_slice(piece);
-    Ok(())
-}
-
-/// Why there is no answer.
-struct Cut {
-    /// Whether the request, or a part of it, may have reached the forge.
-    sent: bool,
-    /// Whether another try would end the same way.
-    lasting: bool,
-    what: String,
-}
-
-impl Cut {
-    fn broken(what: String) -> Self {
-        Self { sent: true, lasting: false, what }
-    }
-
-    fn unsendable(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self { sent: false, lasting: true, what: causes(error) }
-    }
-
-    /// The client says it, somewhere below octocrab's own words.
-    fn by(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(error) = error.downcast_ref::<reqwest::Error>() {
-                let unsent = error.is_connect();
-                let what = if unsent { "GitHub could not be reached" } else { "the connection broke" };
-                let untrusted = is_untrusted(error);
-                let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
-                return Self { sent: !unsent, lasting: untrusted, what: format!("{what}: {}{advice}", causes(error)) };
-            }
-            next = error.source();
-        }
-        Self::broken(causes(error))
-    }
-
-    fn into_error(self, call: &Call) -> Error {
-        let (doing, said) = (call.doing.clone(), self.what);
-        match (self.sent, self.lasting) {
-            (true, _) if call.is_write() => Error::Unknown { doing, said },
-            (true, true) => Error::Unreadable { doing, said },
-            (false, true) => Error::Refused { doing, status: 0, said },
-            (_, false) => Error::Later { doing, after: None, said },
-        }
     }
 }

@@ -9,6 +9,7 @@ mod answer;
 mod api;
 pub mod artifacts;
 mod blob;
+mod own;
 mod refusal;
 pub mod runner;
 mod shapes;
@@ -24,7 +25,7 @@ use serde_json::{Value, json};
 
 use self::api::{Api, Call};
 use self::refusal::Right;
-use self::shapes::{Comment, Permission, User};
+use self::shapes::{Comment, Label, Permission, User};
 use super::{Account, Error, Forge, Line, Page, Posted, Standing, Thread, Unusable, foreign, line};
 use crate::domain::secret::Secret;
 
@@ -33,9 +34,6 @@ const PAGE: usize = 100;
 
 /// All but what no path needs to escape.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// Whom a workflow's own token writes as. The API does not tell its id.
-const ACTIONS_BOT: &str = "github-actions[bot]";
 
 /// What it takes to act on a repository.
 #[derive(Clone, Debug)]
@@ -98,25 +96,33 @@ impl Github {
             return Err(Error::Refused { doing: call.doing, status: 0, said });
         }
         let answer = self.api.ask(&call).await?;
-        if answer.status == 404 && answer.message() == "Label does not exist" {
+        // The words are GitHub's own; a server with other words is asked whether the label is there.
+        if answer.status == 404
+            && (answer.message() == "Label does not exist" || self.is_without(thread, label).await?)
+        {
             return Ok(());
         }
         answer.accepted(&call)
+    }
+
+    /// Whether it is certain that a thread has no such label.
+    async fn is_without(&self, thread: Thread, label: &str) -> Result<bool, Error> {
+        let doing = format!("read the labels of {}#{}", self.repository, thread.number);
+        let path = format!("/repos/{}/issues/{}/labels?per_page={PAGE}", self.repository, thread.number);
+        let call = read(doing, path, Right::Read(thread.kind));
+        let answer = self.api.ask(&call).await?;
+        if answer.status == 404 {
+            return Ok(false);
+        }
+        let labels: Vec<Label> = answer.read(&call)?;
+        // No thread can have more labels than one page holds.
+        Ok(!labels.iter().any(|there| there.name.to_lowercase() == label.to_lowercase()))
     }
 }
 
 impl Forge for Github {
     fn own(&self) -> BoxFuture<'_, Result<Account, Error>> {
-        async {
-            let call = read("ask whose the token is".to_owned(), "/user".to_owned(), Right::Metadata);
-            let answer = self.api.ask(&call).await?;
-            if answer.status == 403 && answer.message().starts_with("Resource not accessible by integration") {
-                return Ok(Account { id: None, login: ACTIONS_BOT.to_owned() });
-            }
-            let User { id, login } = answer.read(&call)?;
-            Ok(Account { id: Some(id), login })
-        }
-        .boxed()
+        own::own(&self.api).boxed()
     }
 
     fn standing<'a>(&'a self, account: &'a Account) -> BoxFuture<'a, Result<Option<Standing>, Error>> {

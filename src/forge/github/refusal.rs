@@ -57,21 +57,25 @@ pub(super) fn limit(call: &Call, answer: &Answer) -> Option<Error> {
     if !matches!(answer.status, 403 | 422 | 429) {
         return None;
     }
-    let message = answer.message();
-    let lower = message.to_lowercase();
-    let asked = headers::asked(&answer.headers);
+    let lower = answer.message().to_lowercase();
     let told = answer.status == 429 || TOO_MUCH.iter().any(|words| lower.contains(words));
-    let used_up = headers::text(&answer.headers, "x-ratelimit-remaining") == Some("0");
-    let by_header = answer.status == 403 && (answer.headers.contains_key("retry-after") || used_up);
+    let by_header = answer.status == 403 && (answer.headers.contains_key("retry-after") || used_up(answer));
     // The last call that a limit allowed may have been refused for a reason of its own.
     let limited = told || (by_header && !lower.starts_with("resource not accessible"));
+    limited.then(|| self::limited(call, answer))
+}
+
+/// A limit, and when it ends.
+pub(super) fn limited(call: &Call, answer: &Answer) -> Error {
     // A full quota tells its end with every answer; a secondary limit of an hour's quota does not end then.
-    let after = if used_up || answer.headers.contains_key("retry-after") { asked } else { None };
-    limited.then(|| Error::Later {
-        doing: call.doing.clone(),
-        after: Some(after.unwrap_or(UNTOLD)),
-        said: quoted(answer.status, &message),
-    })
+    let tells = used_up(answer) || answer.headers.contains_key("retry-after");
+    let after = if tells { headers::asked(&answer.headers) } else { None };
+    let said = quoted(answer.status, &answer.message());
+    Error::Later { doing: call.doing.clone(), after: Some(after.unwrap_or(UNTOLD)), said }
+}
+
+fn used_up(answer: &Answer) -> bool {
+    headers::text(&answer.headers, "x-ratelimit-remaining") == Some("0")
 }
 
 /// GitHub itself failed. A read did nothing; of a write nobody knows.

@@ -1,5 +1,6 @@
 //! The part of GitHub's answers that is read. What is asked for here must be there; the rest is left.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::domain::name::Role;
@@ -23,6 +24,13 @@ pub(super) struct Comment {
     html_url: String,
     /// The only place that names the thread: its last part is the number.
     issue_url: String,
+    created_at: Timestamp,
+}
+
+/// A label of an issue or pull request.
+#[derive(Deserialize)]
+pub(super) struct Label {
+    pub(super) name: String,
 }
 
 /// What an account may do.
@@ -48,7 +56,8 @@ impl From<Comment> for Posted {
     fn from(comment: Comment) -> Self {
         let nobody = Account { id: None, login: String::new() };
         let author = comment.user.map_or(nobody, |user| Account { id: Some(user.id), login: user.login });
-        Self { id: comment.id, author, body: comment.body.unwrap_or_default(), url: comment.html_url }
+        let (body, at) = (comment.body.unwrap_or_default(), comment.created_at);
+        Self { id: comment.id, author, body, url: comment.html_url, at }
     }
 }
 
@@ -100,7 +109,8 @@ mod tests {
     #[test]
     fn a_comment_knows_its_thread_by_the_last_part_of_an_address() {
         let on = |issue_url: &str| {
-            Comment { id: 1, user: None, body: None, html_url: String::new(), issue_url: issue_url.into() }.is_on(4)
+            let (html_url, issue_url, created_at) = (String::new(), issue_url.into(), Timestamp::UNIX_EPOCH);
+            Comment { id: 1, user: None, body: None, html_url, issue_url, created_at }.is_on(4)
         };
         assert!(on("https://api.github.com/repos/acme/widgets/issues/4"));
         for other in [

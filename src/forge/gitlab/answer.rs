@@ -12,6 +12,7 @@ pub(super) struct Note {
     pub(super) id: u64,
     pub(super) body: String,
     pub(super) author: User,
+    pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     /// Written by GitLab about a change, in the name of who changed something.
     #[serde(default)]

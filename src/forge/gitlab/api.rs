@@ -4,21 +4,21 @@
 //! The `gitlab` crate tells the endpoints (method, path, query, body). Its own client is not used:
 //! it asks the server once while it is made, knows no 429, and keeps no header of an answer.
 
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gitlab::api::Endpoint;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use url::Url;
 
 use super::refusal::{self, Right};
 use crate::domain::secret::Secret;
-use crate::forge::foreign::{causes, is_untrusted};
+use crate::forge::exchange::{Cut, taken, within};
 use crate::forge::{Error, Line, Unusable, line};
 use crate::telemetry::redact::Redactor;
 
+/// As people know it.
+const HOST: &str = "GitLab";
 /// Most bytes of one answer, as they leave the decoder.
 const ANSWER_MAX: usize = 8 << 20;
 /// How much longer than for another answer is waited while an archive travels.
@@ -132,9 +132,9 @@ impl Api {
             request = request.header(CONTENT_TYPE, kind).body(archive.unwrap_or_else(|| bytes.into()));
         }
         let exchange = async {
-            let response = request.send().await.map_err(|error| Cut::by(&error))?;
+            let response = request.send().await.map_err(|error| Cut::by(&error, HOST))?;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok::<_, Cut>((status, headers, taken(response, ANSWER_MAX).await?))
+            Ok::<_, Cut>((status, headers, taken(response, ANSWER_MAX, HOST).await?))
         };
         match within(patience, exchange).await {
             Ok((status, headers, body)) if status.is_success() => Ok(Answer { headers, body }),
@@ -161,9 +161,10 @@ impl Api {
 
     async fn read_once(&self, doing: &str, url: &Url) -> Result<Answer, Error> {
         let exchange = async {
-            let response = self.request(Method::GET, url.clone()).send().await.map_err(|error| Cut::by(&error))?;
+            let response =
+                self.request(Method::GET, url.clone()).send().await.map_err(|error| Cut::by(&error, HOST))?;
             let (status, headers) = (response.status(), response.headers().clone());
-            Ok((status, headers, taken(response, ANSWER_MAX).await?))
+            Ok((status, headers, taken(response, ANSWER_MAX, HOST).await?))
         };
         let (status, headers, body) =
             within(self.line.whole, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
@@ -177,16 +178,16 @@ impl Api {
         let exchange = async {
             let mut request = self.request(Method::GET, url.clone());
             for _ in 0..=REDIRECTS_MAX {
-                let response = request.send().await.map_err(|error| Cut::by(&error))?;
+                let response = request.send().await.map_err(|error| Cut::by(&error, HOST))?;
                 match elsewhere(&response, &url) {
                     Some(next) => (request, url) = (self.client.get(next.clone()), next),
                     None => {
                         let (status, headers) = (response.status(), response.headers().clone());
-                        return Ok((status, headers, taken(response, max).await?));
+                        return Ok((status, headers, taken(response, max, HOST).await?));
                     }
                 }
             }
-            Err(Cut { sent: true, lasting: true, what: "it is redirected again and again".to_owned() })
+            Err(Cut::lasting("it is redirected again and again".to_owned()))
         };
         let patience = self.line.whole * ARCHIVE_PATIENCE;
         let (status, headers, body) = within(patience, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
@@ -237,53 +238,6 @@ pub(super) fn built<T, E: std::fmt::Display>(doing: &str, made: Result<T, E>) ->
         status: 0,
         said: format!("hob cannot ask for it: {error}"),
     })
-}
-
-/// Why there is no answer.
-struct Cut {
-    /// Whether the request, or a part of it, may have reached GitLab.
-    sent: bool,
-    /// Whether another try would end the same way.
-    lasting: bool,
-    what: String,
-}
-
-impl Cut {
-    fn by(error: &reqwest::Error) -> Self {
-        let untrusted = is_untrusted(error);
-        let advice = if untrusted { "; name the certificate to trust in SSL_CERT_FILE" } else { "" };
-        let unsent = error.is_connect();
-        let what = if unsent { "GitLab could not be reached" } else { "the connection broke" };
-        Self { sent: !unsent, lasting: untrusted, what: format!("{what}: {}{advice}", causes(error)) }
-    }
-
-    fn into_error(self, doing: &str, is_write: bool) -> Error {
-        let (doing, said) = (doing.to_owned(), self.what);
-        match (self.sent, self.lasting) {
-            (true, _) if is_write => Error::Unknown { doing, said },
-            (true, true) => Error::Unreadable { doing, said },
-            (false, true) => Error::Refused { doing, status: 0, said },
-            (_, false) => Error::Later { doing, after: None, said },
-        }
-    }
-}
-
-async fn within<T>(whole: Duration, exchange: impl Future<Output = Result<T, Cut>>) -> Result<T, Cut> {
-    let late = || format!("no answer came within {} s", whole.as_secs_f64());
-    timeout(whole, exchange).await.unwrap_or_else(|_| Err(Cut { sent: true, lasting: false, what: late() }))
-}
-
-/// A body of at most `max` bytes.
-async fn taken(mut response: Response, max: usize) -> Result<Bytes, Cut> {
-    let mut whole = BytesMut::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| Cut::by(&error))? {
-        if whole.len().saturating_add(piece.len()) > max {
-            let what = format!("the answer is longer than {} MiB; it was not taken", max >> 20);
-            return Err(Cut { sent: true, lasting: true, what });
-        }
-        whole.extend_from_slice(&piece);
-    }
-    Ok(whole.freeze())
 }
 
 /// Where a download goes on; never from `https` to `http`.

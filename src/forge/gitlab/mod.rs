@@ -81,7 +81,8 @@ impl Gitlab {
         Ok(Packages::new(self.project, self.api.clone(), self.api.registry(token)?, job))
     }
 
-    fn reference(&self, thread: Thread) -> String {
+    /// A thread as people write it: `acme/widgets#4`, `acme/widgets!5`.
+    pub fn reference(&self, thread: Thread) -> String {
         let mark = match thread.kind {
             ThreadKind::Issue => '#',
             ThreadKind::Pull => '!',
@@ -99,7 +100,7 @@ impl Gitlab {
             project => format!("{project}/-/{kind}/{}#note_{}", thread.number, note.id),
         };
         let author = Account { id: Some(note.author.id), login: note.author.username };
-        Posted { id: note.id, author, body: note.body, url }
+        Posted { id: note.id, author, body: note.body, url, at: note.created_at }
     }
 
     /// The note that a write brought.

@@ -7,6 +7,7 @@
 
 mod html;
 mod pass;
+mod place;
 mod token;
 
 use std::borrow::Cow;
@@ -14,6 +15,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use url::Url;
+
+pub use place::Place;
 
 use crate::domain::event::Forge;
 use crate::domain::invisible::without_invisible;
@@ -26,19 +29,6 @@ const PASSES_MAX: usize = 8;
 
 /// Characters kept free for what is put around a text: the marker, a link to the rest.
 const RESERVE: usize = 1024;
-
-/// Where a text will stand.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// Whose rules of Markdown and commands hold.
-    pub forge: Forge,
-    /// Hosts that links and images may point to: the forge's own, lower case.
-    pub hosts: Vec<String>,
-    /// Logins of people (no bots) who are on the thread already.
-    pub people: Vec<String>,
-    /// Whether `fixes #1` may close what it names.
-    pub closes: bool,
-}
 
 /// A text that acts on nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +117,7 @@ const CUT: &str = "\n\n[the rest is cut off: it was longer than a comment may be
 
 /// The text with its end cut off and a line that says so, if the forge would not take it with a
 /// marker below; `None` when it is short enough.
-pub fn cut(text: &str, forge: Forge) -> Option<String> {
+fn cut(text: &str, forge: Forge) -> Option<String> {
     let most = most(forge);
     text.char_indices().nth(most)?;
     let (end, _) = text.char_indices().nth(most - CUT.len())?;

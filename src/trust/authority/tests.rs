@@ -217,7 +217,7 @@ fn each_account_is_asked_about_once_and_none_where_nothing_depends_on_it() {
 #[test]
 fn a_run_that_anyone_may_start_reaches_nothing_of_worth() {
     let effects = EffectKind::ALL;
-    let reach = |sandbox, variables| narrowed(&Reach { sandbox, variables, effects });
+    let reach = |sandbox, variables| narrowed(Who::Anyone, &Reach { sandbox, variables, effects });
     assert_eq!(reach(SandboxKind::Virtual, &[]), Ok(()));
     assert_eq!(reach(SandboxKind::None, &[]), Ok(()));
     let said = [reach(SandboxKind::Local, &[]), reach(SandboxKind::Virtual, &["CARGO_HOME".to_owned()])];
@@ -225,4 +225,10 @@ fn a_run_that_anyone_may_start_reaches_nothing_of_worth() {
     anyone may start this agent, so it cannot run `local` commands; give it `sandbox: virtual`, or `who: write`
     anyone may start this agent, so it gets no variables; take `CARGO_HOME` out of `env:`, or give it `who: write`
     ");
+    for (role, fine) in [(Role::Read, false), (Role::Triage, false), (Role::Write, true), (Role::Admin, true)] {
+        let local = Reach { sandbox: SandboxKind::Local, variables: &[], effects };
+        assert_eq!(narrowed(Who::AtLeast(role), &local).is_ok(), fine, "{role}");
+        let virtual_ = Reach { sandbox: SandboxKind::Virtual, ..local };
+        assert!(narrowed(Who::AtLeast(role), &virtual_).is_ok());
+    }
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 
 use super::runner::{self, Obeyed};
-use crate::forge_github::{GithubServer, Origin, TOKEN, runtime_token};
+use crate::forge_github::artifacts::Origin;
+use crate::forge_github::{GithubServer, TOKEN, runtime_token};
 use crate::scene::model_server::{KEY, ModelServer};
 use crate::scene::running::Running;
 use crate::scene::tape::Tape;
@@ -34,7 +35,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A repository that keeps sessions. Who opened the issue has the role `triage`.
+    /// A repository that keeps sessions. Who opened the issue has the role `write`.
     pub(super) fn private() -> Self {
         Self::new(true)
     }
@@ -52,7 +53,7 @@ impl Stage {
             machines: AtomicU32::new(0),
         };
         stage.github.memory().thread(ISSUE, false);
-        stage.github.member(READER.0, READER.1, "triage");
+        stage.github.member(READER.0, READER.1, "write");
         triages("The word is spelled wrong in line 9.", "Line 9 says `committ`.")
             .next_run()
             .calls([("propose_status", json!({ "body": "It is spelled right now." }))])

@@ -104,7 +104,7 @@ impl State {
     fn post(&mut self, author: Account, body: &str) -> Posted {
         self.last += 1;
         let id = self.last;
-        let posted = Posted { id, author, body: body.to_owned(), url: format!("https://forge/{id}") };
+        let posted = Posted { id, author, body: body.to_owned(), url: format!("https://forge/{id}"), at: super::now() };
         self.comments.push(posted.clone());
         posted
     }

@@ -25,14 +25,24 @@ async fn a_limit_is_waited_out_and_delays_only_the_same_object() {
     assert_eq!(began.elapsed().as_secs(), 40);
 }
 
+/// A limit that names no time is a minute, and it comes after something else took its time.
+#[tokio::test(start_paused = true)]
+async fn the_minute_of_a_secondary_limit_is_waited_out() {
+    let mut scene = Scene::new();
+    scene.completes("opened", &[comment("one")]);
+    scene.board.state().reads = [Fault::Later(Some(9))].into();
+    scene.board.state().writes = [Fault::Later(Some(60))].into();
+    insta::assert_snapshot!(scene.process().await, @"comment 0: applied https://forge/1");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_outlasts_the_patience_stays_owed() {
     let mut scene = Scene::new();
     scene.completes("opened", &[comment("one"), comment("two"), label("bug", "")]);
-    scene.board.state().writes = [Fault::Later(Some(61))].into();
+    scene.board.state().writes = [Fault::Later(Some(91))].into();
     let began = tokio::time::Instant::now();
     insta::assert_snapshot!(scene.process().await, @"
-    comment 0: waiting: cannot post `one` now: Later(Some(61))
+    comment 0: waiting: cannot post `one` now: Later(Some(91))
     comment 1: waiting: an earlier effect on the same object waits
     label 0: applied
     ");
@@ -54,7 +64,7 @@ async fn waits_without_an_end_end_with_the_patience() {
         let said = scene.process().await;
         assert!(said.starts_with("comment 0: waiting: cannot "), "{said}");
         assert!(began.elapsed() <= scene.patience);
-        assert!(scene.calls().lines().count() <= 61, "no busy loop");
+        assert!(scene.calls().lines().count() <= 91, "no busy loop");
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hob::domain::clock::Clock;
 use hob::domain::effect::{Effect, EffectKey, Write};
-use hob::domain::event::{Forge as Dialect, ThreadKind};
+use hob::domain::event::ThreadKind;
 use hob::domain::id::{EventKey, InstanceId, RunId};
 use hob::domain::name::EffectKind;
 use hob::domain::outcome::Outcome;
@@ -21,6 +21,7 @@ use hob::effect::{Came, Corridor, Finished, apply, owed};
 use hob::forge::{Account, Thread};
 use hob::queue;
 use hob::rules::marker;
+use hob::rules::neutralise::Place;
 use hob::rules::policy::Allowance;
 use hob::store::bundle::Holder;
 use hob::store::{Bundle, Opening};
@@ -73,8 +74,10 @@ struct Scene {
     root: tempfile::TempDir,
     board: Board,
     own: Account,
+    place: Place,
     allowances: Vec<Allowance>,
     patience: Duration,
+    now: Timestamp,
     cancel: CancellationToken,
     runs: Vec<(Outcome, Vec<Effect>)>,
 }
@@ -86,8 +89,10 @@ impl Scene {
             root: tempfile::tempdir().unwrap(),
             board: Board::default(),
             own: own(),
+            place: Place { hosts: vec!["github.com".into()], people: vec!["ann".into()], ..Place::nowhere() },
             allowances: EffectKind::ALL.iter().map(any).collect(),
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(90),
+            now: now(),
             cancel: CancellationToken::new(),
             runs: Vec::new(),
         }
@@ -98,7 +103,7 @@ impl Scene {
         let event_key = EventKey::from_parts(["local", name]);
         let run = RunId::derive(&instance(), &event_key, None);
         let task = Task { message: Some(name.to_owned()), ..Task::default() };
-        let admitted_at = now();
+        let admitted_at = self.now;
         let row = Run { id: run.clone(), instance: instance(), event_key, attempt_tag: None, admitted_at, task };
         queue::admit(&mut open(self.root.path()), &row, &Redactor::default()).unwrap();
         let mut plan: Vec<Effect> = Vec::new();
@@ -117,10 +122,11 @@ impl Scene {
         let mut bundle = open(self.root.path());
         let finished = self.runs.iter().map(|(outcome, proposed)| Finished { outcome, proposed });
         let owed = owed(finished, bundle.effects());
-        let (clock, notes) = (Clock::new(now), Notes::default());
+        let (at, notes) = (self.now, Notes::default());
+        let clock = Clock::new(move || at);
         let corridor = Corridor {
             forge: &self.board,
-            dialect: Dialect::Github,
+            place: &self.place,
             thread: THREAD,
             own: &self.own,
             secret: SECRET,

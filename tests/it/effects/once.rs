@@ -133,6 +133,22 @@ async fn only_what_our_own_account_wrote_is_ours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_marker_that_stood_there_before_the_event_is_a_copy() {
+    let mut scene = Scene::new();
+    scene.completes("opened", &[comment("Thanks.")]);
+    scene.process().await;
+    let copied = scene.board.state().comments[0].body.clone();
+    for (before, comments) in [(Duration::from_secs(240), 1), (Duration::from_secs(360), 2)] {
+        let mut scene = Scene::new();
+        scene.board.says(own(), &copied);
+        scene.board.state().comments[0].at = now() - before;
+        scene.completes("opened", &[comment("Thanks.")]);
+        scene.process().await;
+        assert_eq!(scene.thread().len(), comments, "{before:?} before the event");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn of_two_comments_of_ours_the_oldest_counts_and_the_other_is_told() {
     let mut scene = Scene::new();
     scene.completes("opened", &[status("old")]);

@@ -20,7 +20,7 @@ use crate::scene::http::Request;
 pub(crate) struct Artifacts {
     /// Where the storage host is.
     pub(super) storage: String,
-    pub(super) uploads: Vec<Upload>,
+    pub(crate) uploads: Vec<Upload>,
     origins: BTreeMap<u64, Origin>,
     /// `<run>/<name>/<name>.zip`, as `act` keeps them.
     dir: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub(crate) struct Upload {
     pub(crate) expires: Option<Timestamp>,
     pub(crate) expired: bool,
     /// Sent, by their names.
-    pub(super) blocks: BTreeMap<String, Vec<u8>>,
+    pub(crate) blocks: BTreeMap<String, Vec<u8>>,
     /// The file, once the list of its blocks was sent.
     pub(crate) file: Option<Vec<u8>>,
     /// Everybody may see it.

@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     pub(super) former: Option<String>,
     /// Whose the token is; a workflow's own when `None`.
     pub(super) own: Option<Person>,
+    /// The token is an installation's: nobody may ask whose it is but over GraphQL.
+    pub(super) is_app: bool,
     people: Vec<Person>,
     threads: BTreeMap<u64, Thread>,
     comments: Vec<Comment>,
@@ -66,6 +68,7 @@ impl Memory {
             repository_id: id,
             former: None,
             own: None,
+            is_app: false,
             people: Vec::new(),
             threads: threads.into(),
             comments: Vec::new(),
@@ -77,6 +80,13 @@ impl Memory {
     /// The token is a person's from now on.
     pub(crate) fn own(&mut self, id: u64, login: &str) {
         self.own = Some(Person { id, login: login.to_owned(), role: "write".to_owned() });
+        self.is_app = false;
+    }
+
+    /// The token is an installation's of an App from now on.
+    pub(crate) fn app(&mut self, id: u64, slug: &str) {
+        self.own(id, &format!("{slug}[bot]"));
+        self.is_app = true;
     }
 
     /// The repository has another name; the old one leads to it.

@@ -13,16 +13,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod artifacts;
-mod kept;
+pub(crate) mod artifacts;
 mod memory;
 mod operations;
-mod own_words;
 mod routes;
 mod runner;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -30,7 +29,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::scene::http::{Listening, Request, receive};
-pub(crate) use artifacts::{Origin, Upload};
 use memory::Memory;
 pub(crate) use runner::runtime_token;
 
@@ -44,6 +42,9 @@ pub(crate) const REPOSITORY_ID: u64 = 700_100;
 pub(crate) const ISSUE: u64 = 4;
 /// A pull request that is there.
 pub(crate) const PULL: u64 = 5;
+
+/// How long a test waits for something that should happen soon.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The running server; stops when dropped.
 pub(crate) struct GithubServer {
@@ -101,6 +102,7 @@ pub(crate) struct Answer {
 struct Stage {
     memory: Mutex<Memory>,
     journal: Mutex<Vec<Call>>,
+    noted: Condvar,
     faults: Mutex<Vec<(String, VecDeque<Fault>)>>,
     wrong: Mutex<Vec<String>>,
     held: Semaphore,
@@ -117,6 +119,7 @@ impl GithubServer {
         let stage = Arc::new(Stage {
             memory: Mutex::new(Memory::new(repository, id)),
             journal: Mutex::default(),
+            noted: Condvar::new(),
             faults: Mutex::default(),
             wrong: Mutex::default(),
             held: Semaphore::new(0),
@@ -179,6 +182,13 @@ impl GithubServer {
         self.calls().iter().filter(|call| call.operation == operation).count()
     }
 
+    /// Waits until an operation is asked for.
+    pub(crate) fn wait_for(&self, operation: &str) {
+        let is_missing = |calls: &mut Vec<Call>| !calls.iter().any(|call| call.operation == operation);
+        let waited = self.stage.noted.wait_timeout_while(lock(&self.stage.journal), PATIENCE, is_missing);
+        assert!(!waited.unwrap().1.timed_out(), "nobody asked for `{operation}`");
+    }
+
     /// The texts of a thread's comments.
     pub(crate) fn comments(&self, number: u64) -> Vec<String> {
         self.memory().comments(number)
@@ -235,6 +245,7 @@ async fn talk(mut socket: TcpStream, stage: Arc<Stage>, host: Host) {
         };
         let fault = stage.next_fault(operation.as_deref().unwrap_or_default());
         lock(&stage.journal).push(Call { operation: operation.unwrap_or_default(), request: request.clone() });
+        stage.noted.notify_all();
         let answer = match fault {
             None => stage.act(host, &request),
             Some(Fault::Answer(answer)) => answer,

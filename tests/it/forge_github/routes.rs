@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::artifacts;
 use super::memory::{Memory, Person};
-use super::operations::{example, path, query};
+use super::operations::{VIEWER, example, named, path, query};
 use super::{Answer, TOKEN};
 use crate::scene::http::Request;
 
@@ -17,6 +17,10 @@ use crate::scene::http::Request;
 pub(super) fn answer(memory: &mut Memory, request: &Request) -> Answer {
     if request.header("authorization") != Some(&format!("Bearer {TOKEN}")) {
         return Answer::refusal(401, "Bad credentials");
+    }
+    if named(request).as_deref() == Some(VIEWER) {
+        let Person { id, login, .. } = memory.writer();
+        return Answer::json(200, &json!({ "data": { "viewer": { "login": login, "databaseId": id } } }));
     }
     let parts: Vec<String> = path(request)
         .split('/')
@@ -51,8 +55,8 @@ pub(super) fn answer(memory: &mut Memory, request: &Request) -> Answer {
 
 fn own(memory: &Memory) -> Answer {
     match &memory.own {
-        Some(person) => Answer::json(200, &shown(person, example("users/get-authenticated"))),
-        None => Answer::refusal(403, "Resource not accessible by integration"),
+        Some(person) if !memory.is_app => Answer::json(200, &shown(person, example("users/get-authenticated"))),
+        _ => Answer::refusal(403, "Resource not accessible by integration"),
     }
 }
 

@@ -20,8 +20,16 @@ pub(crate) struct Memory {
     pub(crate) commands: Vec<String>,
     /// Packages and the pipelines that made them.
     pub(crate) registry: Registry,
+    /// Who may read the project.
+    pub(crate) visibility: &'static str,
+    /// Whether only some of them may read the issues.
+    pub(crate) confidential: bool,
+    /// The merge request's newest commit.
+    pub(crate) head: String,
+    /// What time it was when it began.
+    pub(crate) began: Timestamp,
     people: Vec<Person>,
-    threads: BTreeMap<(&'static str, u64), Vec<String>>,
+    threads: BTreeMap<(&'static str, u64), Thread>,
     notes: Vec<Note>,
     /// Counts whatever is made; the clock too.
     made: u64,
@@ -35,6 +43,15 @@ pub(super) struct Person {
     level: Option<u32>,
     state: String,
     expires_at: Option<String>,
+    /// The user of somebody's access token.
+    is_bot: bool,
+}
+
+#[derive(Default)]
+struct Thread {
+    labels: Vec<String>,
+    /// Somebody of GitLab's examples when `None`.
+    author: Option<Person>,
 }
 
 struct Note {
@@ -43,12 +60,18 @@ struct Note {
     author: Person,
     body: String,
     system: bool,
+    internal: bool,
     created: Timestamp,
     updated: Timestamp,
 }
 
+/// The id of a thread, beside the number that people type.
+pub(crate) fn id((kind, iid): (&'static str, u64)) -> u64 {
+    iid + if kind == "issues" { 300 } else { 400 }
+}
+
 /// What paths call the two kinds of threads.
-pub(super) const fn kind(kind: ThreadKind) -> &'static str {
+pub(crate) const fn kind(kind: ThreadKind) -> &'static str {
     match kind {
         ThreadKind::Issue => "issues",
         ThreadKind::Pull => "merge_requests",
@@ -63,13 +86,18 @@ impl Memory {
             level: Some(20),
             state: "active".to_owned(),
             expires_at: None,
+            is_bot: true,
         };
         Self {
             host: String::new(),
             commands: Vec::new(),
             registry: Registry::default(),
             people: vec![bot],
-            threads: BTreeMap::from([(("issues", ISSUE), Vec::new()), (("merge_requests", MERGE_REQUEST), Vec::new())]),
+            visibility: "private",
+            confidential: false,
+            head: "e82eb4a098e32c796079ca3915e07487fc4db24c".to_owned(),
+            began: "2026-11-01T00:00:00.25Z".parse().unwrap(),
+            threads: [("issues", ISSUE), ("merge_requests", MERGE_REQUEST)].map(|at| (at, Thread::default())).into(),
             notes: Vec::new(),
             made: 0,
         }
@@ -78,7 +106,13 @@ impl Memory {
     /// A member with an access level, whether direct or inherited.
     pub(crate) fn member(&mut self, id: u64, username: &str, level: u32) {
         let (username, state) = (username.to_owned(), "active".to_owned());
-        self.people.push(Person { id, username, level: Some(level), state, expires_at: None });
+        self.people.push(Person { id, username, level: Some(level), state, expires_at: None, is_bot: false });
+    }
+
+    /// The user of another access token of the project.
+    pub(crate) fn token_user(&mut self, id: u64, username: &str, level: u32) {
+        self.member(id, username, level);
+        self.people.last_mut().unwrap().is_bot = true;
     }
 
     /// Somebody who is known on the host, but no member.
@@ -93,10 +127,26 @@ impl Memory {
         (person.state, person.expires_at) = (state.to_owned(), expires_at.map(str::to_owned));
     }
 
+    /// Who opened a thread.
+    pub(crate) fn opened(&mut self, kind_: ThreadKind, iid: u64, username: &str) {
+        let author = self.people.iter().find(|person| person.username == username).cloned();
+        self.threads.get_mut(&(kind(kind_), iid)).unwrap().author = author;
+    }
+
+    /// Somebody takes a note away.
+    pub(crate) fn forget(&mut self, note: u64) {
+        self.notes.retain(|known| known.id != note);
+    }
+
     /// Somebody else comments; the note's id.
     pub(crate) fn say(&mut self, kind_: ThreadKind, iid: u64, username: &str, body: &str) -> u64 {
         let author = self.people.iter().find(|person| person.username == username).unwrap().clone();
         self.note((kind(kind_), iid), author, body, false)
+    }
+
+    /// A note becomes one for members only.
+    pub(crate) fn hide(&mut self, note: u64) {
+        self.notes.iter_mut().find(|known| known.id == note).unwrap().internal = true;
     }
 
     /// GitLab notes a change.
@@ -113,7 +163,7 @@ impl Memory {
 
     /// The labels of a thread.
     pub(crate) fn labels(&self, kind_: ThreadKind, iid: u64) -> Vec<String> {
-        self.threads[&(kind(kind_), iid)].clone()
+        self.threads[&(kind(kind_), iid)].labels.clone()
     }
 
     /// The clock now, as the header says it.
@@ -130,6 +180,7 @@ impl Memory {
         let mut shown = example("users/get", "");
         (shown["id"], shown["username"], shown["state"]) =
             (json!(person.id), json!(person.username), json!(person.state));
+        shown["bot"] = json!(person.is_bot);
         Some(shown)
     }
 
@@ -148,10 +199,17 @@ impl Memory {
 
     pub(super) fn thread(&self, kind: &'static str, iid: u64) -> Value {
         let mut shown = example("threads/get", kind);
-        (shown["iid"], shown["project_id"]) = (json!(iid), json!(PROJECT));
-        shown["labels"] = json!(self.threads[&(kind, iid)]);
+        (shown["id"], shown["iid"], shown["project_id"]) = (json!(id((kind, iid))), json!(iid), json!(PROJECT));
+        let thread = &self.threads[&(kind, iid)];
+        shown["labels"] = json!(thread.labels);
+        if let Some(author) = &thread.author {
+            (shown["author"]["id"], shown["author"]["username"]) = (json!(author.id), json!(author.username));
+        }
+        if kind == "issues" {
+            shown["confidential"] = json!(self.confidential);
+        }
         if kind == "merge_requests" {
-            shown["target_project_id"] = json!(PROJECT);
+            (shown["target_project_id"], shown["sha"]) = (json!(PROJECT), json!(self.head));
             shown["source_project_id"] = json!(self.registry.source_project.unwrap_or(PROJECT));
         }
         shown
@@ -161,7 +219,7 @@ impl Memory {
         let listed = |text: &str| -> Vec<String> {
             text.split(',').map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
         };
-        let labels = self.threads.get_mut(&thread).unwrap();
+        let labels = &mut self.threads.get_mut(&thread).unwrap().labels;
         for label in listed(add) {
             if !labels.contains(&label) {
                 labels.push(label);
@@ -172,7 +230,16 @@ impl Memory {
 
     pub(super) fn note(&mut self, thread: (&'static str, u64), author: Person, body: &str, system: bool) -> u64 {
         let (id, now) = (9000 + self.made, self.tick());
-        self.notes.push(Note { id, thread, author, body: body.to_owned(), system, created: now, updated: now });
+        self.notes.push(Note {
+            id,
+            thread,
+            author,
+            body: body.to_owned(),
+            system,
+            internal: false,
+            created: now,
+            updated: now,
+        });
         id
     }
 
@@ -192,6 +259,8 @@ impl Memory {
         let mut shown = example("notes/get", "");
         (shown["id"], shown["body"], shown["system"]) = (json!(id), json!(note.body), json!(note.system));
         (shown["created_at"], shown["updated_at"]) = (json!(note.created), json!(note.updated));
+        (shown["internal"], shown["confidential"]) = (json!(note.internal), json!(note.internal));
+        shown["noteable_id"] = json!(self::id(thread));
         (shown["noteable_iid"], shown["project_id"]) = (json!(thread.1), json!(PROJECT));
         shown["noteable_type"] = json!(if thread.0 == "issues" { "Issue" } else { "MergeRequest" });
         (shown["author"]["id"], shown["author"]["username"]) = (json!(note.author.id), json!(note.author.username));
@@ -215,7 +284,6 @@ impl Memory {
     }
 
     fn now(&self) -> Timestamp {
-        let start: Timestamp = "2026-11-01T00:00:00.25Z".parse().unwrap();
-        start + SignedDuration::from_secs(i64::try_from(self.made).unwrap())
+        self.began + SignedDuration::from_secs(i64::try_from(self.made).unwrap())
     }
 }

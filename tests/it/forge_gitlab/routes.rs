@@ -52,6 +52,7 @@ fn project(memory: &mut Memory, request: &Request, rest: &[&str], is_job: bool) 
         ("GET", []) => {
             let mut shown = example("projects/get", "");
             (shown["id"], shown["path_with_namespace"]) = (json!(PROJECT), json!(PATH));
+            shown["visibility"] = json!(memory.visibility);
             Answer::json(200, &shown)
         }
         ("GET", ["members", "all", id]) => match memory.membership(number(id)) {

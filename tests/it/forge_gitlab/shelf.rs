@@ -251,6 +251,10 @@ async fn old_versions_of_the_own_branch_are_removed() {
     keep(&of_job(&server, 90), 9, "x").await;
     server.memory().registry.run(502, "trigger", "main");
     let shelf = of_job(&server, 66);
+    let asked = server.calls().len();
+    assert_eq!(shelf.tidy(NAME).await.unwrap(), 0, "before anything was found");
+    assert_eq!(server.calls().len(), asked);
+    shelf.find(NAME).await.unwrap();
     assert_eq!(shelf.tidy(NAME).await.unwrap(), 0, "before there is anything of its own");
     keep(&shelf, 6, "x").await;
     assert_eq!(shelf.tidy(NAME).await.unwrap(), 3);
@@ -258,5 +262,7 @@ async fn old_versions_of_the_own_branch_are_removed() {
 
     keep(&of_job(&server, 67), 7, "x").await;
     server.memory().registry.allows_removal = false;
-    insta::assert_snapshot!(of_job(&server, 67).tidy(NAME).await.unwrap_err(), @r#"cannot remove old versions of package hob-e91d950c74e2455e6c7ac57fe995f1c2: GitLab answered 403, "403 Forbidden"; publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of whoever started its pipeline"#);
+    let shelf = of_job(&server, 67);
+    shelf.find(NAME).await.unwrap();
+    insta::assert_snapshot!(shelf.tidy(NAME).await.unwrap_err(), @r#"cannot remove old versions of package hob-e91d950c74e2455e6c7ac57fe995f1c2: GitLab answered 403, "403 Forbidden"; publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of whoever started its pipeline"#);
 }

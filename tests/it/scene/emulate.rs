@@ -4,8 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use super::tool;
 
 /// Owner of the repository; what the token of the same name belongs to is [`BOT`].
 pub(crate) const OWNER: &str = "octocat";
@@ -33,21 +35,20 @@ pub(crate) struct Emulate {
 }
 
 impl Emulate {
-    /// Starts one with [`REPOSITORY`] in it; says so when there is none on the `PATH`.
+    /// Starts one with [`REPOSITORY`] in it.
     #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
     pub(crate) fn start() -> Option<Self> {
+        let program = tool::find("emulate", "npm install emulate@0.12.2")?;
+        tool::node24()?;
         let seed = TempDir::new().expect("a temporary directory");
         let path = seed.path().join("seed.yaml");
         std::fs::write(&path, SEED).expect("a file");
         // Free for the moment between this line and the next but one.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let mut command = Command::new("emulate");
+        let mut command = Command::new(program);
         command.args(["start", "--service", "github", "--port", &port.to_string(), "--seed"]).arg(path);
-        let spawned = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut child) = spawned else {
-            println!("skipped: no `emulate` on the PATH; get it with `npm install -g emulate@0.12.2` (Node 24)");
-            return None;
-        };
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it starts");
         let stdout = child.stdout.take().expect("a pipe");
         let ready = BufReader::new(stdout).lines().map_while(Result::ok).any(|line| line.contains("Ready."));
         let emulate = Self { url: format!("http://127.0.0.1:{port}"), child, _seed: seed };
@@ -57,17 +58,27 @@ impl Emulate {
 
     /// Opens an issue in the owner's name; its number.
     pub(crate) async fn open_issue(&self, title: &str) -> u64 {
-        let body = serde_json::json!({ "title": title }).to_string();
-        let url = format!("{}/repos/{REPOSITORY}/issues", self.url);
-        let request = reqwest::Client::new().post(url).bearer_auth(OWNER).body(body);
-        let answer = request.send().await.expect("an answer").bytes().await.expect("a body");
-        serde_json::from_slice::<Value>(&answer).expect("JSON")["number"].as_u64().expect("a number")
+        let opened = self.post("issues", &json!({ "title": title })).await;
+        opened["number"].as_u64().expect("a number")
     }
 
-    /// What stands at a path below the repository.
+    /// Comments on an issue in the owner's name; the comment.
+    pub(crate) async fn say(&self, number: u64, text: &str) -> Value {
+        self.post(&format!("issues/{number}/comments"), &json!({ "body": text })).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let url = format!("{}/repos/{REPOSITORY}/{path}", self.url);
+        let request = reqwest::Client::new().post(url).bearer_auth(OWNER).body(body.to_string());
+        let answer = request.send().await.expect("an answer").bytes().await.expect("a body");
+        serde_json::from_slice(&answer).expect("JSON")
+    }
+
+    /// What stands at a path below the repository; the repository itself at none.
     pub(crate) async fn get(&self, path: &str) -> Value {
         let url = format!("{}/repos/{REPOSITORY}/{path}", self.url);
-        let answer = reqwest::Client::new().get(url).bearer_auth(OWNER).send().await.expect("an answer");
+        let answer =
+            reqwest::Client::new().get(url.trim_end_matches('/')).bearer_auth(OWNER).send().await.expect("an answer");
         serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON")
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod model_server;
 pub(crate) mod running;
 pub(crate) mod tape;
 pub(crate) mod terminal;
+pub(crate) mod tool;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::hint::{Hint, Said};
-use super::{Error, Job, MergeRequest, Named};
+use super::{Error, Job, MergeRequest, Named, hidden};
 use crate::channel::field::clipped;
 use crate::channel::{Delivery, Heard, Verified, date, parse};
 use crate::domain::event::ThreadKind;
@@ -36,7 +36,8 @@ pub struct Objects {
 /// Makes the event from the answers.
 ///
 /// # Errors
-/// What the answers lack, and where they contradict the payload or the job.
+/// What the answers lack, and where they contradict the payload or the job. What is not for everybody
+/// who reads the job is ignored.
 pub fn confirmed(job: &Job, named: &Named, objects: &Objects) -> Result<Heard, Error> {
     let what = what(named);
     let project: Project = read(&format!("project {}", job.project), &objects.project)?;
@@ -65,7 +66,13 @@ pub fn confirmed(job: &Job, named: &Named, objects: &Objects) -> Result<Heard, E
     };
     let body = payload(&project, &thread, change.as_ref(), note.as_ref(), &happened);
     let delivery = Delivery { body: body.to_string().into_bytes(), event_name: None, host: Some(job.host.clone()) };
-    Ok(parse(&Verified::job(delivery))?)
+    Ok(match parse(&Verified::job(delivery))? {
+        Heard::Event(event) => match hidden::why(&event) {
+            Some(reason) => Heard::Ignored { shape: Some(event.kind.name_on(event.forge).to_owned()), reason },
+            None => Heard::Event(event),
+        },
+        ignored @ Heard::Ignored { .. } => ignored,
+    })
 }
 
 /// What was done, when and by whom.
@@ -280,7 +287,7 @@ struct Position {
     new_path: Option<String>,
 }
 
-fn read<T: DeserializeOwned>(thing: &str, answer: &Value) -> Result<T, Error> {
+pub(super) fn read<T: DeserializeOwned>(thing: &str, answer: &Value) -> Result<T, Error> {
     let unreadable =
         |error: serde_json::Error| Error::Answer { thing: thing.to_owned(), what: clipped(&error.to_string()) };
     T::deserialize(answer).map_err(unreadable)
@@ -291,7 +298,7 @@ fn time(thing: &str, text: &str) -> Result<Timestamp, Error> {
     date::read(text).ok_or_else(|| Error::Answer { thing: thing.to_owned(), what: what() })
 }
 
-fn asked_for(noun: &str, asked: u64, answered: u64) -> Result<(), Error> {
+pub(super) fn asked_for(noun: &str, asked: u64, answered: u64) -> Result<(), Error> {
     if asked == answered {
         return Ok(());
     }

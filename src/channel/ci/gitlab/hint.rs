@@ -66,7 +66,10 @@ pub(super) struct Hint {
 /// What is wrong with the payload; that it is of another project; that it must not be worked on.
 pub fn wanted(job: &Job, payload: Option<&[u8]>) -> Result<Wanted, Error> {
     match (payload, &job.merge_request) {
-        (Some(payload), _) => named(job, &Json::read(payload)?),
+        (Some(payload), _) => {
+            on_default_branch(job)?;
+            named(job, &Json::read(payload)?)
+        }
         (None, Some(merge_request)) => of_pipeline(job, merge_request),
         (None, None) => {
             let source = clipped(&job.source);
@@ -77,6 +80,19 @@ pub fn wanted(job: &Job, payload: Option<&[u8]>) -> Result<Wanted, Error> {
             Ok(Wanted::Ignored { reason })
         }
     }
+}
+
+/// Whoever has the trigger's token chooses what the pipeline runs for, and with it the agents.
+fn on_default_branch(job: &Job) -> Result<(), Error> {
+    if job.git_ref == job.default_branch && !job.is_tag {
+        return Ok(());
+    }
+    let (kind, found) = (if job.is_tag { "tag" } else { "ref" }, clipped(&job.git_ref));
+    Err(Error::Refused(format!(
+        "a trigger starts agents on the default branch `{}` alone, and this pipeline is for the {kind} `{found}`; \
+         name the default branch in the webhook's address",
+        clipped(&job.default_branch)
+    )))
 }
 
 fn of_pipeline(job: &Job, merge_request: &MergeRequest) -> Result<Wanted, Error> {

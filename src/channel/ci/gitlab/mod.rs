@@ -3,10 +3,13 @@
 //! A project's webhook may point straight at the address of a pipeline trigger; the job then finds
 //! the payload in the file `TRIGGER_PAYLOAD`. But whoever has the trigger's token can post anything
 //! there, so the payload only names what is read again over the API ([`wanted`]), and the event is
-//! made from the answers ([`confirmed`]).
+//! made from the answers ([`confirmed`]), and from what GitLab says of the accounts in it
+//! ([`introduced`]).
 
 mod confirm;
+mod hidden;
 mod hint;
+mod people;
 
 use std::time::Duration;
 
@@ -19,6 +22,7 @@ use crate::forge::Account;
 
 pub use confirm::{Objects, confirmed};
 pub use hint::{Named, Wanted, wanted};
+pub use people::{introduced, people};
 
 /// Kept free before the runner ends the job: to stop, to save, to say what became of it.
 const RESERVE: Duration = Duration::from_secs(90);
@@ -50,6 +54,8 @@ pub struct Variables {
     pub pipeline_created_at: Option<String>,
     /// `CI_COMMIT_REF_NAME`
     pub commit_ref: Option<String>,
+    /// `CI_COMMIT_TAG`
+    pub commit_tag: Option<String>,
     /// `CI_COMMIT_SHA`
     pub commit_sha: Option<String>,
     /// `CI_MERGE_REQUEST_IID`
@@ -92,6 +98,12 @@ pub struct Job {
     pub source: String,
     /// The branch, tag or merge request's ref that it runs for.
     pub git_ref: String,
+    /// Whether that is a tag.
+    pub is_tag: bool,
+    /// Whose job it is: the owner of the trigger, who pushed, or who ran the job again.
+    pub user: Option<Account>,
+    /// Its commit, as far as the runner tells.
+    pub commit: Option<String>,
     /// The merge request, in a pipeline for one.
     pub merge_request: Option<MergeRequest>,
 }
@@ -133,6 +145,9 @@ impl Variables {
             deadline: self.deadline()?,
             pipeline: set("CI_PIPELINE_ID", &self.pipeline_id)?.id()?,
             git_ref: set("CI_COMMIT_REF_NAME", &self.commit_ref)?.line()?,
+            is_tag: Given::new("CI_COMMIT_TAG", &self.commit_tag).optional().is_some(),
+            user: self.user_id.as_ref().map(|_| self.user()).transpose()?,
+            commit: Given::new("CI_COMMIT_SHA", &self.commit_sha).optional().map(|sha| sha.sha()).transpose()?,
             merge_request: (source == MERGE_REQUEST).then(|| self.merge_request()).transpose()?,
             source,
         })
@@ -158,11 +173,14 @@ impl Variables {
                 None => set("CI_COMMIT_SHA", &self.commit_sha)?.sha()?,
             },
             at: set("CI_PIPELINE_CREATED_AT", &self.pipeline_created_at)?.time()?,
-            started_by: Account {
-                id: Some(set("GITLAB_USER_ID", &self.user_id)?.id()?),
-                login: set("GITLAB_USER_LOGIN", &self.user_login)?.line()?,
-            },
+            started_by: self.user()?,
         })
+    }
+
+    fn user(&self) -> Result<Account, Error> {
+        let set = |variable, value| Given::new(variable, value).required();
+        let id = set("GITLAB_USER_ID", &self.user_id)?.id()?;
+        Ok(Account { id: Some(id), login: set("GITLAB_USER_LOGIN", &self.user_login)?.line()? })
     }
 }
 

@@ -1,17 +1,18 @@
 //! A job of GitLab CI.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures::future::{try_join_all, try_join3};
 use jiff::Timestamp;
-use serde_json::Value;
 
-use super::bounded;
+use super::{bounded, private};
 use crate::channel::Heard;
 use crate::channel::ci::gitlab::{self, Named, Objects, Wanted};
 use crate::cli::env::{Ci, Environment};
 use crate::cli::parts;
 use crate::cli::refusal::Refusal;
-use crate::domain::event::ThreadKind;
+use crate::domain::event::{Event, ThreadKind};
 use crate::forge::gitlab::{Gitlab as Forge, Object, Options, Packages, Token};
 use crate::forge::{Error, Line, Thread};
 
@@ -53,39 +54,80 @@ impl Gitlab {
         let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
         let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
         let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
-        Ok(Self { job, forge: Arc::new(forge), shelf, payload })
+        let job = Self { job, forge: Arc::new(forge), shelf, payload };
+        if environment.state.is_none() {
+            private::directory(&job.own_state(environment))?;
+        }
+        Ok(job)
+    }
+
+    /// Where its sessions are kept when nobody says where: among the temporary files of everybody.
+    pub(super) fn own_state(&self, environment: &Environment) -> PathBuf {
+        environment.temporary().join(format!("hob-job-{}", self.job.id))
     }
 
     /// What happened: read again from GitLab, whatever a payload says.
     pub(super) async fn hear(&self) -> Result<Heard, Refusal> {
         match gitlab::wanted(&self.job, self.payload.as_deref())? {
             Wanted::Ignored { reason } => Ok(Heard::Ignored { shape: None, reason }),
-            Wanted::Named(named) => {
-                let objects = self.read(&named).await.map_err(Refusal::failed)?;
-                Ok(gitlab::confirmed(&self.job, &named, &objects)?)
-            }
+            Wanted::Named(named) => match self.read(&named).await.map_err(Refusal::failed)? {
+                Read::Objects(objects) => match gitlab::confirmed(&self.job, &named, &objects)? {
+                    Heard::Event(event) => Ok(Heard::Event(Box::new(self.introduced(*event).await?))),
+                    ignored @ Heard::Ignored { .. } => Ok(ignored),
+                },
+                Read::NoSuchNote(id) => {
+                    let reason = format!("note {id} is not on {}: it was deleted", self.forge.reference(named.thread));
+                    Ok(Heard::Ignored { shape: None, reason })
+                }
+            },
         }
     }
 
-    async fn read(&self, named: &Named) -> Result<Objects, Error> {
+    async fn introduced(&self, event: Event) -> Result<Event, Refusal> {
+        let users = gitlab::people(&event).into_iter().map(|id| self.forge.object(Object::User { id }));
+        let users = try_join_all(users).await.map_err(Refusal::failed)?;
+        Ok(gitlab::introduced(event, &users)?)
+    }
+
+    async fn read(&self, named: &Named) -> Result<Read, Error> {
         let Thread { kind, number: iid } = named.thread;
         let thread = match kind {
             ThreadKind::Issue => Object::Issue { iid },
             ThreadKind::Pull => Object::MergeRequest { iid },
         };
         let note = async {
-            let Some(id) = named.note else { return Ok::<Option<Value>, Error>(None) };
-            self.forge.object(Object::Note { thread: named.thread, id }).await.map(Some)
+            let Some(id) = named.note else { return Ok(Ok(None)) };
+            match self.forge.object(Object::Note { thread: named.thread, id }).await {
+                Ok(note) => Ok(Ok(Some(note))),
+                Err(Error::Refused { status: 404, .. }) => Ok(Err(id)),
+                Err(error) => Err(error),
+            }
         };
         let (project, thread, note) =
-            futures::future::try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
-        Ok(Objects { project, thread, note })
+            try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
+        Ok(match note {
+            Ok(note) => Read::Objects(Box::new(Objects { project, thread, note })),
+            Err(id) => Read::NoSuchNote(id),
+        })
+    }
+
+    /// Removes old sessions of that name: the registry keeps everything for ever. Where the token may
+    /// not, they only take space.
+    pub(super) async fn tidy(&self, name: &str) {
+        self.shelf.tidy(name).await.ok();
     }
 
     /// When it must have ended.
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         self.job.deadline
     }
+}
+
+/// What the event is made from.
+enum Read {
+    Objects(Box<Objects>),
+    /// The thread is there, and its note is not.
+    NoSuchNote(u64),
 }
 
 fn variables(ci: &Ci) -> gitlab::Variables {
@@ -103,6 +145,7 @@ fn variables(ci: &Ci) -> gitlab::Variables {
         pipeline_source: set("CI_PIPELINE_SOURCE"),
         pipeline_created_at: set("CI_PIPELINE_CREATED_AT"),
         commit_ref: set("CI_COMMIT_REF_NAME"),
+        commit_tag: set("CI_COMMIT_TAG"),
         commit_sha: set("CI_COMMIT_SHA"),
         merge_request_iid: set("CI_MERGE_REQUEST_IID"),
         merge_request_project_id: set("CI_MERGE_REQUEST_PROJECT_ID"),

@@ -2,6 +2,7 @@
 
 mod github;
 mod gitlab;
+mod private;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -66,6 +67,14 @@ impl Job {
         }
     }
 
+    /// Lets go of old sessions of that name, where the shelf never does so by itself.
+    pub(super) async fn tidy(&self, name: &str) {
+        match self {
+            Self::Github(_) => {}
+            Self::Gitlab(job) => job.tidy(name).await,
+        }
+    }
+
     /// What that is, for people.
     pub(super) fn shelf_name(&self) -> &'static str {
         match self {
@@ -82,6 +91,14 @@ impl Job {
                 Here { repository, default_branch: &job.default_branch, pull, on }
             }
             Self::Gitlab(job) => Here { repository, default_branch: &job.job.default_branch, pull, on: On::Gitlab },
+        }
+    }
+
+    /// The commit that it runs for.
+    pub(super) fn commit(&self) -> Option<&str> {
+        match self {
+            Self::Github(job) => job.job.sha.as_deref(),
+            Self::Gitlab(job) => job.job.commit.as_deref(),
         }
     }
 
@@ -107,10 +124,7 @@ impl Job {
     pub(super) fn sessions(&self, environment: &Environment) -> PathBuf {
         match self {
             Self::Github(job) => job.job.temp.join("hob"),
-            Self::Gitlab(job) => {
-                let own = || environment.temporary().join(format!("hob-job-{}", job.job.id));
-                environment.state.clone().unwrap_or_else(own)
-            }
+            Self::Gitlab(job) => environment.state.clone().unwrap_or_else(|| job.own_state(environment)),
         }
     }
 
@@ -131,11 +145,12 @@ impl Job {
         }
     }
 
-    /// Who did, where that is not whom the event names.
+    /// Who did, or may have done, where that is not whom the event names.
     pub(super) fn rerun_by(&self) -> Option<&Account> {
         match self {
             Self::Github(job) => job.job.rerun_by.as_ref(),
-            Self::Gitlab(_) => None,
+            // The trigger's owner, or who ran the job again: nothing tells which.
+            Self::Gitlab(job) => job.job.user.as_ref(),
         }
     }
 }

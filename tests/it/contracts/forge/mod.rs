@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod github;
+mod github_shelf;
+mod github_words;
 mod gitlab;
 mod promises;
 

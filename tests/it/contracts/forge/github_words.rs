@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use hob::domain::event::ThreadKind;
 use hob::domain::secret::Secret;
@@ -10,7 +11,7 @@ use hob::forge::github::{Github, Options};
 use hob::forge::{Account, Error, Forge, Line, Thread};
 use serde_json::json;
 
-use super::{Answer, Fault, GithubServer, ISSUE, PULL, REPOSITORY, TOKEN};
+use crate::forge_github::{Answer, Fault, GithubServer, ISSUE, PULL, REPOSITORY, TOKEN};
 
 const ON_ISSUE: Thread = Thread { kind: ThreadKind::Issue, number: ISSUE };
 const ON_PULL: Thread = Thread { kind: ThreadKind::Pull, number: PULL };
@@ -61,6 +62,7 @@ async fn every_request_goes_out_as_it_always_did() {
       content-length: 0
       user-agent: hob/[VERSION]
       x-github-api-version: 2022-11-28
+    POST /graphql {"query":"query { viewer { login databaseId } }"}
     GET /repos/acme/widgets/collaborators/hubot/permission 
     GET /user/7 
     GET /repos/acme/widgets/collaborators/hubot/permission 
@@ -193,6 +195,72 @@ async fn the_token_of_a_person_writes_as_that_person() {
     let person = github(&server).own().await.unwrap();
     assert_eq!(person, Account { id: Some(7), login: "hubot".to_owned() });
     assert_eq!(github(&server).post(ON_ISSUE, "x").await.unwrap().author, person);
+}
+
+#[tokio::test]
+async fn the_token_of_an_app_writes_as_that_app() {
+    for api in ["", "/api/v3/"] {
+        let server = GithubServer::start();
+        server.memory().app(278_716_306, "my-app");
+        let api = format!("{}{api}", server.url());
+        let forge = Github::new(Options { api, ..options(&server) }).unwrap();
+        let app = forge.own().await.unwrap();
+        assert_eq!(app, Account { id: Some(278_716_306), login: "my-app[bot]".to_owned() });
+        assert_eq!(forge.post(ON_ISSUE, "x").await.unwrap().author, app);
+        assert_eq!(server.count("graphql/viewer"), 1);
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_tells_whose_the_token_is_it_is_taken_for_the_workflows_own() {
+    let integration = Answer::refusal(403, "Resource not accessible by integration");
+    let errors = json!({ "data": null, "errors": [{ "type": "FORBIDDEN", "message": "no" }] });
+    for answer in [
+        integration,
+        Answer::refusal(404, "Not Found"),
+        Answer::json(200, &json!({})),
+        Answer::json(200, &json!({ "data": { "viewer": null } })),
+        Answer::json(200, &json!({ "data": { "viewer": { "login": "", "databaseId": 7 } } })),
+        Answer::json(200, &json!({ "data": { "viewer": { "login": "eve", "databaseId": -7 } } })),
+        Answer::json(200, &errors),
+        Answer { status: 200, body: "<!doctype html>".into(), ..Answer::default() },
+    ] {
+        let server = GithubServer::start();
+        server.memory().app(7, "my-app");
+        server.fault("graphql/viewer", Fault::Answer(answer.clone()));
+        let own = github(&server).own().await.unwrap();
+        assert_eq!(own, Account { id: None, login: "github-actions[bot]".to_owned() }, "{answer:?}");
+        assert_eq!(server.count("graphql/viewer"), 1);
+    }
+}
+
+/// An App that were taken for another account would not know its own comments, and repeat them.
+#[tokio::test]
+async fn an_account_that_could_be_told_later_is_not_guessed() {
+    let used_up =
+        json!({ "errors": [{ "type": "RATE_LIMITED", "message": "API rate limit exceeded for installation ID 1." }] });
+    let date = ("date", "Sun, 01 Nov 2026 00:00:00 GMT");
+    let used_up = Answer::json(200, &used_up)
+        .header(date.0, date.1)
+        .header("x-ratelimit-remaining", "0")
+        .header("x-ratelimit-reset", "1793491290");
+    let mut said = String::new();
+    for (answer, times) in [(used_up, 1), (Answer::refusal(502, "Server Error"), 3)] {
+        let server = GithubServer::start();
+        server.memory().app(7, "my-app");
+        (0..times).for_each(|_| server.fault("graphql/viewer", Fault::Answer(answer.clone())));
+        let line = Line { pause: Duration::from_millis(1), ..Line::default() };
+        let forge = Github::new(Options { line, ..options(&server) }).unwrap();
+        let error = forge.own().await.unwrap_err();
+        assert!(matches!(error, Error::Later { .. }), "{error}");
+        writeln!(said, "{error}").unwrap();
+        assert_eq!(server.count("graphql/viewer"), times);
+        assert_eq!(forge.own().await.unwrap().login, "my-app[bot]");
+    }
+    insta::assert_snapshot!(said, @r#"
+    cannot ask whose the token is now: GitHub answered 200, "API rate limit exceeded for installation ID 1."
+    cannot ask whose the token is now: GitHub answered 502, "Server Error"
+    "#);
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use hob::forge::github::runner::{self, Runner};
 use hob::forge::github::{Github, Options};
 use hob::forge::{Error, Kept, Line, Shelf};
 
-use super::{Answer, Fault, GithubServer, Origin, REPOSITORY, REPOSITORY_ID, TOKEN, Upload, runtime_token};
+use crate::forge_github::artifacts::{Origin, Upload};
+use crate::forge_github::{Answer, Fault, GithubServer, REPOSITORY, REPOSITORY_ID, TOKEN, runtime_token};
 
 /// What an instance's bundle is called.
 const NAME: &str = "hob-e91d950c74e2455e6c7ac57fe995f1c2";
