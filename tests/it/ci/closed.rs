@@ -8,7 +8,7 @@ use super::job::{Event, Stage};
 use crate::forge_github::{TOKEN, runtime_token};
 use crate::scene::model_server::{KEY, ModelServer, answer};
 
-const AGENT: &str = "---\ndescription: x\non: { github: { issues: { types: [opened], who: triage } } }\nsandbox: local\n\
+const AGENT: &str = "---\ndescription: x\non: { github: { issues: { types: [opened], who: write } } }\nsandbox: local\n\
                      effects: { status: {}, comment: {}, label: { allow: [bug] } }\n---\nWork.\n";
 
 /// Whoever reads this finds nothing of the job's secrets in it.

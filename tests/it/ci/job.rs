@@ -35,7 +35,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// A repository that keeps sessions. Who opened the issue has the role `triage`.
+    /// A repository that keeps sessions. Who opened the issue has the role `write`.
     pub(super) fn private() -> Self {
         Self::new(true)
     }
@@ -53,7 +53,7 @@ impl Stage {
             machines: AtomicU32::new(0),
         };
         stage.github.memory().thread(ISSUE, false);
-        stage.github.member(READER.0, READER.1, "triage");
+        stage.github.member(READER.0, READER.1, "write");
         triages("The word is spelled wrong in line 9.", "Line 9 says `committ`.")
             .next_run()
             .calls([("propose_status", json!({ "body": "It is spelled right now." }))])

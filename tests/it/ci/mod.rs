@@ -1,4 +1,5 @@
-//! `hob ci` as GitHub's runner starts it, against a GitHub that remembers.
+//! `hob ci` as its runner starts it: on GitHub, and in [`gitlab`] on GitLab, each against a forge that
+//! remembers.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -88,7 +88,7 @@ fn the_summary_of_a_job_that_remembers() {
     #### Trust
 
     - started by: `Codertocat`
-    - allowed by: `role triage, asked of the forge`
+    - allowed by: `role write, asked of the forge`
     - sandbox: `virtual: in memory, on a copy of the working directory's files; no network, no processes`
     - session: `restored as it was kept at 2026-11-01 00:00 UTC, by run 77`
     - state: `an artifact of this workflow run`

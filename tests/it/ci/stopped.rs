@@ -70,7 +70,7 @@ fn while_the_model_streams() {
 
 #[test]
 fn while_a_command_runs_on_the_machine() {
-    let agent = "---\ndescription: x\non: { github: { issues: { types: [opened], who: triage } } }\nsandbox: local\n\
+    let agent = "---\ndescription: x\non: { github: { issues: { types: [opened], who: write } } }\nsandbox: local\n\
                  effects: { status: {}, label: { allow: [bug] } }\n---\nWork.\n";
     let in_time = |_| {
         let stage = Stage::private().file("agents/here.md", agent);

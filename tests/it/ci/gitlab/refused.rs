@@ -184,7 +184,7 @@ fn who_is_no_member_any_more_starts_nothing() {
     insta::assert_snapshot!(project.page(), @"
     ### 🚫 hob · refused
 
-    ``error: `mallory` has no role here, and this agent needs `write`; ask somebody who has it to start it``
+    `` `mallory` has no role here, and this agent needs `write`; ask somebody who has it to start it ``
     ");
 }
 
