@@ -29,7 +29,7 @@ fn a_session_that_cannot_be_kept_is_told_and_what_was_proposed_is_sent() {
     assert!(done.summary.contains("- state: `nowhere: it could not be kept`"), "{}", done.summary);
     insta::assert_snapshot!(done.annotations().join("\n"), @"
     notice: completed
-    warning: the session could not be kept for the next job: cannot keep the artifact `hob-0e16ace8e873f13ae14d4e02305b7db9`: the artifact service answered 403; the token of the runner ends with its job: run the job again
+    warning: the session could not be kept for the next job: cannot keep the artifact `hob-0e16ace8e873f13ae14d4e02305b7db9-712e82c0`: the artifact service answered 403; the token of the runner ends with its job: run the job again
     ");
 }
 
@@ -124,7 +124,7 @@ fn a_shelf_that_does_not_answer_costs_the_memory_and_nothing_else() {
         stage.github.fault("actions/list-artifacts-for-repo", refused(403, "Resource not accessible by integration"));
     }
     let done = stage.job(78, &Event::opened()).run().exits(0);
-    insta::assert_snapshot!(done.session(), @r#"fresh, because nobody could say what was kept before: cannot look for the artifact `hob-0e16ace8e873f13ae14d4e02305b7db9` in Codertocat/Hello-World: GitHub answered 403, "Resource not accessible by integration"; give the job `permissions: { actions: read }`"#);
+    insta::assert_snapshot!(done.session(), @r#"fresh, because nobody could say what was kept before: cannot look for the artifact `hob-0e16ace8e873f13ae14d4e02305b7db9-712e82c0` in Codertocat/Hello-World: GitHub answered 403, "Resource not accessible by integration"; give the job `permissions: { actions: read }`"#);
     assert_eq!(stage.shown(), expected());
     assert_eq!(stage.github.count("issues/create-comment"), 1);
 }

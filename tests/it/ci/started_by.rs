@@ -100,7 +100,8 @@ fn a_login_that_changed_hands_is_refused() {
 fn nobody_starts_anything_while_github_does_not_answer() {
     let stage = Stage::private();
     for _ in 0..9 {
-        let overloaded = Fault::Answer(Answer::refusal(500, "Server Error"));
+        let overloaded = Answer::refusal(500, "Server Error").header("retry-after", "3600");
+        let overloaded = Fault::Answer(overloaded);
         stage.github.fault("repos/get-collaborator-permission-level", overloaded);
     }
     let done = stage.job(77, &Event::commented(COMMAND)).run();

@@ -29,7 +29,9 @@ fn stopped(message: Option<&str>, more: impl IntoIterator<Item = Reply>) -> (Pro
 fn a_run_that_was_left_is_not_worked_on_for_somebody_who_may_no_more() {
     let (project, _) = stopped(None, [answer().text("Hello.").end()]);
     project.gitlab.memory().limit(ADA.0, "blocked", None);
-    let ran = project.run(65, &project.comment(BOB, "/hob hello"));
+    let mut command = project.triggered(65, &project.comment(BOB, "/hob hello"));
+    command.env("GITLAB_USER_ID", BOB.0.to_string()).env("GITLAB_USER_LOGIN", BOB.1);
+    let ran = project.scene.end(command);
     assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
     let said = "was left unfinished and is not worked on: `ada` has ";
     assert!(ran.stderr().contains(said), "{}", ran.transcript());
