@@ -120,6 +120,6 @@ mod tests {
         let tree = tree(&[(".git/HEAD", ONE)]);
         assert!(trusted(tree.path(), Some(ONE)).is_ok() && trusted(tree.path(), None).is_ok());
         let refused = trusted(tree.path(), Some(TWO)).unwrap_err().plain();
-        insta::assert_snapshot!(refused, @"error: the checkout is at 1111111111111111111111111111111111111111, and this job's event is trusted with 2222222222222222222222222222222222222222: agents and skills of another commit have no say here; check out without `ref:`, or put the other commit into a directory of its own (`path:`)");
+        insta::assert_snapshot!(refused, @"the checkout is at 1111111111111111111111111111111111111111, and this job's event is trusted with 2222222222222222222222222222222222222222: agents and skills of another commit have no say here; check out without `ref:`, or put the other commit into a directory of its own (`path:`)");
     }
 }

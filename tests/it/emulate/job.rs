@@ -21,9 +21,9 @@ Answer.
 struct Machine(Scene);
 
 impl Machine {
-    /// A job for an event, an attempt at a workflow run; on a fresh disk.
-    fn run(&self, github: &Emulate, (name, payload): (&str, &Value), run: u64, attempt: u64, tape: Tape) -> Ran {
-        let at = |name: &str| self.0.beside(&format!("{run}-{attempt}-{name}"));
+    /// A job for an event, in a workflow run of its own; on a fresh disk.
+    fn run(&self, github: &Emulate, (name, payload): (&str, &Value), run: u64, tape: Tape) -> Ran {
+        let at = |name: &str| self.0.beside(&format!("{run}-{name}"));
         std::fs::create_dir(at("temp")).unwrap();
         std::fs::write(at("event.json"), payload.to_string()).unwrap();
         tape.write(&at("tape.jsonl"));
@@ -37,7 +37,7 @@ impl Machine {
             .env("GITHUB_EVENT_NAME", name)
             .env("GITHUB_EVENT_PATH", at("event.json"))
             .env("GITHUB_RUN_ID", run.to_string())
-            .env("GITHUB_RUN_ATTEMPT", attempt.to_string())
+            .env("GITHUB_RUN_ATTEMPT", "1")
             .env("GITHUB_WORKFLOW_REF", format!("{REPOSITORY}/.github/workflows/hob.yml@refs/heads/main"))
             .env("RUNNER_TEMP", at("temp"))
             .env("HOB_GITHUB_TOKEN", TOKEN)
@@ -71,7 +71,7 @@ async fn labels(github: &Emulate, number: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_write_stands_there_once_though_each_job_is_run_again() {
+async fn each_write_stands_there_once_though_each_event_starts_two_jobs() {
     let Some(github) = Emulate::start() else { return };
     let number = github.open_issue("It is broken").await;
     let issue = github.get(&format!("issues/{number}")).await;
@@ -79,9 +79,9 @@ async fn each_write_stands_there_once_though_each_job_is_run_again() {
     let opened = json!({ "action": "opened", "issue": issue, "repository": repository, "sender": issue["user"] });
     let machine = Machine(Scene::empty().file("agents/answer.md", AGENT));
 
-    for attempt in [1, 2] {
+    for run in [1, 2] {
         let tape = tape("Line 9 says `committ`.", "It is in line 9.", &json!({ "add": ["bug"] }));
-        let ran = machine.run(&github, ("issues", &opened), 1, attempt, tape);
+        let ran = machine.run(&github, ("issues", &opened), run, tape);
         assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
         assert!(ran.stderr().contains("session: fresh: a public repository keeps none\n"), "{}", ran.transcript());
         assert_eq!(texts(&github, number, BOT).await, ["Line 9 says `committ`.", "It is in line 9."]);
@@ -91,10 +91,10 @@ async fn each_write_stands_there_once_though_each_job_is_run_again() {
     let mut asked = opened;
     asked["action"] = json!("created");
     asked["comment"] = github.say(number, "/hob Where else?").await;
-    for attempt in [1, 2] {
+    for run in [3, 4] {
         let labelled = json!({ "add": ["documentation"], "remove": ["bug"] });
         let tape = tape("Nowhere.", "It is in line 9 alone.", &labelled);
-        let ran = machine.run(&github, ("issue_comment", &asked), 2, attempt, tape);
+        let ran = machine.run(&github, ("issue_comment", &asked), run, tape);
         assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
         let texts = texts(&github, number, BOT).await;
         assert_eq!(texts, ["Line 9 says `committ`.", "It is in line 9 alone.", "Nowhere."]);
