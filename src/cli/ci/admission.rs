@@ -94,8 +94,9 @@ fn chosen(
         }
         Choice::One(one) => {
             let (name, who) = (one.agent.name.clone(), one.who());
-            let at = filed.found.iter().position(|found| found.agent.name == name).unwrap_or_default();
-            Ok(Ok((filed.found.swap_remove(at), who)))
+            filed.found.retain(|found| found.agent.name == name);
+            let found = filed.found.pop().ok_or_else(|| Refusal::failed(format!("agent `{name}` is gone")))?;
+            Ok(Ok((found, who)))
         }
     }
 }

@@ -11,20 +11,26 @@ use crate::cli::refusal::Refusal;
 /// Longest file of Git's that is read; a list of all refs is the longest.
 const FILE_MAX: u64 = 16 << 20;
 
-/// Refuses a checkout of another commit than the runner's. A workspace without a checkout has no
-/// files to distrust.
+/// Refuses a checkout of another commit than the runner's, and one whose commit cannot be read. A
+/// workspace without a checkout has no files to distrust.
 pub(super) fn trusted(workspace: &Path, commit: Option<&str>) -> Result<(), Refusal> {
-    match (head(workspace), commit) {
-        (Some(head), Some(commit)) if head != commit => Err(Refusal::usage(format!(
-            "the checkout is at {head}, and this job's event is trusted with {commit}: agents and skills of another \
-             commit have no say here; check out without `ref:`, or put the other commit into a directory of its own \
-             (`path:`)"
-        ))),
-        _ => Ok(()),
+    let Some(commit) = commit else { return Ok(()) };
+    if std::fs::symlink_metadata(workspace.join(".git")).is_err() {
+        return Ok(());
     }
+    let at = match head(workspace) {
+        Some(head) if head == commit => return Ok(()),
+        Some(head) => format!("the checkout is at {head}"),
+        None => "nobody can tell at which commit the checkout is".to_owned(),
+    };
+    Err(Refusal::usage(format!(
+        "{at}, and this job's event is trusted with {commit}: agents and skills of another commit have no say here; \
+         check out without `ref:`, or put the other commit into a directory of its own (`path:`)"
+    )))
 }
 
-/// The commit of a working tree; `None` where there is none, or no commit yet.
+/// The commit of a working tree; `None` where there is none, no commit yet, or a way of keeping it that
+/// is not known here.
 fn head(workspace: &Path) -> Option<String> {
     let git = git_dir(workspace)?;
     let head = read(&git.join("HEAD"))?;
@@ -119,6 +125,10 @@ mod tests {
     fn another_commit_than_the_runners_is_refused() {
         let tree = tree(&[(".git/HEAD", ONE)]);
         assert!(trusted(tree.path(), Some(ONE)).is_ok() && trusted(tree.path(), None).is_ok());
+        let odd = self::tree(&[(".git/HEAD", "ref: refs/heads/.invalid\n")]);
+        let unread = trusted(odd.path(), Some(TWO)).unwrap_err().plain();
+        assert!(unread.starts_with("nobody can tell at which commit the checkout is, and "), "{unread}");
+        assert!(trusted(self::tree(&[("README", "")]).path(), Some(TWO)).is_ok());
         let refused = trusted(tree.path(), Some(TWO)).unwrap_err().plain();
         insta::assert_snapshot!(refused, @"the checkout is at 1111111111111111111111111111111111111111, and this job's event is trusted with 2222222222222222222222222222222222222222: agents and skills of another commit have no say here; check out without `ref:`, or put the other commit into a directory of its own (`path:`)");
     }

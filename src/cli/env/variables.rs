@@ -140,7 +140,6 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "GITHUB_RUN_ID", purpose: Use::Job, meaning: "The workflow run." },
     Variable { name: "GITHUB_RUN_ATTEMPT", purpose: Use::Job, meaning: "From 2 on somebody ran the job again." },
     Variable { name: "GITHUB_ACTOR", purpose: Use::Job, meaning: "Who caused the workflow run." },
-    Variable { name: "GITHUB_ACTOR_ID", purpose: Use::Job, meaning: "Their id." },
     Variable { name: "GITHUB_TRIGGERING_ACTOR", purpose: Use::Job, meaning: "Who ran it again." },
     Variable {
         name: "GITHUB_WORKFLOW_REF",
@@ -153,7 +152,6 @@ pub const VARIABLES: &[Variable] = &[
     Variable { name: "GITHUB_STEP_SUMMARY", purpose: Use::Job, meaning: "File that takes the step's summary." },
     Variable { name: "RUNNER_TEMP", purpose: Use::Job, meaning: "Sessions are in `hob/` below it while the job runs." },
     Variable { name: "ACTIONS_RESULTS_URL", purpose: Use::Job, meaning: "Address of the runner's artifact service." },
-    Variable { name: "GITLAB_CI", purpose: Use::Job, meaning: "`true` in a job of GitLab CI." },
     Variable { name: "CI_SERVER_URL", purpose: Use::Job, meaning: "Address of the forge." },
     Variable { name: "CI_API_V4_URL", purpose: Use::Job, meaning: "Address of its API." },
     Variable { name: "CI_PROJECT_ID", purpose: Use::Job, meaning: "The identity of the project." },
