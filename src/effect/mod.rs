@@ -1,6 +1,6 @@
 //! What is owed to the outside, and its one way there: own claim, look-up, call, record.
 //!
-//! [`owed`] says what settled runs proposed and nobody did yet; [`apply`] does it. The process may
+//! [`owed()`] says what settled runs proposed and nobody did yet; [`apply()`] does it. The process may
 //! die anywhere between: the next one finds the claim, looks up what became of it by the marker,
 //! and goes on. One object for each effect.
 

@@ -1,4 +1,4 @@
-//! A bundle as one file that can travel: a zip archive, made by [`pack`] and opened by [`unpack`].
+//! A bundle as one file that can travel: a zip archive, made by [`pack()`] and opened by [`unpack()`].
 //!
 //! ```text
 //! manifest.json  log.jsonl  inbox.jsonl  applied.jsonl  blobs/<sha256>

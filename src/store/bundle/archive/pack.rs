@@ -21,7 +21,7 @@ const TRIES: usize = 8;
 /// writer's last transaction is in it as far as it was written.
 ///
 /// # Errors
-/// When it cannot be read, or is larger than [`unpack`](super::unpack) takes.
+/// When it cannot be read, or is larger than [`unpack`](super::unpack()) takes.
 pub fn pack(dir: &Path) -> Result<Vec<u8>, Error> {
     for _ in 0..TRIES {
         let epoch = Manifest::read(dir)?.epoch;

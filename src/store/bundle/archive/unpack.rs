@@ -155,7 +155,7 @@ fn inflate(archive: &[u8], dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// How many files the archive lists, by the 22 bytes that [`pack`](super::pack) ends one with: no
+/// How many files the archive lists, by the 22 bytes that [`pack`](super::pack()) ends one with: no
 /// comment, no second disk, none of the larger numbers of zip64, and the list right before them.
 fn entries(archive: &[u8]) -> Result<usize, Error> {
     let no_end = || Error::Archive { what: "does not end as hob ends one: it was cut, or is none".to_owned() };
