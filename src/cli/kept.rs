@@ -7,9 +7,8 @@ use super::refusal::Refusal;
 use super::work::clock;
 use crate::domain::id::InstanceId;
 use crate::domain::run::Run;
-use crate::store::bundle::{Holder, Peek, admitted, peek};
 use crate::store::location::{self, Location};
-use crate::store::{Bundle, Opening};
+use crate::store::{Holder, Log, Peek, Store};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::progress::{Observer, Progress};
 
@@ -45,42 +44,28 @@ fn named(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refu
 
 /// An instance as it stands now, without the right to write to it; `None` when nothing of it is kept,
 /// or none of its runs `concerns` the asker: a log is not read for nothing.
-pub(super) fn look(
-    root: &Path,
+pub(super) async fn look(
+    store: &Store,
     instance: &InstanceId,
     concerns: impl Fn(&Run) -> bool,
 ) -> Result<Option<Peek>, Refusal> {
-    let dir = root.join(instance.external());
-    match std::fs::symlink_metadata(&dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        // Whatever else is wrong with it is said by whoever reads it.
-        _ => {}
-    }
-    let is_asked_for = admitted(&dir)?.iter().any(concerns);
-    Ok(if is_asked_for { Some(peek(&dir)?) } else { None })
+    let is_asked_for = store.admitted(instance).await?.iter().any(concerns);
+    Ok(if is_asked_for { store.peek(instance).await? } else { None })
 }
 
 /// Opens an instance for a command to work on it, and tells what was cut off of it.
-pub(super) fn open(
+pub(super) async fn open(
     command: &str,
-    root: &Path,
+    store: &Store,
     instance: &InstanceId,
     label: &str,
-    failpoints: &Failpoints,
     observer: &dyn Observer,
-) -> Result<Bundle, Refusal> {
-    let (bundle, notes) = Bundle::open(Opening {
-        root,
-        instance,
-        label,
-        holder: holder(command, instance),
-        hob: env!("CARGO_PKG_VERSION"),
-        failpoints: failpoints.clone(),
-    })?;
+) -> Result<Log, Refusal> {
+    let (log, notes) = store.open(instance, label, holder(command, instance)).await?;
     for note in notes {
         observer.see(Progress::Note(&note));
     }
-    Ok(bundle)
+    Ok(log)
 }
 
 /// Who this process is, for others that want to write to the instance.

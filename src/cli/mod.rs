@@ -17,6 +17,7 @@ mod refusal;
 mod report;
 mod run;
 mod runs;
+mod runtime;
 mod show;
 mod timeline;
 mod wish;

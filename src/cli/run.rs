@@ -11,6 +11,7 @@ use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::report::{self, Report};
+use super::runtime::block_on;
 use super::wish::{self, Again, Wish};
 use super::work::{Given, Watch};
 use super::{kept, live, parts};
@@ -18,6 +19,7 @@ use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::domain::event::Event;
 use crate::skill::library::Library;
+use crate::store::Store;
 use crate::telemetry::progress::Progress;
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
@@ -84,9 +86,7 @@ pub(super) struct Args {
 
 /// Runs it.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Refusal::failed(format!("the async runtime could not start: {error}")))?;
-    runtime.block_on(go(args, environment))
+    block_on(Box::pin(go(args, environment)))
 }
 
 async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
@@ -104,10 +104,12 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let instance = request.instance(&agent.name).map_err(Refusal::usage)?;
     let label = wish::label(&instance, request.event.as_ref());
     let root = kept::root(args.store.as_deref(), environment, &workspace)?;
+    let failpoints = kept::failpoints(environment)?;
+    let store = Store::bundles(&root, failpoints.clone());
     let again = if args.again { Again::Anew } else { Again::Shown };
     let wish = Wish::new(request.ask(&agent.name, fresh()), again, &redactor);
 
-    if let Some((run, entries)) = wish.settled(&root, &instance)? {
+    if let Some((run, entries)) = wish.settled(&store, &instance).await? {
         drop(observer);
         return report::settled_before(entries, &run, args.json);
     }
@@ -124,20 +126,19 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         is_own_log: true,
     };
     let harness = order.harness()?;
-    let failpoints = kept::failpoints(environment)?;
-    let mut bundle = kept::open("run", &root, &instance, &label, &failpoints, &*harness.observer)?;
-    let run = wish.admit(&mut bundle, &redactor)?;
-    let first = wish::left_before(&run, &bundle);
+    let mut log = kept::open("run", &store, &instance, &label, &*harness.observer).await?;
+    let run = wish.admit(&store, &mut log, &redactor).await?;
+    let first = wish::left_before(&run, &log);
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
     let mut watch = Watch::new()?;
     let given = Given { refused: BTreeMap::new(), redactor: redactor.clone(), failpoints };
-    let worked = watch.until_settled(&run.id, &harness, bundle, given).await;
+    let worked = watch.until_settled(&run.id, &harness, log, given).await;
     // The live view ends before the answer is printed.
     drop(harness);
     if !first.is_empty()
-        && let Some(peeked) = kept::look(&root, &instance, |_| true)?
+        && let Some(peeked) = kept::look(&store, &instance, |_| true).await?
     {
         report::left_behind(peeked.entries, &first, args.json)?;
     }

@@ -3,10 +3,12 @@
 use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
+use super::runtime::block_on;
 use super::{kept, timeline};
 use crate::domain::run::State;
 use crate::session::history::History;
-use crate::store::bundle::{list, peek};
+use crate::store::Store;
+use crate::telemetry::failpoint::Failpoints;
 
 /// List the runs that are kept, newest first
 #[derive(Debug, clap::Args)]
@@ -32,12 +34,23 @@ struct Row {
 
 /// Prints the table.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
+    block_on(print(args, environment))
+}
+
+async fn print(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let root = kept::place(args.store.as_deref(), environment)?;
     let mut rows = Vec::new();
     let mut exit = Exit::Completed;
-    for listed in list(&root)? {
-        match peek(&listed.dir) {
-            Ok(mut peeked) => {
+    let store = Store::bundles(&root, Failpoints::default());
+    for listed in store.list().await? {
+        let peeked = match &listed.manifest {
+            Ok(manifest) => store.peek(&manifest.instance).await,
+            Err(_) => listed.manifest.map(|_| None),
+        };
+        match peeked {
+            // Removed a moment ago.
+            Ok(None) => {}
+            Ok(Some(mut peeked)) => {
                 let history = History::of(std::mem::take(&mut peeked.entries));
                 rows.extend(peeked.runs().map(|(run, state)| Row {
                     admitted: run.admitted_at,

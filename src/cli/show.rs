@@ -5,9 +5,10 @@ use std::path::Path;
 use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
+use super::runtime::block_on;
 use super::{kept, timeline};
-use crate::store::Error;
-use crate::store::bundle::{Manifest, list, peek};
+use crate::store::{Error, Manifest, Store};
+use crate::telemetry::failpoint::Failpoints;
 
 /// Show a session: what happened in it, in order
 #[derive(Debug, clap::Args)]
@@ -26,13 +27,18 @@ pub(super) struct Args {
 
 /// Prints it.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
+    block_on(print(args, environment))
+}
+
+async fn print(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let root = kept::place(args.store.as_deref(), environment)?;
     let mut found = Vec::new();
     // What cannot be read may be what is looked for.
     let mut unread: Vec<Error> = Vec::new();
-    for listed in list(&root)? {
-        let named = match listed.manifest {
-            Ok(manifest) => names(&manifest, &args.id),
+    let store = Store::bundles(&root, Failpoints::default());
+    for listed in store.list().await? {
+        let (instance, named) = match listed.manifest {
+            Ok(manifest) => (manifest.instance.clone(), names(&manifest, &args.id)),
             Err(error) => {
                 unread.push(error);
                 continue;
@@ -40,9 +46,12 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
         };
         // Only a run's id needs a look inside.
         if named || args.id.starts_with("run-") {
-            match peek(&listed.dir) {
-                Ok(peeked) if named || peeked.runs().any(|(run, _)| run.id.as_str() == args.id) => found.push(peeked),
-                Ok(_) => {}
+            match store.peek(&instance).await {
+                Ok(None) => {}
+                Ok(Some(peeked)) if named || peeked.runs().any(|(run, _)| run.id.as_str() == args.id) => {
+                    found.push(peeked)
+                }
+                Ok(Some(_)) => {}
                 Err(error) if named => return Err(error.into()),
                 Err(error) => unread.push(error),
             }

@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use crate::domain::clock::Clock;
 use crate::domain::id::RunId;
 use crate::harness::Harness;
-use crate::store::Bundle;
+use crate::store::Log;
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 use crate::trust::frame::Marker;
@@ -82,13 +82,13 @@ impl Watch {
         &mut self,
         run: &RunId,
         harness: &Harness,
-        bundle: Bundle,
+        log: Log,
         given: Given,
     ) -> Result<Worked, Refusal> {
         let Given { refused, redactor, failpoints } = given;
         let cancel = self.cancel.clone();
         let with = Circumstances { clock: clock(), cancel, refused, redactor, failpoints, marker, jitter };
-        let worked = self.drive(Box::pin(work_until(run, harness, bundle, &with))).await;
+        let worked = self.drive(Box::pin(work_until(run, harness, log, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
 }

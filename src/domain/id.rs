@@ -187,7 +187,7 @@ impl fmt::Display for SessionId {
 pub struct Seq(pub u64);
 
 /// The number that fences older lease holders out; grows with each claim, never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 

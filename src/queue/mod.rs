@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use crate::domain::entry::Entry;
 use crate::domain::id::Epoch;
 use crate::domain::run::{Run, State};
-use crate::store::{Admission, Admitted, Bundle, Draft, Error};
+use crate::store::{Admission, Admitted, Draft, Error, Log, Store};
 use crate::telemetry::redact::Redactor;
 
 /// The right to work on one run, until it is settled or somebody else claims.
@@ -32,33 +32,46 @@ pub struct Claim {
     pub resumed: bool,
 }
 
-/// Accepts a run, once for its id: when it returns, the run will reach an outcome.
+/// Accepts a run, once for its id: when it returns, the run will reach an outcome. `label` is how
+/// people call its instance.
 ///
 /// # Errors
 /// When the store cannot keep it.
-pub fn admit(bundle: &mut Bundle, run: &Run, redactor: &Redactor) -> Result<Admitted, Error> {
-    bundle.admit(Admission::new(run, redactor)?, run.admitted_at)
+pub async fn admit(store: &Store, run: &Run, label: &str, redactor: &Redactor) -> Result<Admitted, Error> {
+    store.admit(&Admission::new(run, redactor)?, label, run.admitted_at).await
 }
 
-/// Claims the head of the line; `None` when every run has its outcome.
+/// Claims the head of the line; `None` when every run has its outcome. Beside it, entries that another
+/// process wrote since this one looked.
 ///
 /// # Errors
-/// When the store cannot give out an epoch.
-pub fn claim(bundle: &mut Bundle, at: Timestamp) -> Result<Option<Claim>, Error> {
-    let Some((run, state)) = head(bundle.runs().iter().filter_map(|run| Some((run, bundle.state(&run.id)?)))) else {
-        return Ok(None);
+/// When another process has the claim, or the store cannot give out an epoch.
+pub async fn claim(log: &mut Log, at: Timestamp) -> Result<(Option<Claim>, Vec<Entry>), Error> {
+    let mut entries = log.refresh().await?;
+    if next(log).is_none() {
+        return Ok((None, entries));
+    }
+    let (fence, more) = log.claim(at).await?;
+    entries.extend(more);
+    // Whoever was faster may have settled it.
+    let Some((run, state)) = next(log) else {
+        log.release().await?;
+        return Ok((None, entries));
     };
     let (run, resumed) = (run.clone(), state == State::Running);
-    let fence = bundle.claim(at)?;
-    Ok(Some(Claim { run, fence, resumed }))
+    Ok((Some(Claim { run, fence, resumed }), entries))
+}
+
+fn next(log: &Log) -> Option<(&Run, State)> {
+    head(log.runs().iter().filter_map(|run| Some((run, log.state(&run.id)?))))
 }
 
 /// Ends a claim with the last entries of its run; the outcome is one of them.
 ///
 /// # Errors
 /// When the claim is over already, the run has an outcome, or the store cannot keep it.
-pub fn settle(bundle: &mut Bundle, fence: Epoch, last: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
-    bundle.settle(fence, last, at)
+pub async fn settle(log: &mut Log, fence: Epoch, last: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
+    log.settle(fence, last, at).await
 }
 
 /// The oldest run without an outcome.

@@ -7,7 +7,7 @@ use crate::domain::clock::Clock;
 use crate::domain::entry::{Body, Entry, LeafMoved, Settled};
 use crate::domain::id::{Epoch, Seq, SessionId};
 use crate::queue;
-use crate::store::{Blob, Bundle, Draft, Error};
+use crate::store::{Blob, Draft, Error, Log};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 
@@ -15,7 +15,7 @@ use crate::telemetry::redact::Redactor;
 #[derive(Debug)]
 pub struct Journal {
     /// Where it writes.
-    pub bundle: Bundle,
+    pub log: Log,
     /// The claim it writes under.
     pub fence: Epoch,
     /// The conversation.
@@ -35,9 +35,9 @@ impl Journal {
     ///
     /// # Errors
     /// When the claim is over, or they cannot be stored.
-    pub fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<Entry>, Error> {
+    pub async fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<Entry>, Error> {
         let drafts = self.drafts(self.leaf, bodies)?;
-        let entries = self.bundle.append(self.fence, drafts, self.clock.now())?;
+        let entries = self.log.append(self.fence, drafts, self.clock.now()).await?;
         self.advance(&entries);
         Ok(entries)
     }
@@ -46,10 +46,10 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::append`]; the run is settled already when the outcome reached the log.
-    pub fn settle(&mut self, mut last: Vec<Body>, settled: Settled) -> Result<Vec<Entry>, Error> {
+    pub async fn settle(&mut self, mut last: Vec<Body>, settled: Settled) -> Result<Vec<Entry>, Error> {
         last.push(Body::Settled(settled));
         let drafts = self.drafts(self.leaf, last)?;
-        let entries = queue::settle(&mut self.bundle, self.fence, drafts, self.clock.now())?;
+        let entries = queue::settle(&mut self.log, self.fence, drafts, self.clock.now()).await?;
         self.advance(&entries);
         Ok(entries)
     }
@@ -59,10 +59,10 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::append`].
-    pub fn move_leaf(&mut self, to: Seq, reason: &str) -> Result<Vec<Entry>, Error> {
+    pub async fn move_leaf(&mut self, to: Seq, reason: &str) -> Result<Vec<Entry>, Error> {
         let moved = Body::LeafMoved(LeafMoved { to, reason: reason.to_owned() });
         let drafts = self.drafts(to, vec![moved])?;
-        let entries = self.bundle.append(self.fence, drafts, self.clock.now())?;
+        let entries = self.log.append(self.fence, drafts, self.clock.now()).await?;
         self.advance(&entries);
         Ok(entries)
     }
@@ -71,20 +71,20 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
-        self.bundle.put_blob(&Blob::new(content, &self.redactor))
+    pub async fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
+        self.log.put_blob(&Blob::new(content, &self.redactor)).await
     }
 
     /// Content by its digest, verified.
     ///
     /// # Errors
     /// When it is missing or not what its digest says.
-    pub fn blob(&self, digest: &str) -> Result<Bytes, Error> {
-        self.bundle.blob(digest)
+    pub async fn blob(&mut self, digest: &str) -> Result<Bytes, Error> {
+        self.log.blob(digest).await
     }
 
     fn drafts(&self, parent: Seq, bodies: Vec<Body>) -> Result<Vec<Draft>, Error> {
-        let places = (self.bundle.next().0..).map(Seq);
+        let places = (self.log.next().0..).map(Seq);
         let parents = std::iter::once(parent).chain(places);
         let draft = |(parent, body)| Draft::new(self.session.clone(), parent, body, &self.redactor);
         parents.zip(bodies).map(draft).collect()

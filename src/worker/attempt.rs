@@ -15,7 +15,7 @@ use crate::session::history::History;
 use crate::session::journal::Journal;
 use crate::session::resume::{self, Ending, Progress};
 use crate::session::turns::Stopped;
-use crate::store::Bundle;
+use crate::store::Log;
 use crate::telemetry::failpoint::{self, Failpoints};
 use crate::telemetry::redact::Redactor;
 use crate::trust::frame::Marker;
@@ -54,16 +54,16 @@ pub(super) enum Ended {
     Misconfigured(String),
 }
 
-/// Works on the claimed run until it is settled or must stop, and gives bundle and history back.
+/// Works on the claimed run until it is settled or must stop, and gives log and history back.
 pub(super) async fn attempt(
     harness: &Harness,
-    bundle: Bundle,
+    log: Log,
     history: History,
     claim: &Claim,
     with: &Circumstances,
-) -> Result<(Ended, Bundle, History), harness::Error> {
+) -> Result<(Ended, Log, History), harness::Error> {
     let run = &claim.run;
-    let journal = journal(bundle, &history, claim, with);
+    let journal = journal(log, &history, claim, with);
     let exhausted = history.find(&run.id).is_some_and(|known| known.attempts >= ATTEMPTS);
     // An answer that is there settles the run, however many attempts it took.
     let (journal, history, stopped) = match resume::progress(&history, &run.id, harness.agent.result.is_some()) {
@@ -80,7 +80,7 @@ pub(super) async fn attempt(
                 cancel: with.cancel.clone(),
                 jitter: with.jitter,
             };
-            let mut session = harness.open(journal, history, run, moment)?;
+            let mut session = harness.open(journal, history, run, moment).await?;
             let stopped = session.run(&run.id).await?;
             let (journal, history) = session.close();
             (journal, history, stopped)
@@ -88,9 +88,9 @@ pub(super) async fn attempt(
     };
     let completed = Outcome::Completed { limited: None };
     let (outcome, result) = match stopped {
-        Stopped::Interrupted => return Ok((Ended::Interrupted, journal.bundle, history)),
-        Stopped::Unanswered(reason) => return Ok((Ended::Unanswered(reason), journal.bundle, history)),
-        Stopped::Misconfigured(reason) => return Ok((Ended::Misconfigured(reason), journal.bundle, history)),
+        Stopped::Interrupted => return Ok((Ended::Interrupted, journal.log, history)),
+        Stopped::Unanswered(reason) => return Ok((Ended::Unanswered(reason), journal.log, history)),
+        Stopped::Misconfigured(reason) => return Ok((Ended::Misconfigured(reason), journal.log, history)),
         Stopped::Failed(reason) => (Outcome::Failed { reason }, None),
         Stopped::Limited(limit) => (Outcome::Completed { limited: Some(limit) }, None),
         Stopped::Over(Ending::Said) => (completed, None),
@@ -100,24 +100,24 @@ pub(super) async fn attempt(
         }
         Stopped::Over(Ending::Refused) => (Outcome::Failed { reason: "the model refused to answer".to_owned() }, None),
     };
-    settle(journal, history, claim, outcome, result)
+    settle(journal, history, claim, outcome, result).await
 }
 
-/// Settles the claimed run as aborted, and gives bundle and history back.
-pub(super) fn abort(
-    bundle: Bundle,
+/// Settles the claimed run as aborted, and gives log and history back.
+pub(super) async fn abort(
+    log: Log,
     history: History,
     claim: &Claim,
     by: String,
     with: &Circumstances,
-) -> Result<(Ended, Bundle, History), harness::Error> {
-    let journal = journal(bundle, &history, claim, with);
-    settle(journal, history, claim, Outcome::Aborted { by }, None)
+) -> Result<(Ended, Log, History), harness::Error> {
+    let journal = journal(log, &history, claim, with);
+    settle(journal, history, claim, Outcome::Aborted { by }, None).await
 }
 
-fn journal(bundle: Bundle, history: &History, claim: &Claim, with: &Circumstances) -> Journal {
+fn journal(log: Log, history: &History, claim: &Claim, with: &Circumstances) -> Journal {
     Journal {
-        bundle,
+        log,
         fence: claim.fence,
         session: SessionId::default(),
         leaf: history.leaf,
@@ -127,13 +127,13 @@ fn journal(bundle: Bundle, history: &History, claim: &Claim, with: &Circumstance
     }
 }
 
-fn settle(
+async fn settle(
     mut journal: Journal,
     mut history: History,
     claim: &Claim,
     outcome: Outcome,
     result: Option<serde_json::Value>,
-) -> Result<(Ended, Bundle, History), harness::Error> {
+) -> Result<(Ended, Log, History), harness::Error> {
     let run = &claim.run.id;
     journal.failpoints.hit(failpoint::FINISHED);
     let known = history.find(run);
@@ -145,8 +145,8 @@ fn settle(
         usage: known.map(|known| known.spent.usage).unwrap_or_default(),
         cost_nano_usd: known.and_then(|known| known.cost_nano_usd),
     };
-    for entry in journal.settle(resume::closing(&history), settled)? {
+    for entry in journal.settle(resume::closing(&history), settled).await? {
         history.add(entry);
     }
-    Ok((Ended::Settled, journal.bundle, history))
+    Ok((Ended::Settled, journal.log, history))
 }

@@ -9,7 +9,7 @@ use crate::effect::Finished;
 use crate::harness::{self, Harness};
 use crate::queue;
 use crate::session::history::History;
-use crate::store::Bundle;
+use crate::store::Log;
 use crate::telemetry::progress::Progress;
 use attempt::Ended;
 
@@ -19,7 +19,7 @@ pub enum Worked {
     /// The run that was waited for is settled.
     Settled {
         /// Still open, for what is owed to the outside.
-        bundle: Box<Bundle>,
+        log: Box<Log>,
         /// What the log adds up to.
         history: Box<History>,
     },
@@ -39,21 +39,29 @@ pub enum Worked {
 pub async fn work_until(
     run: &RunId,
     harness: &Harness,
-    mut bundle: Bundle,
+    mut log: Log,
     with: &Circumstances,
 ) -> Result<Worked, harness::Error> {
-    let mut history = History::of(bundle.take_entries());
+    let mut history = History::of(log.take_entries());
     loop {
         let settled = history.find(run).is_some_and(|known| known.settled.is_some());
-        let next = if settled { None } else { queue::claim(&mut bundle, with.clock.now())? };
+        let next = match settled {
+            true => None,
+            false => {
+                let (claim, entries) = queue::claim(&mut log, with.clock.now()).await?;
+                // What another process did in between.
+                entries.into_iter().for_each(|entry| history.add(entry));
+                claim
+            }
+        };
         let Some(claim) = next else {
-            return Ok(Worked::Settled { bundle: Box::new(bundle), history: Box::new(history) });
+            return Ok(Worked::Settled { log: Box::new(log), history: Box::new(history) });
         };
         if let Some(reason) = with.refused.get(&claim.run.id) {
             let refused = format!("{} was left unfinished and is not worked on: {reason}", claim.run.id);
             harness.observer.see(Progress::Note(&refused));
             let by = format!("hob: {reason}");
-            (_, bundle, history) = attempt::abort(bundle, history, &claim, by, with)?;
+            (_, log, history) = attempt::abort(log, history, &claim, by, with).await?;
             continue;
         }
         if claim.run.id != *run {
@@ -61,7 +69,7 @@ pub async fn work_until(
             harness.observer.see(Progress::Note(&left));
         }
         let ended;
-        (ended, bundle, history) = attempt::attempt(harness, bundle, history, &claim, with).await?;
+        (ended, log, history) = attempt::attempt(harness, log, history, &claim, with).await?;
         match ended {
             Ended::Settled => {}
             Ended::Interrupted => return Ok(Worked::Interrupted),

@@ -11,18 +11,18 @@ use crate::agent::trigger::named;
 use crate::cli::refusal::Refusal;
 use crate::domain::id::RunId;
 use crate::domain::run::{Run, State};
-use crate::store::Bundle;
+use crate::store::Log;
 
 /// Those that must not be worked on, each with the reason.
 pub(super) async fn refused(
-    bundle: &Bundle,
+    log: &Log,
     found: &Found,
     message: Option<&str>,
     gate: &Gate<'_>,
 ) -> Result<BTreeMap<RunId, String>, Refusal> {
-    let is_left = |run: &&Run| !matches!(bundle.state(&run.id), None | Some(State::Settled(_)));
+    let is_left = |run: &&Run| !matches!(log.state(&run.id), None | Some(State::Settled(_)));
     let mut refused = BTreeMap::new();
-    for run in bundle.runs().iter().filter(is_left) {
+    for run in log.runs().iter().filter(is_left) {
         if let Err(reason) = judged(run, found, message, gate).await? {
             refused.insert(run.id.clone(), reason);
         }

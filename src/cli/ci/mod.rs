@@ -29,6 +29,7 @@ use jiff::Timestamp;
 use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
+use super::runtime::block_on;
 use super::work::clock;
 use super::{kept, parts};
 use crate::domain::front_matter::length;
@@ -73,11 +74,9 @@ enum Phase {
 
 /// Does the phase.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Refusal::failed(format!("the async runtime could not start: {error}")))?;
     match args.phase {
-        Phase::Run => runtime.block_on(Box::pin(go(environment))),
-        Phase::Save => runtime.block_on(Box::pin(save(environment))),
+        Phase::Run => block_on(Box::pin(go(environment))),
+        Phase::Save => block_on(Box::pin(save(environment))),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::domain::event::{Event, ThreadKind};
 use crate::domain::id::InstanceId;
 use crate::forge::{Error, Kept};
 use crate::store::bundle::archive::{self, Unpacked};
-use crate::store::bundle::{self, Manifest};
 use crate::store::location;
+use crate::store::{Manifest, Store};
 use crate::telemetry::failpoint::{self, Failpoints};
 use crate::trust::provenance::{self, Here, WhyNot};
 
@@ -94,8 +94,8 @@ impl<'a> Sessions<'a> {
                     verdict(patience.read(async || shelf.fetch(kept).await).await)?
                 }
             };
-            match archive.map(|archive| self.unpacked(&archive, instance)) {
-                Ok(unpacked) => match unpacked? {
+            match archive {
+                Ok(archive) => match self.unpacked(&archive, instance).await? {
                     Ok(Unpacked::Taken { .. }) => {
                         let at = kept.at.strftime("%Y-%m-%d %H:%M UTC");
                         let run = kept.run.map(|run| format!(", by run {run}")).unwrap_or_default();
@@ -135,8 +135,8 @@ impl<'a> Sessions<'a> {
         Ok(judged.map_err(|why_not| why_not.to_string()))
     }
 
-    fn unpacked(&self, archive: &[u8], instance: &InstanceId) -> Result<Result<Unpacked, String>, Refusal> {
-        match archive::unpack(archive, &self.root, instance, &holder("ci", instance)) {
+    async fn unpacked(&self, archive: &[u8], instance: &InstanceId) -> Result<Result<Unpacked, String>, Refusal> {
+        match archive::unpack(archive, &self.root, instance, &holder("ci", instance)).await {
             Ok(unpacked) => Ok(Ok(unpacked)),
             Err(archive::Error::Place(error)) => Err(error.into()),
             Err(error) => Ok(Err(error.to_string())),
@@ -238,7 +238,8 @@ pub(super) struct Left {
 pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Left, Refusal> {
     let failpoints = kept::failpoints(environment)?;
     let mut left = Left::default();
-    for listed in bundle::list(&job.sessions.join(KEPT))? {
+    let root = job.sessions.join(KEPT);
+    for listed in Store::bundles(&root, Failpoints::default()).list().await? {
         let manifest = match listed.manifest {
             Ok(manifest) => manifest,
             Err(error) => {
@@ -246,7 +247,7 @@ pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Le
                 continue;
             }
         };
-        match keep(job, &listed.dir, &manifest, &failpoints).await {
+        match keep(job, Path::new(&listed.place), &manifest, &failpoints).await {
             Ok(put) if put.is_new => left.kept.push(manifest.label),
             Ok(_) => {}
             Err(reason) => left.lost.push(format!("the session of {} could not be kept: {reason}", manifest.label)),

@@ -33,7 +33,7 @@ use crate::harness::Harness;
 use crate::rules::neutralise::Place;
 use crate::rules::policy::Allowance;
 use crate::session::history::History;
-use crate::store::bundle::{self, Bundle};
+use crate::store::{Log, Peek, Store};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::progress::{Observer, Progress};
 use crate::telemetry::redact::Redactor;
@@ -96,23 +96,24 @@ impl Way<'_> {
         observer.see(Progress::Note(&format!("session: {session}")));
 
         let dir = sessions.dir(&instance);
-        let mut bundle = self.open(&sessions, &event, &instance, &*observer)?;
+        let store = Store::bundles(&sessions.root, self.failpoints.clone());
+        let mut log = self.open(&store, &event, &instance, &*observer).await?;
         let message = self.environment.ci.message.as_deref().map(|message| self.redactor.redact(message));
-        let refused = left::refused(&bundle, &found, message.as_deref(), &gate).await?;
+        let refused = left::refused(&log, &found, message.as_deref(), &gate).await?;
         let again = match self.job.attempt_tag() {
-            Some(tag) if !owes(&dir)? => Again::Attempt(tag),
+            Some(tag) if !owes(&store, &instance).await? => Again::Attempt(tag),
             _ => Again::Shown,
         };
-        let run = self.admit(&event, instance, again, &mut bundle)?;
+        let run = self.admit(&event, instance, again, &store, &mut log).await?;
         let mut watch = Watch::new()?;
-        let worked = self.work(&mut watch, &run, &harness, bundle, refused, &event).await?;
+        let worked = self.work(&mut watch, &run, &harness, log, refused, &event).await?;
 
         let mut notes = Vec::new();
         let mut sent = Vec::new();
         let (history, stopped, mut exit) = match worked {
-            Worked::Settled { mut bundle, history } => {
+            Worked::Settled { mut log, history } => {
                 // The next job knows what is owed, also when this one dies while it sends.
-                sessions.keep(bundle.manifest(), &mut notes).await;
+                sessions.keep(log.manifest(), &mut notes).await;
                 let to = Sending {
                     event: &event,
                     own: &gate.own,
@@ -121,7 +122,7 @@ impl Way<'_> {
                     observer: &*observer,
                     is_remembered: sessions.are_kept(),
                 };
-                sent = self.send(&mut watch, &run, &history, &mut bundle, to).await?;
+                sent = self.send(&mut watch, &run, &history, &mut log, to).await?;
                 let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
                 let exit = settled.map_or(Exit::Failed, |settled| Exit::from(&settled.outcome));
                 (*history, String::new(), exit)
@@ -130,7 +131,7 @@ impl Way<'_> {
             Worked::Unanswered(reason) => (History::default(), reason, Exit::Failed),
             Worked::Misconfigured(reason) => (History::default(), reason, Exit::Usage),
         };
-        let peeked = bundle::peek(&dir)?;
+        let peeked = peek(&store, &run.instance).await?;
         let kept = sessions.keep(&peeked.manifest, &mut notes).await;
         if stopped.is_empty() && kept.is_some() {
             sessions.tidy(&run.instance).await;
@@ -177,23 +178,30 @@ struct Sending<'a> {
 }
 
 impl Way<'_> {
-    fn open(
+    async fn open(
         &self,
-        sessions: &Sessions<'_>,
+        store: &Store,
         event: &Event,
         instance: &InstanceId,
         observer: &dyn Observer,
-    ) -> Result<Bundle, Refusal> {
+    ) -> Result<Log, Refusal> {
         let label = wish::label(instance, Some(event));
-        kept::open("ci", &sessions.root, instance, &label, self.failpoints, observer)
+        kept::open("ci", store, instance, &label, observer).await
     }
 
     /// The run of this event: a new one, or the one that it was before.
-    fn admit(&self, event: &Event, instance: InstanceId, again: Again, bundle: &mut Bundle) -> Result<Run, Refusal> {
+    async fn admit(
+        &self,
+        event: &Event,
+        instance: InstanceId,
+        again: Again,
+        store: &Store,
+        log: &mut Log,
+    ) -> Result<Run, Refusal> {
         let message = self.environment.ci.message.clone();
         let task = Task { event: Some(event.clone()), message, input: None };
         let asked = Asked { instance, key: event.key.clone(), task };
-        Wish::new(Ok(asked), again, self.redactor).admit(bundle, self.redactor)
+        Wish::new(Ok(asked), again, self.redactor).admit(store, log, self.redactor).await
     }
 
     async fn work(
@@ -201,13 +209,13 @@ impl Way<'_> {
         watch: &mut Watch,
         run: &Run,
         harness: &Harness,
-        bundle: Bundle,
+        log: Log,
         refused: BTreeMap<RunId, String>,
         event: &Event,
     ) -> Result<Worked, Refusal> {
         let title = format!("hob: {}", wish::label(&run.instance, Some(event)));
         let with = Given { refused, redactor: self.redactor.clone(), failpoints: self.failpoints.clone() };
-        let work = watch.until_settled(&run.id, harness, bundle, with);
+        let work = watch.until_settled(&run.id, harness, log, with);
         Box::pin(self.face.folded("run", &title, work)).await
     }
 
@@ -217,10 +225,10 @@ impl Way<'_> {
         watch: &mut Watch,
         run: &Run,
         history: &History,
-        bundle: &mut Bundle,
+        log: &mut Log,
         to: Sending<'_>,
     ) -> Result<Vec<Sent>, Refusal> {
-        let owed = owed(history, bundle.effects());
+        let owed = owed(history, log.effects());
         let mut came = Vec::new();
         if !owed.is_empty() {
             let cancel = watch.cancel().clone();
@@ -241,9 +249,9 @@ impl Way<'_> {
             };
             let sending = async {
                 let all: Vec<Effect> = owed.iter().map(|owed| owed.effect.clone()).collect();
-                let came = match watch.drive(Box::pin(effect::apply(bundle, owed, &corridor))).await {
+                let came = match watch.drive(Box::pin(effect::apply(log, owed, &corridor))).await {
                     Some(came) => came?,
-                    None => sent::cut_short(all, bundle.effects()),
+                    None => sent::cut_short(all, log.effects()),
                 };
                 for (effect, came) in &came {
                     to.observer.see(Progress::Note(&sent::line(effect, came, to.is_remembered)));
@@ -252,7 +260,7 @@ impl Way<'_> {
             };
             came = Box::pin(self.face.folded("effects", "hob: what it writes", sending)).await?;
         }
-        Ok(Sent::of(&run.id, history, bundle.effects(), came))
+        Ok(Sent::of(&run.id, history, log.effects(), came))
     }
 
     /// Seconds until the agent must have landed; one at least, so that it says so itself.
@@ -274,7 +282,13 @@ impl Way<'_> {
 
 /// Whether something that was proposed is not written yet. A job that is run again is then run for
 /// that alone.
-fn owes(dir: &Path) -> Result<bool, Refusal> {
-    let peeked = bundle::peek(dir)?;
+async fn owes(store: &Store, instance: &InstanceId) -> Result<bool, Refusal> {
+    let peeked = peek(store, instance).await?;
     Ok(!owed(&History::of(peeked.entries), &peeked.effects).is_empty())
+}
+
+/// The session as it stands; this job opened it before.
+async fn peek(store: &Store, instance: &InstanceId) -> Result<Peek, Refusal> {
+    let gone = || Refusal::failed(format!("the session of {instance} is gone from where this job keeps it"));
+    store.peek(instance).await?.ok_or_else(gone)
 }

@@ -2,29 +2,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
-use super::super::Error;
+use super::super::{Error, Holder};
 use super::disk::failed;
-
-/// Who writes to an instance, for the second writer's message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Process id on `host`.
-    pub pid: u32,
-    /// Name of the machine.
-    pub host: String,
-    /// When it opened the instance.
-    pub since: Timestamp,
-    /// What it does, e.g. `hob run triage`.
-    pub what: String,
-}
 
 /// The right to write, until it is dropped or the process ends however it ends.
 #[derive(Debug)]
@@ -44,6 +29,22 @@ const HOLDER_MAX: u64 = 4096;
 
 /// Takes the lock and says who holds it; a file without a lock on it is stale and just taken.
 pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
+    loop {
+        let lock = take_once(path, holder)?;
+        // Whoever removes an instance removes this file with it: then that lock is on nothing.
+        if is_at(&lock.file, path) {
+            return Ok(lock);
+        }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+    let (Ok(file), Ok(path)) = (file.metadata(), std::fs::symlink_metadata(path)) else { return false };
+    id(file) == id(path)
+}
+
+fn take_once(path: &Path, holder: &Holder) -> Result<Lock, Error> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let mut file = OpenOptions::new()
         .read(true)
@@ -73,7 +74,7 @@ fn read(file: &mut File) -> String {
     let mut content = Vec::new();
     let _ = file.take(HOLDER_MAX).read_to_end(&mut content);
     match serde_json::from_slice::<Holder>(&content) {
-        Ok(Holder { pid, host, since, what }) => format!("process {pid} on {host} since {since} ({what})"),
+        Ok(holder) => holder.to_string(),
         Err(_) => "another process".to_owned(),
     }
 }

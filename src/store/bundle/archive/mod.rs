@@ -17,9 +17,10 @@ mod unpack;
 pub use pack::pack;
 pub use unpack::{Reach, Unpacked, unpack};
 
-use super::open::{INBOX, LOG};
-use super::record::Sum;
-use super::{applied, blobs, manifest};
+use super::super::manifest;
+use super::super::medium::Part as Chain;
+use super::super::record::Sum;
+use super::blobs;
 use crate::domain::id::InstanceId;
 
 /// Largest archive.
@@ -41,7 +42,8 @@ fn content_max(archive: usize) -> u64 {
 /// What the name of an entry says about its content; nothing when a bundle has no such file.
 fn part(name: &str) -> Option<Part> {
     match name.split_once('/') {
-        None => [manifest::NAME, LOG, INBOX, applied::NAME].contains(&name).then_some(Part::File),
+        None if name == manifest::NAME || Chain::ALL.iter().any(|chain| chain.file() == name) => Some(Part::File),
+        None => None,
         Some((folder, digest)) if folder == blobs::NAME => Sum::parse(digest).map(Part::Blob),
         Some(_) => None,
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::super::Error;
+use super::Error;
+use super::rows::{Abort, Row};
 use crate::domain::entry::Body;
 use crate::domain::id::RunId;
 use crate::domain::run::{Run, State};
@@ -13,6 +14,8 @@ struct Known {
     admitted: bool,
     /// `None` until it was begun.
     begun: Option<State>,
+    /// Who asked first for its end.
+    abort: Option<String>,
 }
 
 /// The runs of one instance in the order of their admission.
@@ -24,7 +27,15 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// A row of the inbox. A run is unique on its id: the first row counts.
+    /// A row of the inbox.
+    pub(super) fn row(&mut self, row: Row) {
+        match row {
+            Row::Admitted(run) => self.admit(*run),
+            Row::Abort(Abort { run, by }) => _ = self.known.entry(run).or_default().abort.get_or_insert(by),
+        }
+    }
+
+    /// A run is unique on its id: the first row counts.
     pub(super) fn admit(&mut self, run: Run) {
         let known = self.known.entry(run.id.clone()).or_default();
         if !known.admitted {
@@ -60,6 +71,17 @@ impl Runs {
             Some(State::Settled(outcome)) => Err(Error::Settled { run: settled.run.clone(), outcome }),
             Some(State::Queued | State::Running) => Ok(()),
         }
+    }
+
+    /// Who asked for the end of a run that has no outcome yet.
+    pub(super) fn abort(&self, id: &RunId) -> Option<&str> {
+        let known = self.known.get(id)?;
+        if matches!(known.begun, Some(State::Settled(_))) { None } else { known.abort.as_deref() }
+    }
+
+    /// How many have no outcome.
+    pub(super) fn unsettled(&self) -> usize {
+        self.admitted.iter().filter(|run| !matches!(self.state(&run.id), Some(State::Settled(_)))).count()
     }
 
     pub(super) fn all(&self) -> &[Run] {

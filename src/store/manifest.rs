@@ -3,17 +3,14 @@
 //! One line, sealed like a record: its last member is the SHA-256 of all bytes before it. Always
 //! replaced as a whole, so it is never torn; fields of a newer hob are kept.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::super::Error;
+use super::Error;
 use super::chain::Mark;
-use super::disk::{self, failed};
 use super::record::{self, Sum};
 use crate::domain::id::{Epoch, InstanceId};
 
@@ -24,9 +21,9 @@ pub(super) const NAME: &str = "manifest.json";
 const FORMAT: &str = "bundle-v1";
 
 /// Largest manifest.
-const SIZE_MAX: u64 = 1 << 20;
+pub(super) const SIZE_MAX: u64 = 1 << 20;
 
-/// What stands on the cover of a bundle.
+/// What stands on the cover of an instance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     format: String,
@@ -68,16 +65,8 @@ impl Manifest {
         }
     }
 
-    /// Reads and verifies the manifest of the bundle in this directory.
-    pub(super) fn read(dir: &Path) -> Result<Self, Error> {
-        let path = dir.join(NAME);
-        let mut content = Vec::new();
-        let file: File = disk::open_part(&path, false)?;
-        file.take(SIZE_MAX).read_to_end(&mut content).map_err(|source| failed(&path, "read", source))?;
-        Self::parse(&path, &content)
-    }
-
-    fn parse(path: &Path, content: &[u8]) -> Result<Self, Error> {
+    /// Reads and verifies one.
+    pub(super) fn parse(path: &Path, content: &[u8]) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Cover {
             format: String,
@@ -99,14 +88,13 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Replaces the manifest in this directory, durably.
-    pub(super) fn write(&self, dir: &Path) -> Result<(), Error> {
+    /// As it is stored: one sealed line.
+    pub(super) fn line(&self) -> Result<String, Error> {
         let mut line =
             serde_json::to_string(self).map_err(|source| Error::Unstorable { kind: "manifest".into(), source })?;
         line.pop();
         record::seal(&mut line, 0);
-        disk::replace(&dir.join(NAME), line.as_bytes())?;
-        disk::sync_dir(dir)
+        Ok(line)
     }
 }
 
@@ -130,25 +118,26 @@ mod text {
 mod tests {
     use super::*;
 
-    fn manifest() -> (tempfile::TempDir, String) {
-        let dir = tempfile::tempdir().unwrap();
+    fn manifest() -> String {
         let instance = "github.com/700100/issue/42/triage".parse().unwrap();
         let at = "2026-03-01T09:00:00Z".parse().unwrap();
-        Manifest::new("0.1.0", &instance, "acme/widgets#42 (triage)", at).write(dir.path()).unwrap();
-        let text = std::fs::read_to_string(dir.path().join(NAME)).unwrap();
-        (dir, text)
+        Manifest::new("0.1.0", &instance, "acme/widgets#42 (triage)", at).line().unwrap()
+    }
+
+    fn parse(text: &str) -> Result<Manifest, Error> {
+        Manifest::parse(Path::new(NAME), text.as_bytes())
     }
 
     #[test]
     fn a_manifest_is_one_sealed_line() {
-        let (dir, text) = manifest();
+        let text = manifest();
         insta::assert_snapshot!(text.trim_end(), @r#"{"format":"bundle-v1","hob":"0.1.0","instance":"github.com/700100/issue/42/triage","label":"acme/widgets#42 (triage)","epoch":0,"log":{"entries":0,"head":"0000000000000000000000000000000000000000000000000000000000000000"},"inbox":{"entries":0,"head":"0000000000000000000000000000000000000000000000000000000000000000"},"updated_at":"2026-03-01T09:00:00Z","sum":"1b8df7e4c1c628a9f2717e0580182a70a409c0e84acb2ca166f74244bd792da2"}"#);
-        assert_eq!(Manifest::read(dir.path()).unwrap().label, "acme/widgets#42 (triage)");
+        assert_eq!(parse(&text).unwrap().label, "acme/widgets#42 (triage)");
     }
 
     #[test]
     fn no_flipped_bit_passes() {
-        let (_dir, text) = manifest();
+        let text = manifest();
         for at in 0..text.len() {
             for bit in 0..8 {
                 let mut flipped = text.clone().into_bytes();
@@ -168,12 +157,10 @@ mod tests {
 
     #[test]
     fn fields_of_a_newer_hob_are_kept() {
-        let (dir, text) = manifest();
+        let text = manifest();
         let mut longer = text.split(",\"sum\"").next().unwrap().to_owned();
         longer.push_str(r#","hologram":{"a":1}"#);
         record::seal(&mut longer, 0);
-        std::fs::write(dir.path().join(NAME), &longer).unwrap();
-        Manifest::read(dir.path()).unwrap().write(dir.path()).unwrap();
-        assert_eq!(std::fs::read_to_string(dir.path().join(NAME)).unwrap(), longer);
+        assert_eq!(parse(&longer).unwrap().line().unwrap(), longer);
     }
 }
