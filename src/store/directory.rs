@@ -10,7 +10,7 @@ use super::chain::Tail;
 use super::holder::Holder;
 use super::log::{self, Log};
 use super::manifest::{self, Manifest};
-use super::medium::{Backend, Inbox, Medium, Part, Whole, Written};
+use super::medium::{Backend, Cover, Inbox, Medium, Part, Whole, Written};
 use super::memory::Memory;
 use super::peek::Peek;
 use super::read;
@@ -165,9 +165,9 @@ impl Store {
     /// When the place cannot be read.
     pub async fn list(&self) -> Result<Vec<Listed>, Error> {
         let covers = self.backend.covers().await?;
-        let listed = covers.into_iter().map(|(place, cover)| {
+        let listed = covers.into_iter().map(|Cover { place, content }| {
             let path = Path::new(&place).join(manifest::NAME);
-            Listed { manifest: cover.and_then(|cover| Manifest::parse(&path, &cover)), place }
+            Listed { manifest: content.and_then(|content| Manifest::parse(&path, &content)), place }
         });
         let mut listed: Vec<Listed> = listed.collect();
         listed.sort_by_cached_key(|listed| {

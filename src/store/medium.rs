@@ -159,6 +159,15 @@ pub(super) struct Whole<'a> {
     pub(super) unsettled: u32,
 }
 
+/// The cover of one instance of many.
+#[derive(Debug)]
+pub(super) struct Cover {
+    /// Where the instance is, for people.
+    pub(super) place: String,
+    /// Its bytes, or why they cannot be read.
+    pub(super) content: Result<Vec<u8>, Error>,
+}
+
 /// Where instances are kept.
 pub(super) trait Backend: Debug + Send + Sync {
     /// An instance that is there.
@@ -173,8 +182,8 @@ pub(super) trait Backend: Debug + Send + Sync {
     /// [`Error::Held`] while somebody works on it.
     fn remove<'a>(&'a self, instance: &'a InstanceId, holder: &'a Holder) -> BoxFuture<'a, Result<bool, Error>>;
 
-    /// The covers of all instances, or why one cannot be read, with the name of its place.
-    fn covers(&self) -> BoxFuture<'_, Result<Vec<(String, Result<Vec<u8>, Error>)>, Error>>;
+    /// The covers of all instances.
+    fn covers(&self) -> BoxFuture<'_, Result<Vec<Cover>, Error>>;
 
     /// Instances with a run that has no outcome and that nobody works on, as far as can be told; whose
     /// run has waited longest comes first.

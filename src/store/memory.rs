@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::Error;
 use super::chain::{Lines, Tail};
 use super::holder::Holder;
-use super::medium::{Backend, Change, Each, Inbox, Medium, Part, Whole, Written};
+use super::medium::{Backend, Change, Cover, Each, Inbox, Medium, Part, Whole, Written};
 use super::record::Sum;
 use crate::domain::id::{Epoch, InstanceId, RunId};
 
@@ -269,9 +269,10 @@ impl Backend for Memory {
         ready(Ok(instances.remove(instance).is_some())).boxed()
     }
 
-    fn covers(&self) -> BoxFuture<'_, Result<Vec<(String, Result<Vec<u8>, Error>)>, Error>> {
+    fn covers(&self) -> BoxFuture<'_, Result<Vec<Cover>, Error>> {
         let instances = lock(&self.instances);
-        let covers = instances.iter().map(|(id, kept)| (format!("memory:{id}"), Ok(kept.cover.clone())));
+        let covers =
+            instances.iter().map(|(id, kept)| Cover { place: format!("memory:{id}"), content: Ok(kept.cover.clone()) });
         ready(Ok(covers.collect())).boxed()
     }
 

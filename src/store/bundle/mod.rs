@@ -27,7 +27,7 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use rustix::fs::{FlockOperation, flock};
 
-use super::medium::{Backend, Medium, Part, Whole, Written};
+use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
 use super::read::read;
 use super::{Error, Holder, manifest};
 use crate::domain::id::InstanceId;
@@ -99,8 +99,8 @@ impl Backend for Bundles {
         ready(remove(&self.root.join(instance.external()), holder)).boxed()
     }
 
-    fn covers(&self) -> BoxFuture<'_, Result<Vec<(String, Result<Vec<u8>, Error>)>, Error>> {
-        let cover = |dir: PathBuf| (dir.display().to_string(), read_cover(&dir));
+    fn covers(&self) -> BoxFuture<'_, Result<Vec<Cover>, Error>> {
+        let cover = |dir: PathBuf| Cover { place: dir.display().to_string(), content: read_cover(&dir) };
         ready(self.dirs().map(|dirs| dirs.into_iter().map(cover).collect())).boxed()
     }
 

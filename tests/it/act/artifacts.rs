@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use hob::domain::id::{Epoch, InstanceId};
 use hob::domain::secret::Secret;
 use hob::forge::Line;
 use hob::forge::github::runner::{Options, Runner};
-use hob::store::bundle::Holder;
 use hob::store::bundle::archive::{Unpacked, pack, unpack};
-use hob::store::{Blob, Bundle, Opening};
+use hob::store::{Blob, Holder, Store};
 use hob::telemetry::failpoint::Failpoints;
 use hob::telemetry::redact::Redactor;
 
@@ -52,18 +52,16 @@ fn holder() -> Holder {
 
 /// Works one more epoch on the bundle under a root; its blob of 5 MiB cannot be made smaller.
 fn work(root: &Path) -> Epoch {
-    let failpoints = Failpoints::default();
-    let opening =
-        Opening { root, instance: &instance(), label: "acme/widgets#42", holder: holder(), hob: "0.1.0", failpoints };
-    let (mut bundle, _) = Bundle::open(opening).unwrap();
-    let epoch = bundle.claim(holder().since).unwrap();
+    let store = Store::bundles(root, Failpoints::default());
+    let (mut log, _) = block_on(store.open(&instance(), "acme/widgets#42", holder())).unwrap();
+    let (epoch, _) = block_on(log.claim(holder().since)).unwrap();
     let mut state = epoch.0;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     });
     let noise: Vec<u8> = noise.take(5 << 20).collect();
-    bundle.put_blob(&Blob::new(&noise, &Redactor::default())).unwrap();
+    block_on(log.put_blob(&Blob::new(&noise, &Redactor::default()))).unwrap();
     epoch
 }
 
@@ -96,7 +94,7 @@ fn a_bundle_kept_in_main_and_again_in_post_comes_back_from_acts_artifacts() {
     let name = instance().external();
     let archive = std::fs::read(at("artifacts").join(format!("7/{name}/{name}.zip"))).unwrap();
     assert!(archive == pack(&state.join(&name)).unwrap(), "the second upload did not replace the first");
-    let unpacked = unpack(&archive, &at("restored"), &instance(), &holder()).unwrap();
+    let unpacked = block_on(unpack(&archive, &at("restored"), &instance(), &holder())).unwrap();
     assert!(matches!(unpacked, Unpacked::Taken { reach, .. } if reach.epoch == Epoch(2)), "{unpacked:?}");
 }
 
