@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod closed;
+mod early;
 mod faults;
 pub(crate) mod gitlab;
 mod job;
