@@ -129,7 +129,8 @@ impl Way<'_> {
         let (history, stopped, mut exit) = match worked {
             Worked::Settled { mut bundle, history } => {
                 // The next job knows what is owed, also when this one dies while it sends.
-                keep(watch, &sessions, bundle.manifest(), &mut notes).await;
+                // What kept it from being kept is told by the last try.
+                keep(watch, &sessions, bundle.manifest(), &mut Vec::new()).await;
                 let to = Sending {
                     event: &event,
                     own: &gate.own,
@@ -303,9 +304,7 @@ async fn keep(
     if let Some(kept) = watch.drive(LAST_KEEPING, Box::pin(sessions.keep(manifest, notes))).await {
         return kept;
     }
-    if notes.iter().all(|note| note != UNKEPT) {
-        notes.push(UNKEPT.to_owned());
-    }
+    notes.push(UNKEPT.to_owned());
     None
 }
 
