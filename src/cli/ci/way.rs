@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::admission::Started;
 use super::ending::{Ending, Trust};
 use super::face::Face;
-use super::gate::MARKER_SECRET;
+use super::gate::{self, MARKER_SECRET};
 use super::job::Job;
 use super::left;
 use super::patience::Patience;
@@ -26,7 +26,7 @@ use crate::cli::{kept, live, parts};
 use crate::domain::effect::Effect;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
-use crate::domain::run::{Run, Task};
+use crate::domain::run::{Authority, Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
 use crate::harness::Harness;
@@ -115,7 +115,7 @@ impl Way<'_> {
                 _ => Again::Shown,
             };
             // Last: until here nothing was done.
-            let run = self.admit(&event, instance.clone(), again, &mut bundle)?;
+            let run = self.admit(&event, authority, instance.clone(), again, &mut bundle)?;
             Ok::<_, Refusal>((session, bundle, refused, run))
         };
         let Some(begun) = watch.until_told(Box::pin(beginning)).await else {
@@ -170,7 +170,7 @@ impl Way<'_> {
             writes: &writes,
             trust: Trust {
                 actor: &event.actor.login,
-                authority: &authority,
+                authority: &gate::why(authority),
                 session: &session,
                 state: sessions.rests(kept.is_some()),
             },
@@ -208,11 +208,18 @@ impl Way<'_> {
     }
 
     /// The run of this event: a new one, or the one that it was before.
-    fn admit(&self, event: &Event, instance: InstanceId, again: Again, bundle: &mut Bundle) -> Result<Run, Refusal> {
+    fn admit(
+        &self,
+        event: &Event,
+        authority: Authority,
+        instance: InstanceId,
+        again: Again,
+        bundle: &mut Bundle,
+    ) -> Result<Run, Refusal> {
         let message = self.environment.ci.message.clone();
         let task = Task { event: Some(event.clone()), message, input: None };
         let asked = Asked { instance, key: event.key.clone(), task };
-        Wish::new(Ok(asked), again, self.redactor).admit(bundle, self.redactor)
+        Wish::new(Ok(asked), again, self.redactor).admit(authority, bundle, self.redactor)
     }
 
     async fn work(

@@ -5,6 +5,7 @@
 
 mod cancelled;
 mod closed;
+mod commanded;
 mod early;
 mod faults;
 pub(crate) mod gitlab;
