@@ -17,6 +17,7 @@ use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::domain::event::Event;
+use crate::domain::run::Authority;
 use crate::skill::library::Library;
 use crate::telemetry::progress::Progress;
 use crate::telemetry::redact::Redactor;
@@ -125,13 +126,14 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     };
     let harness = order.harness()?;
     let failpoints = kept::failpoints(environment)?;
+    // Only here: until now a signal ends the process where it is, also while it reads standard input.
+    let mut watch = Watch::new()?;
     let mut bundle = kept::open("run", &root, &instance, &label, &failpoints, &*harness.observer)?;
-    let run = wish.admit(&mut bundle, &redactor)?;
+    let run = wish.admit(Authority::Operator, &mut bundle, &redactor)?;
     let first = wish::left_before(&run, &bundle);
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
-    let mut watch = Watch::new()?;
     let given = Given { refused: BTreeMap::new(), redactor: redactor.clone(), failpoints };
     let worked = watch.until_settled(&run.id, &harness, bundle, given).await;
     // The live view ends before the answer is printed.

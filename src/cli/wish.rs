@@ -10,7 +10,7 @@ use crate::channel::{Asked, AskedWrong};
 use crate::domain::entry::Entry;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
-use crate::domain::run::{Run, State};
+use crate::domain::run::{Authority, Run, State};
 use crate::queue;
 use crate::store::Bundle;
 use crate::telemetry::redact::Redactor;
@@ -56,8 +56,8 @@ impl Wish {
         }
     }
 
-    /// Admits the run that is wished for, or finds it.
-    pub(super) fn admit(self, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
+    /// Admits the run that is wished for on this authority, or finds it, with the one that it was admitted on.
+    pub(super) fn admit(self, authority: Authority, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
         if let Some((run, _)) = self.known(states(bundle)) {
             return Ok(run.clone());
         }
@@ -73,6 +73,7 @@ impl Wish {
             event_key: key,
             attempt_tag,
             admitted_at: clock().now(),
+            authority,
             task,
         };
         queue::admit(bundle, &run, redactor)?;

@@ -16,7 +16,7 @@ use hob::domain::event::ThreadKind;
 use hob::domain::id::{EventKey, InstanceId, RunId};
 use hob::domain::name::EffectKind;
 use hob::domain::outcome::Outcome;
-use hob::domain::run::{Run, Task};
+use hob::domain::run::{Authority, Run, Task};
 use hob::effect::{Came, Corridor, Finished, apply, owed};
 use hob::forge::{Account, Thread};
 use hob::queue;
@@ -104,7 +104,15 @@ impl Scene {
         let run = RunId::derive(&instance(), &event_key, None);
         let task = Task { message: Some(name.to_owned()), ..Task::default() };
         let admitted_at = self.now;
-        let row = Run { id: run.clone(), instance: instance(), event_key, attempt_tag: None, admitted_at, task };
+        let row = Run {
+            id: run.clone(),
+            instance: instance(),
+            event_key,
+            attempt_tag: None,
+            admitted_at,
+            authority: Authority::default(),
+            task,
+        };
         queue::admit(&mut open(self.root.path()), &row, &Redactor::default()).unwrap();
         let mut plan: Vec<Effect> = Vec::new();
         for write in writes {
