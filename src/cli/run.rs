@@ -18,6 +18,7 @@ use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::domain::event::Event;
+use crate::domain::run::Authority;
 use crate::skill::library::Library;
 use crate::store::Store;
 use crate::telemetry::progress::Progress;
@@ -126,13 +127,14 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         is_own_log: true,
     };
     let harness = order.harness()?;
+    // Only here: until now a signal ends the process where it is, also while it reads standard input.
+    let mut watch = Watch::new()?;
     let mut log = kept::open("run", &store, &instance, &label, &*harness.observer).await?;
-    let run = wish.admit(&store, &mut log, &redactor).await?;
+    let run = wish.admit(Authority::Operator, &store, &mut log, &redactor).await?;
     let first = wish::left_before(&run, &log);
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
-    let mut watch = Watch::new()?;
     let given = Given { refused: BTreeMap::new(), redactor: redactor.clone(), failpoints };
     let worked = watch.until_settled(&run.id, &harness, log, given).await;
     // The live view ends before the answer is printed.

@@ -8,7 +8,7 @@ use crate::channel::{Asked, AskedWrong};
 use crate::domain::entry::Entry;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
-use crate::domain::run::{Run, State};
+use crate::domain::run::{Authority, Run, State};
 use crate::queue;
 use crate::store::{Log, Store};
 use crate::telemetry::redact::Redactor;
@@ -58,8 +58,14 @@ impl Wish {
         }
     }
 
-    /// Admits the run that is wished for, or finds it.
-    pub(super) async fn admit(self, store: &Store, log: &mut Log, redactor: &Redactor) -> Result<Run, Refusal> {
+    /// Admits the run that is wished for on this authority, or finds it, with the one that it was admitted on.
+    pub(super) async fn admit(
+        self,
+        authority: Authority,
+        store: &Store,
+        log: &mut Log,
+        redactor: &Redactor,
+    ) -> Result<Run, Refusal> {
         if let Some((run, _)) = self.known(states(log)) {
             return Ok(run.clone());
         }
@@ -75,6 +81,7 @@ impl Wish {
             event_key: key,
             attempt_tag,
             admitted_at: clock().now(),
+            authority,
             task,
         };
         let label = log.manifest().label.clone();

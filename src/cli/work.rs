@@ -1,9 +1,11 @@
 //! Works on a run while listening for the signals that end this process.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::output::Exit;
@@ -33,10 +35,13 @@ pub(super) struct Watch {
     terminate: Signal,
     cancel: CancellationToken,
     exit: Exit,
+    /// When the first one came.
+    told: Option<Instant>,
 }
 
 impl Watch {
-    /// From here on SIGINT and SIGTERM no longer end the process by themselves.
+    /// From here on SIGINT and SIGTERM no longer end the process by themselves, and none is lost:
+    /// one that comes while nothing is driven is heard by what is driven next.
     pub(super) fn new() -> Result<Self, Refusal> {
         let listen =
             |kind| signal(kind).map_err(|error| Refusal::failed(format!("cannot listen for signals: {error}")));
@@ -45,6 +50,7 @@ impl Watch {
             terminate: listen(SignalKind::terminate())?,
             cancel: CancellationToken::new(),
             exit: Exit::Completed,
+            told: None,
         })
     }
 
@@ -58,23 +64,37 @@ impl Watch {
         self.exit
     }
 
-    /// Does `work` to its end. `None` when it was cancelled and a second signal came: what was
-    /// recorded is on the disk.
-    pub(super) async fn drive<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    /// Does `work` until the first signal and drops it there: for what leaves nothing half done.
+    pub(super) async fn until_told<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        self.drive(Duration::ZERO, work).await
+    }
+
+    /// Does `work` to its end, after the first signal for no longer than `grace`, counted from that
+    /// signal. `None` when it was dropped, there or at a further signal: what it recorded is on the disk.
+    pub(super) async fn drive<T>(&mut self, grace: Duration, work: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(work);
         loop {
+            let last = self.told.and_then(|told| told.checked_add(grace));
             tokio::select! {
-                done = &mut work => return Some(done),
+                biased;
                 signal = next(&mut self.interrupt, &mut self.terminate) => {
-                    let second = self.cancel.is_cancelled();
-                    self.exit = signal;
-                    self.cancel.cancel();
-                    if second {
+                    if self.hear(signal) {
                         return None;
                     }
                 }
+                () = until(last) => return None,
+                done = &mut work => return Some(done),
             }
         }
+    }
+
+    /// Whether it was told before.
+    fn hear(&mut self, signal: Exit) -> bool {
+        let before = self.told.is_some();
+        self.told.get_or_insert_with(Instant::now);
+        self.exit = signal;
+        self.cancel.cancel();
+        before
     }
 
     /// Works until the run is settled, or a signal came.
@@ -88,7 +108,8 @@ impl Watch {
         let Given { refused, redactor, failpoints } = given;
         let cancel = self.cancel.clone();
         let with = Circumstances { clock: clock(), cancel, refused, redactor, failpoints, marker, jitter };
-        let worked = self.drive(Box::pin(work_until(run, harness, log, &with))).await;
+        // What is cancelled ends by itself, a command of the agent as soon as it has cleaned up.
+        let worked = self.drive(Duration::MAX, Box::pin(work_until(run, harness, log, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
 }
@@ -97,6 +118,13 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> Exit {
     tokio::select! {
         _ = interrupt.recv() => Exit::Interrupted,
         _ = terminate.recv() => Exit::Terminated,
+    }
+}
+
+async fn until(last: Option<Instant>) {
+    match last {
+        Some(last) => sleep_until(last).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -188,6 +188,7 @@ impl Harness {
             let setting = task::Setting {
                 marker,
                 now: moment.now,
+                authority: run.authority,
                 lost_files: !history.files.is_empty() && !self.is_contained(),
                 knows_thread: history.runs.iter().any(|earlier| earlier.run != run.id && earlier.asked),
                 command: run.task.event.as_ref().and_then(|event| self.command(event)),

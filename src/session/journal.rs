@@ -106,7 +106,7 @@ mod tests {
     use crate::domain::id::{EventKey, InstanceId, RunId};
     use crate::domain::message::Usage;
     use crate::domain::outcome::Outcome;
-    use crate::domain::run::{Run, State, Task};
+    use crate::domain::run::{Authority, Run, State, Task};
     use crate::domain::secret::Secret;
     use crate::store::{Holder, Store};
 
@@ -124,6 +124,7 @@ mod tests {
             event_key,
             attempt_tag: None,
             admitted_at: NOW.parse().unwrap(),
+            authority: Authority::default(),
             task: Task { message: Some("the password is hunter2hunter2".into()), ..Task::default() },
         }
     }

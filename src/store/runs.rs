@@ -98,7 +98,7 @@ impl Runs {
 mod tests {
     use super::*;
     use crate::domain::id::{EventKey, InstanceId};
-    use crate::domain::run::Task;
+    use crate::domain::run::{Authority, Task};
 
     #[test]
     fn thirty_thousand_runs_are_found_by_their_ids() {
@@ -107,7 +107,15 @@ mod tests {
         let run = |n: usize| {
             let event_key = EventKey::from_parts(["local", &n.to_string()]);
             let id = RunId::derive(&instance, &event_key, None);
-            Run { id, instance: instance.clone(), event_key, attempt_tag: None, admitted_at, task: Task::default() }
+            Run {
+                id,
+                instance: instance.clone(),
+                event_key,
+                attempt_tag: None,
+                admitted_at,
+                authority: Authority::default(),
+                task: Task::default(),
+            }
         };
         let many: Vec<Run> = (0..30_000).map(run).collect();
         let mut runs = Runs::default();

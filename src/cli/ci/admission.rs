@@ -15,6 +15,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::{output, parts};
 use crate::domain::event::Event;
 use crate::domain::name::Who;
+use crate::domain::run::Authority;
 use crate::skill::library::Library as Skills;
 
 /// What comes of an event that is not refused.
@@ -37,8 +38,8 @@ pub(super) struct Started<'a> {
     pub(super) skills: Arc<Skills>,
     /// Who was asked about it, and whom to ask about the rest.
     pub(super) gate: Gate<'a>,
-    /// Why it may start, for people.
-    pub(super) authority: String,
+    /// On whose authority.
+    pub(super) authority: Authority,
 }
 
 /// Hears the event, chooses the agent, and asks the forge who may start it.

@@ -44,6 +44,8 @@ pub(super) enum WithoutRun {
     Refused,
     /// What is said beside it.
     Failed,
+    /// It was told to stop before it had admitted one.
+    Interrupted,
 }
 
 impl WithoutRun {
@@ -53,6 +55,7 @@ impl WithoutRun {
             Self::Skipped => "skipped",
             Self::Refused => "refused",
             Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -60,7 +63,7 @@ impl WithoutRun {
     pub(super) fn level(self) -> Level {
         match self {
             Self::Skipped => Level::Notice,
-            Self::Refused => Level::Warning,
+            Self::Refused | Self::Interrupted => Level::Warning,
             Self::Failed => Level::Error,
         }
     }

@@ -8,7 +8,7 @@ use super::ending::{Ending, WithoutRun};
 use super::log::{Fold, Runner};
 use super::{annotations, file, outputs, summary};
 use crate::cli::env::Ci;
-use crate::cli::output;
+use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
 use crate::cli::work::clock;
 
@@ -55,6 +55,14 @@ impl Face {
             output::steer(&[annotations::without_run(outcome, reason)]);
         }
         self.write(&outputs::render(&outputs::without_run(outcome), fresh()), &summary::without_run(outcome, reason))
+    }
+
+    /// Tells that the job was told to stop before it did anything; how its process ends.
+    pub(super) fn nothing_done(&self, signal: Exit) -> Result<Exit, Refusal> {
+        let reason = "interrupted before anything was done: run the job again";
+        output::tell(reason);
+        self.without_run(WithoutRun::Interrupted, reason)?;
+        Ok(signal)
     }
 
     fn write(&self, outputs: &str, summary: &str) -> Result<(), Refusal> {

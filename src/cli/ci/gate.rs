@@ -9,6 +9,7 @@ use crate::cli::env::Environment;
 use crate::cli::refusal::Refusal;
 use crate::domain::event::Event;
 use crate::domain::name::Who;
+use crate::domain::run::Authority;
 use crate::forge::Account;
 use crate::rules::marker;
 use crate::trust::authority::{self, Answer, Case, Reach, Verdict};
@@ -34,8 +35,8 @@ pub(super) struct Gate<'a> {
 
 /// Whether an event starts an agent.
 pub(super) enum Judged {
-    /// It does; why, for people.
-    Allowed(String),
+    /// It does, on this authority.
+    Allowed(Authority),
     /// Our own doing.
     Own,
     /// Whoever caused it may not.
@@ -84,12 +85,19 @@ impl<'a> Gate<'a> {
         Ok(match authority::judge(&case, &self.answers.borrow()) {
             Verdict::Own => Judged::Own,
             Verdict::Refused(reason) => Judged::Refused(reason.to_string()),
-            Verdict::Allowed { role: Some(role), .. } => Judged::Allowed(format!("role {role}, asked of the forge")),
-            Verdict::Allowed { anyone: true, .. } => {
-                Judged::Allowed("anyone may start this agent, so it reaches nothing of this machine".to_owned())
-            }
-            Verdict::Allowed { .. } => Judged::Allowed("allowed by the operator".to_owned()),
+            Verdict::Allowed { role: Some(role), .. } => Judged::Allowed(Authority::Role(role)),
+            Verdict::Allowed { anyone: true, .. } => Judged::Allowed(Authority::Anyone),
+            Verdict::Allowed { .. } => Judged::Allowed(Authority::Operator),
         })
+    }
+}
+
+/// Why an agent may start, for people.
+pub(super) fn why(authority: Authority) -> String {
+    match authority {
+        Authority::Role(role) => format!("role {role}, asked of the forge"),
+        Authority::Anyone => "anyone may start this agent, so it reaches nothing of this machine".to_owned(),
+        Authority::Operator => "allowed by the operator".to_owned(),
     }
 }
 

@@ -30,7 +30,7 @@ use super::env::Environment;
 use super::output::{self, Exit};
 use super::refusal::Refusal;
 use super::runtime::block_on;
-use super::work::clock;
+use super::work::{Watch, clock};
 use super::{kept, parts};
 use crate::domain::front_matter::length;
 use crate::telemetry::redact::Redactor;
@@ -81,12 +81,14 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
 }
 
 async fn go(environment: &Environment) -> Result<Exit, Refusal> {
+    // Before anything is waited for: a job that is told to stop says so on its page, whenever.
+    let mut watch = Watch::new()?;
     let started = clock().now();
     let job = Job::of(environment, started)?;
     output::steer(&log::masks(job.runner, environment.secrets()));
     let face = Face::new(job.runner, &environment.ci);
     let redactor = Redactor::new(environment.secrets());
-    let ended = Box::pin(answer(&job, &face, environment, started, &redactor)).await;
+    let ended = Box::pin(answer(&job, &face, environment, started, &redactor, &mut watch)).await;
     let ended = ended.map_err(|refusal| refusal.redacted(&redactor));
     // Whoever reads the job's page must not take it for one that did nothing.
     if let Err(refusal) = &ended {
@@ -102,11 +104,14 @@ async fn answer(
     environment: &Environment,
     started: Timestamp,
     redactor: &Redactor,
+    watch: &mut Watch,
 ) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let deadline = deadline(job, environment, started)?;
     let patience = Patience::new();
-    match admission::admit(job, environment, &workspace, &patience).await? {
+    let admitted = watch.until_told(Box::pin(admission::admit(job, environment, &workspace, &patience))).await;
+    let Some(admitted) = admitted else { return face.nothing_done(watch.exit()) };
+    match admitted? {
         Admitted::Nothing(reason) => {
             output::tell(&output::defuse(&reason));
             face.without_run(WithoutRun::Skipped, &reason)?;
@@ -124,7 +129,7 @@ async fn answer(
                 redactor,
                 failpoints: &failpoints,
             };
-            way.walk(*started).await
+            way.walk(*started, watch).await
         }
     }
 }

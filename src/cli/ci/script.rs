@@ -11,7 +11,7 @@ use crate::domain::id::{Epoch, EventKey, RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Block, Call, Message, Stop, ToolResult, Usage};
 use crate::domain::name::EffectKind;
 use crate::domain::outcome::Outcome;
-use crate::domain::run::{Run, Task};
+use crate::domain::run::{Authority, Run, Task};
 use crate::session::history::History;
 
 /// What stands in the foreign places of a run.
@@ -103,7 +103,15 @@ impl Story {
         let event_key = event.key.clone();
         let task = Task { event: Some(event), message: None, input: None };
         Self {
-            run: Run { id: run, instance, event_key, attempt_tag: None, admitted_at, task },
+            run: Run {
+                id: run,
+                instance,
+                event_key,
+                attempt_tag: None,
+                admitted_at,
+                authority: Authority::default(),
+                task,
+            },
             history: History::default(),
             effects,
             elsewhere: words.elsewhere.to_owned(),

@@ -152,10 +152,7 @@ impl<'a> Sessions<'a> {
         match keep(self.job, &self.dir(&manifest.instance), manifest, self.failpoints).await {
             Ok(put) => Some(put.digest),
             Err(reason) => {
-                let note = format!("the session could not be kept for the next job: {reason}");
-                if !notes.contains(&note) {
-                    notes.push(note);
-                }
+                notes.push(format!("the session could not be kept for the next job: {reason}"));
                 None
             }
         }

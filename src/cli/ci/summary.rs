@@ -47,6 +47,7 @@ pub(super) fn without_run(outcome: WithoutRun, reason: &str) -> String {
         WithoutRun::Skipped => "⚪ hob · nothing to do",
         WithoutRun::Refused => "🚫 hob · refused",
         WithoutRun::Failed => "❌ hob · failed",
+        WithoutRun::Interrupted => "⏸️ hob · interrupted",
     };
     format!("### {title}\n\n{}\n", code(reason, SENTENCE))
 }

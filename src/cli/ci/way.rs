@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::admission::Started;
 use super::ending::{Ending, Trust};
 use super::face::Face;
-use super::gate::MARKER_SECRET;
+use super::gate::{self, MARKER_SECRET};
 use super::job::Job;
 use super::left;
 use super::patience::Patience;
@@ -26,14 +26,14 @@ use crate::cli::{kept, live, parts};
 use crate::domain::effect::Effect;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
-use crate::domain::run::{Run, Task};
+use crate::domain::run::{Authority, Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
 use crate::harness::Harness;
 use crate::rules::neutralise::Place;
 use crate::rules::policy::Allowance;
 use crate::session::history::History;
-use crate::store::{Log, Peek, Store};
+use crate::store::{Log, Manifest, Peek, Store};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::progress::{Observer, Progress};
 use crate::telemetry::redact::Redactor;
@@ -49,6 +49,17 @@ const RESERVE: Duration = PATIENCE.saturating_add(KEEPING);
 
 /// Kept free of work and of waits, to save what became of them.
 const KEEPING: Duration = Duration::from_secs(30);
+
+/// How long a write that is under way may take once the job was told to stop. One that has no answer
+/// by then is left as one that nobody knows of: the next job looks it up.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// How long the session may take to be kept once the job was told to stop. GitHub's runner says it a
+/// second time after 7.5 s and kills 2.5 s later; the step's last act keeps what was left.
+const LAST_KEEPING: Duration = Duration::from_secs(6);
+
+/// What is noted when that was too short.
+const UNKEPT: &str = "the job was told to stop before its session was kept: the step's last act keeps it";
 
 /// What the way needs beside what it starts with.
 pub(super) struct Way<'a> {
@@ -67,8 +78,8 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
-    /// Walks it to its end.
-    pub(super) async fn walk(&self, started: Started<'_>) -> Result<Exit, Refusal> {
+    /// Walks it to its end, or until it is told to stop.
+    pub(super) async fn walk(&self, started: Started<'_>, watch: &mut Watch) -> Result<Exit, Refusal> {
         let Started { event, unkept, found, skills, gate, authority } = started;
         let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
@@ -92,28 +103,35 @@ impl Way<'_> {
             is_own_log: false,
         };
         let harness = harness.harness()?;
-        let session = sessions.restore(&event, &instance, self.patience).await?;
-        observer.see(Progress::Note(&format!("session: {session}")));
-
         let dir = sessions.dir(&instance);
         let store = Store::bundles(&sessions.root, self.failpoints.clone());
-        let mut log = self.open(&store, &event, &instance, &*observer).await?;
         let message = self.environment.ci.message.as_deref().map(|message| self.redactor.redact(message));
-        let refused = left::refused(&log, &found, message.as_deref(), &gate).await?;
-        let again = match self.job.attempt_tag() {
-            Some(tag) if !owes(&store, &instance).await? => Again::Attempt(tag),
-            _ => Again::Shown,
+        let beginning = async {
+            let session = sessions.restore(&event, &instance, self.patience).await?;
+            observer.see(Progress::Note(&format!("session: {session}")));
+            let mut log = self.open(&store, &event, &instance, &*observer).await?;
+            let refused = left::refused(&log, &found, message.as_deref(), &gate).await?;
+            let again = match self.job.attempt_tag() {
+                Some(tag) if !owes(&store, &instance).await? => Again::Attempt(tag),
+                _ => Again::Shown,
+            };
+            // Last: until here nothing was done.
+            let run = self.admit(&event, authority, instance.clone(), again, &store, &mut log).await?;
+            Ok::<_, Refusal>((session, log, refused, run))
         };
-        let run = self.admit(&event, instance, again, &store, &mut log).await?;
-        let mut watch = Watch::new()?;
-        let worked = self.work(&mut watch, &run, &harness, log, refused, &event).await?;
+        let Some(begun) = watch.until_told(Box::pin(beginning)).await else {
+            return self.face.nothing_done(watch.exit());
+        };
+        let (session, log, refused, run) = begun?;
+        let worked = self.work(watch, &run, &harness, log, refused, &event).await?;
 
         let mut notes = Vec::new();
         let mut sent = Vec::new();
         let (history, stopped, mut exit) = match worked {
             Worked::Settled { mut log, history } => {
                 // The next job knows what is owed, also when this one dies while it sends.
-                sessions.keep(log.manifest(), &mut notes).await;
+                // What kept it from being kept is told by the last try.
+                keep(watch, &sessions, log.manifest(), &mut Vec::new()).await;
                 let to = Sending {
                     event: &event,
                     own: &gate.own,
@@ -122,7 +140,7 @@ impl Way<'_> {
                     observer: &*observer,
                     is_remembered: sessions.are_kept(),
                 };
-                sent = self.send(&mut watch, &run, &history, &mut log, to).await?;
+                sent = self.send(watch, &run, &history, &mut log, to).await?;
                 let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
                 let exit = settled.map_or(Exit::Failed, |settled| Exit::from(&settled.outcome));
                 (*history, String::new(), exit)
@@ -132,13 +150,14 @@ impl Way<'_> {
             Worked::Misconfigured(reason) => (History::default(), reason, Exit::Usage),
         };
         let peeked = peek(&store, &run.instance).await?;
-        let kept = sessions.keep(&peeked.manifest, &mut notes).await;
+        let kept = keep(watch, &sessions, &peeked.manifest, &mut notes).await;
         if stopped.is_empty() && kept.is_some() {
-            sessions.tidy(&run.instance).await;
+            watch.until_told(sessions.tidy(&run.instance)).await;
         }
         let is_well = notes.is_empty() && sent.iter().all(Sent::is_well);
         if exit == Exit::Completed && !is_well {
-            let is_stopped = watch.cancel().is_cancelled() && sent.iter().any(Sent::waits);
+            let is_cut_short = sent.iter().any(Sent::waits) || notes.iter().any(|note| note == UNKEPT);
+            let is_stopped = watch.cancel().is_cancelled() && is_cut_short;
             exit = if is_stopped { watch.exit() } else { Exit::Failed };
         }
         let history = if stopped.is_empty() { history } else { History::of(peeked.entries) };
@@ -152,7 +171,7 @@ impl Way<'_> {
             writes: &writes,
             trust: Trust {
                 actor: &event.actor.login,
-                authority: &authority,
+                authority: &gate::why(authority),
                 session: &session,
                 state: sessions.rests(kept.is_some()),
             },
@@ -193,6 +212,7 @@ impl Way<'_> {
     async fn admit(
         &self,
         event: &Event,
+        authority: Authority,
         instance: InstanceId,
         again: Again,
         store: &Store,
@@ -201,7 +221,7 @@ impl Way<'_> {
         let message = self.environment.ci.message.clone();
         let task = Task { event: Some(event.clone()), message, input: None };
         let asked = Asked { instance, key: event.key.clone(), task };
-        Wish::new(Ok(asked), again, self.redactor).admit(store, log, self.redactor).await
+        Wish::new(Ok(asked), again, self.redactor).admit(authority, store, log, self.redactor).await
     }
 
     async fn work(
@@ -249,7 +269,7 @@ impl Way<'_> {
             };
             let sending = async {
                 let all: Vec<Effect> = owed.iter().map(|owed| owed.effect.clone()).collect();
-                let came = match watch.drive(Box::pin(effect::apply(log, owed, &corridor))).await {
+                let came = match watch.drive(LAST_WRITE, Box::pin(effect::apply(log, owed, &corridor))).await {
                     Some(came) => came?,
                     None => sent::cut_short(all, log.effects()),
                 };
@@ -278,6 +298,23 @@ impl Way<'_> {
     fn left(&self) -> Duration {
         Duration::try_from(self.deadline.duration_since(clock().now())).unwrap_or_default()
     }
+}
+
+/// Keeps the session for the next job, while there is time for it; the digest of its archive.
+async fn keep(
+    watch: &mut Watch,
+    sessions: &Sessions<'_>,
+    manifest: &Manifest,
+    notes: &mut Vec<String>,
+) -> Option<String> {
+    if !sessions.are_kept() {
+        return None;
+    }
+    if let Some(kept) = watch.drive(LAST_KEEPING, Box::pin(sessions.keep(manifest, notes))).await {
+        return kept;
+    }
+    notes.push(UNKEPT.to_owned());
+    None
 }
 
 /// Whether something that was proposed is not written yet. A job that is run again is then run for

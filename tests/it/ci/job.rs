@@ -239,6 +239,17 @@ impl Job<'_> {
         ran.code().is_none()
     }
 
+    /// The files of the session on this machine, each with the lines that are whole.
+    pub(super) fn kept(&self) -> BTreeMap<String, Vec<String>> {
+        let bundles = std::fs::read_dir(self.machine.join("temp/hob/kept")).into_iter().flatten().flatten();
+        let files = bundles.filter(|bundle| bundle.path().is_dir()).flat_map(|bundle| {
+            ["log", "inbox", "applied"].map(|name| (name.to_owned(), bundle.path().join(format!("{name}.jsonl"))))
+        });
+        let lines =
+            |text: String| text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::to_owned).collect();
+        files.filter_map(|(name, path)| Some((name, lines(std::fs::read_to_string(path).ok()?)))).collect()
+    }
+
     /// What a step that was started left.
     pub(super) fn left(&self, ran: Ran) -> Done {
         let calls = self.stage.github.calls().len();

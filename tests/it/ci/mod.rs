@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cancelled;
 mod closed;
+mod commanded;
+mod early;
 mod faults;
 pub(crate) mod gitlab;
 mod job;

@@ -16,7 +16,7 @@ use hob::domain::event::ThreadKind;
 use hob::domain::id::{EventKey, InstanceId, RunId};
 use hob::domain::name::EffectKind;
 use hob::domain::outcome::Outcome;
-use hob::domain::run::{Run, Task};
+use hob::domain::run::{Authority, Run, Task};
 use hob::effect::{Came, Corridor, Finished, apply, owed};
 use hob::forge::{Account, Thread};
 use hob::queue;
@@ -97,7 +97,15 @@ impl Scene {
         let run = RunId::derive(&instance(), &event_key, None);
         let task = Task { message: Some(name.to_owned()), ..Task::default() };
         let admitted_at = self.now;
-        let row = Run { id: run.clone(), instance: instance(), event_key, attempt_tag: None, admitted_at, task };
+        let row = Run {
+            id: run.clone(),
+            instance: instance(),
+            event_key,
+            attempt_tag: None,
+            admitted_at,
+            authority: Authority::default(),
+            task,
+        };
         let store = Store::bundles(self.root.path(), Failpoints::default());
         let redactor = Redactor::default();
         let admitted = queue::admit(&store, &row, "acme/widgets#42 (triage)", &redactor);

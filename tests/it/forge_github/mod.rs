@@ -75,6 +75,8 @@ pub(crate) struct Call {
 /// What goes wrong with one request, instead of or beside the answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
+    /// Nothing: it is the next one's turn.
+    Well,
     /// Nothing is done, and this is said.
     Answer(Answer),
     /// It is done, and this is said.
@@ -247,7 +249,7 @@ async fn talk(mut socket: TcpStream, stage: Arc<Stage>, host: Host) {
         lock(&stage.journal).push(Call { operation: operation.unwrap_or_default(), request: request.clone() });
         stage.noted.notify_all();
         let answer = match fault {
-            None => stage.act(host, &request),
+            None | Some(Fault::Well) => stage.act(host, &request),
             Some(Fault::Answer(answer)) => answer,
             Some(Fault::CutBefore) => return,
             Some(Fault::DoneBut(answer)) => {

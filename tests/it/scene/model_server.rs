@@ -11,7 +11,7 @@
 //! It listens on loopback in a thread of its own, so that async tests, sync tests and started
 //! binaries use it alike. Each request takes the next reply. What a request must have (path, key,
 //! version, length, a JSON body) is checked here; a fault answers 400 and fails the test when the
-//! server is dropped. Nothing sleeps: a stall lasts until the client hangs up.
+//! server is dropped. A stall lasts until the client hangs up.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -54,6 +54,7 @@ pub(crate) struct Reply {
     cut_at: Option<usize>,
     stall_at: Option<usize>,
     piece: usize,
+    pause: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -62,9 +63,33 @@ enum Body {
     Bytes(Vec<u8>),
 }
 
+/// Which reply a request gets.
+enum Script {
+    /// The next one.
+    InLine(VecDeque<Reply>),
+    /// That of its turn.
+    ByTurn(Vec<Reply>),
+}
+
+impl Script {
+    fn reply(&mut self, request: &Request) -> Option<Reply> {
+        match self {
+            Self::InLine(replies) => replies.pop_front(),
+            Self::ByTurn(replies) => replies.get(turns(request)).cloned(),
+        }
+    }
+}
+
+/// Answers that the conversation of a request holds.
+fn turns(request: &Request) -> usize {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let messages = body["messages"].as_array().into_iter().flatten();
+    messages.filter(|message| message["role"] == "assistant").count()
+}
+
 struct Stage {
     key: String,
-    replies: Mutex<VecDeque<Reply>>,
+    script: Mutex<Script>,
     requests: Mutex<Vec<Request>>,
     faults: Mutex<Vec<String>>,
     /// Replies that have stalled so far.
@@ -80,11 +105,20 @@ impl ModelServer {
         Self::with_key(KEY, replies)
     }
 
+    /// Listens. The reply of a turn is given as often as that turn is asked for.
+    pub(crate) fn by_turn(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(KEY, Script::ByTurn(replies.into_iter().collect()))
+    }
+
     /// The same, for requests that carry this key.
     pub(crate) fn with_key(key: &str, replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with(key, Script::InLine(replies.into_iter().collect()))
+    }
+
+    fn with(key: &str, script: Script) -> Self {
         let stage = Arc::new(Stage {
             key: key.to_owned(),
-            replies: Mutex::new(replies.into_iter().collect()),
+            script: Mutex::new(script),
             requests: Mutex::default(),
             faults: Mutex::default(),
             stalls: Mutex::default(),
@@ -121,7 +155,13 @@ impl ModelServer {
 
     /// Replies that nobody asked for yet.
     pub(crate) fn left(&self) -> usize {
-        lock(&self.stage.replies).len()
+        match &*lock(&self.stage.script) {
+            Script::InLine(replies) => replies.len(),
+            Script::ByTurn(replies) => {
+                let asked = self.requests().iter().map(|request| turns(request) + 1).max();
+                replies.len().saturating_sub(asked.unwrap_or_default())
+            }
+        }
     }
 
     /// Connections that were opened so far.
@@ -182,7 +222,8 @@ impl Reply {
     /// An empty answer with this status.
     pub(crate) fn status(status: u16) -> Self {
         let body = Body::Bytes(Vec::new());
-        Self { status, headers: Vec::new(), body, cut_at: None, stall_at: None, piece: usize::MAX }
+        let (piece, pause) = (usize::MAX, Duration::ZERO);
+        Self { status, headers: Vec::new(), body, cut_at: None, stall_at: None, piece, pause }
     }
 
     /// A page of a proxy, with status 200.
@@ -225,6 +266,12 @@ impl Reply {
         self
     }
 
+    /// With a pause before each piece.
+    pub(crate) fn pausing(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
     fn bytes(&self, wire: Wire) -> Vec<u8> {
         match &self.body {
             Body::Answer(answer) => answer.encode(wire).into_bytes(),
@@ -243,8 +290,8 @@ impl From<Answer> for Reply {
 async fn talk(mut socket: TcpStream, stage: Arc<Stage>) {
     while let Some(request) = receive(&mut socket).await {
         let checked = check(&request, &stage.key);
+        let next = lock(&stage.script).reply(&request);
         lock(&stage.requests).push(request);
-        let next = lock(&stage.replies).pop_front();
         let (wire, reply) = match (checked, next) {
             (Ok(wire), Some(reply)) => (wire, reply),
             (Ok(wire), None) => {
@@ -273,6 +320,9 @@ async fn send(socket: &mut TcpStream, reply: &Reply, body: &[u8], stage: &Stage)
     socket.write_all(head.as_bytes()).await.ok()?;
     let end = [reply.cut_at, reply.stall_at].into_iter().flatten().min().unwrap_or(body.len()).min(body.len());
     for piece in body[..end].chunks(reply.piece) {
+        if !reply.pause.is_zero() {
+            tokio::time::sleep(reply.pause).await;
+        }
         let chunk = [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
         socket.write_all(&chunk).await.ok()?;
     }

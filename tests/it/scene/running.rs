@@ -81,6 +81,21 @@ impl Running {
         kill_process(pid, signal).expect("it is still there");
     }
 
+    /// Whether it has ended, now or after this time at most.
+    pub(crate) fn ends_within(&mut self, time: Duration) -> bool {
+        let began = Instant::now();
+        let child = self.child.as_mut().expect("it was not waited for");
+        loop {
+            if child.try_wait().expect("a child").is_some() {
+                return true;
+            }
+            if began.elapsed() >= time {
+                return false;
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
     /// Waits for its end; also how long that took.
     pub(crate) fn wait(mut self) -> (Ran, Duration) {
         let began = Instant::now();

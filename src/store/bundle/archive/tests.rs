@@ -18,7 +18,7 @@ use crate::domain::effect::{Effect, EffectKey, Write};
 use crate::domain::entry::{Body, Note};
 use crate::domain::id::{Epoch, EventKey, RunId, Seq, SessionId};
 use crate::domain::name::EffectKind;
-use crate::domain::run::{Run, Task};
+use crate::domain::run::{Authority, Run, Task};
 use crate::store::{Admission, Blob, Draft};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
@@ -65,7 +65,15 @@ fn work(root: &Path, epochs: u64) {
         let event_key = EventKey::from_parts(["local", &epoch.to_string()]);
         let id = RunId::derive(&instance(), &event_key, None);
         let task = Task::default();
-        let run = Run { id, instance: instance(), event_key, attempt_tag: None, admitted_at: at, task };
+        let run = Run {
+            id,
+            instance: instance(),
+            event_key,
+            attempt_tag: None,
+            admitted_at: at,
+            authority: Authority::default(),
+            task,
+        };
         let admission = Admission::new(&run, &Redactor::default()).unwrap();
         block_on(store(root).admit(&admission, "acme/widgets#42", at)).unwrap();
         let content = format!("content of epoch {epoch}");

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use hob::domain::entry::{Body, Entry};
 use hob::domain::id::{Epoch, EventKey, InstanceId, RunId, Seq, SessionId};
-use hob::domain::run::{Run, Task};
+use hob::domain::run::{Authority, Run, Task};
 use hob::queue;
 use hob::store::bundle::Holder;
 use hob::store::{Bundle, Draft, Error, Opening};
@@ -57,6 +57,7 @@ fn run(name: &str) -> Run {
         event_key,
         attempt_tag: None,
         admitted_at: at(1),
+        authority: Authority::default(),
         task: Task { message: Some(name.to_owned()), ..Task::default() },
     }
 }
