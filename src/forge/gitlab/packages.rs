@@ -39,6 +39,8 @@ const ARCHIVE_MAX: usize = 64 << 20;
 const FOUND_MAX: usize = 10;
 /// How often an upload goes to another version, because this one is taken.
 const TAKEN_MAX: u32 = 8;
+/// The source of a pipeline for a merge request.
+const MERGE_REQUEST: &str = "merge_request_event";
 /// Packages of one name and branch that [`Packages::tidy`] lets be.
 const KEPT: usize = 3;
 /// Packages that one call of it removes.
@@ -176,7 +178,7 @@ impl Packages {
         let is_tag = pipeline.tag.unwrap_or(event == "trigger");
         let mut origin =
             Origin { event, repository, head_repository: repository, branch: pipeline.branch, is_tag, ..nobody };
-        let iid = merge_request(&origin.branch).filter(|_| origin.event == "merge_request_event");
+        let iid = merge_request(&origin.branch).filter(|_| origin.event == MERGE_REQUEST);
         if let Some(iid) = iid.filter(|_| repository == self.project) {
             origin.head_repository = self.source(&doing, iid).await?;
             origin.pulls.push(iid);
@@ -286,9 +288,35 @@ fn unusable(doing: &str, said: String) -> Error {
     Error::Refused { doing: doing.to_owned(), status: 0, said }
 }
 
-/// The merge request whose pipelines run for this ref: `refs/merge-requests/4/head`, `…/merge`,
-/// `…/train`.
+/// The merge request that alone tells what a pipeline for this ref ran: `refs/merge-requests/4/head`, or
+/// `…/merge` for the merged result. In a train (`…/train`) the commits of those before it ran as well.
 fn merge_request(branch: &str) -> Option<u64> {
-    let (iid, rest) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
-    matches!(rest, "head" | "merge" | "train").then(|| iid.parse().ok())?
+    let (iid, side) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
+    let is_plain = iid.bytes().all(|b| b.is_ascii_digit()) && !iid.starts_with('0');
+    iid.parse().ok().filter(|_| is_plain && matches!(side, "head" | "merge"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::merge_request;
+
+    #[test]
+    fn a_ref_is_of_one_merge_request_or_of_none() {
+        for (branch, expected) in [
+            ("refs/merge-requests/5/head", Some(5)),
+            ("refs/merge-requests/5/merge", Some(5)),
+            ("refs/merge-requests/5/train", None),
+            ("refs/merge-requests/5/head/x", None),
+            ("refs/merge-requests/5/", None),
+            ("refs/merge-requests/5", None),
+            ("refs/merge-requests/+5/head", None),
+            ("refs/merge-requests/05/head", None),
+            ("refs/merge-requests//head", None),
+            ("refs/merge-requests/99999999999999999999/head", None),
+            ("refs/heads/refs/merge-requests/5/head", None),
+            ("main", None),
+        ] {
+            assert_eq!(merge_request(branch), expected, "{branch}");
+        }
+    }
 }

@@ -146,6 +146,7 @@ async fn a_merge_requests_pipeline_tells_where_its_commits_come_from() {
     for (source, branch, from, pulls) in [
         ("merge_request_event", "refs/merge-requests/5/head", Some(77), vec![MERGE_REQUEST]),
         ("merge_request_event", "refs/merge-requests/5/merge", None, vec![MERGE_REQUEST]),
+        ("merge_request_event", "refs/merge-requests/5/train", None, vec![]),
         ("push", "refs/merge-requests/5/head", None, vec![]),
         ("merge_request_event", "refs/merge-requests/x/head", None, vec![]),
         ("schedule", "main", None, vec![]),
