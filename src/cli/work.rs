@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::output::Exit;
@@ -21,6 +22,8 @@ use crate::worker::{Circumstances, Worked, work_until};
 pub(super) struct Given {
     /// Runs that are not worked on, and why.
     pub(super) refused: BTreeMap<RunId, String>,
+    /// When it must end, whatever the runs may still use; `None` where nothing ends this process.
+    pub(super) ends: Option<Instant>,
     /// Takes secrets out of what is stored.
     pub(super) redactor: Redactor,
     /// Where a test wants this process to die.
@@ -85,9 +88,9 @@ impl Watch {
         bundle: Bundle,
         given: Given,
     ) -> Result<Worked, Refusal> {
-        let Given { refused, redactor, failpoints } = given;
+        let Given { refused, ends, redactor, failpoints } = given;
         let cancel = self.cancel.clone();
-        let with = Circumstances { clock: clock(), cancel, refused, redactor, failpoints, marker, jitter };
+        let with = Circumstances { clock: clock(), cancel, ends, refused, redactor, failpoints, marker, jitter };
         let worked = self.drive(Box::pin(work_until(run, harness, bundle, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
