@@ -46,7 +46,7 @@ pub enum Verdict {
         /// The agent is open to anyone.
         anyone: bool,
     },
-    /// Our own doing: nothing to say about it.
+    /// Our own doing, or what cannot be told from it: nothing to say about it.
     Own,
     /// It does not.
     Refused(Refusal),
@@ -61,6 +61,15 @@ pub enum Refusal {
     /// A deleted account, or one the payload does not name.
     #[error("the account that wrote the text is deleted or unknown, so nobody answers for it")]
     Nobody,
+    /// A person who gave hob a token of their own.
+    #[error(
+        "hob writes as {0}, whose own token it was given, and never answers the account that it writes as; give it the \
+         token of a bot: on GitLab a project access token, on GitHub the job's own or an App's"
+    )]
+    Owner(Shown),
+    /// A person whom the operator lists among the accounts that hob wrote as.
+    #[error("{0} is in HOB_OWN_IDS, and hob never answers an account that it wrote as; take that id out of it")]
+    FormerOwner(Shown),
     /// The forge was not asked, or did not answer.
     #[error("what {0} may do here could not be found out; run the job again")]
     NotAnswered(Shown),
@@ -151,10 +160,15 @@ pub fn judge(case: &Case<'_>, answers: &[Answer]) -> Verdict {
 fn verdict_unasked(case: &Case<'_>) -> Option<Verdict> {
     let Case { event, .. } = case;
     let author = event.comment.as_ref().map(|comment| &comment.author);
-    if std::iter::once(&event.actor).chain(author).any(|actor| is_own(case, actor)) {
-        return Some(Verdict::Own);
-    }
     let refused = |refusal| Some(Verdict::Refused(refusal));
+    if let Some(own) = std::iter::once(&event.actor).chain(author).find(|actor| is_own(case, actor)) {
+        let shown = Shown(account(own));
+        return match case.own.id {
+            _ if !is_spoken(case, own) => Some(Verdict::Own),
+            Some(id) if id == own.id => refused(Refusal::Owner(shown)),
+            _ => refused(Refusal::FormerOwner(shown)),
+        };
+    }
     let is_bot = |actor: &Actor| actor.kind == ActorKind::Bot;
     if is_bot(&event.actor) {
         return refused(Refusal::Bot(Shown(account(&event.actor))));
@@ -184,6 +198,12 @@ fn actors(event: &Event) -> [Option<&Actor>; 2] {
 fn is_own(case: &Case<'_>, actor: &Actor) -> bool {
     let is_named = || case.marked && !actor.login.is_empty() && actor.login == case.own.login;
     case.own_ids.contains(&actor.id) || case.own.id.map_or_else(is_named, |own| own == actor.id)
+}
+
+/// Whether a person said it themselves, who is our own account: hob marks each comment, and opens nothing.
+fn is_spoken(case: &Case<'_>, own: &Actor) -> bool {
+    let is_new = case.event.comment.is_some() || matches!(case.event.action.as_str(), "open" | "opened");
+    own.kind == ActorKind::User && is_new && !case.marked
 }
 
 fn account(actor: &Actor) -> Account {

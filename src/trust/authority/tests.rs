@@ -87,6 +87,7 @@ fn whatever_nobody_answered_for_is_a_no() {
     let again = Account { id: None, login: "eve".to_owned() };
     let renovate = || bot(50, "renovate[bot]");
     let actions = || bot(41_898_282, "github-actions[bot]");
+    let owner = || person(OWN, "hob");
     let own_user = || Actor { kind: ActorKind::Other, ..person(OWN, "hob") };
     let ghost = || Actor { kind: ActorKind::Other, ..person(0, "ghost") };
     let rows = [
@@ -117,6 +118,9 @@ fn whatever_nobody_answered_for_is_a_no() {
         ("the job token, not marked", actions(), Some(ada()), Some(actions()), write, None, false, ""),
         ("our marker, quoted by ada", ada(), Some(ada()), Some(ada()), write, None, true, "ada=write"),
         ("our user", own_user(), Some(ada()), Some(own_user()), anyone, None, false, ""),
+        ("the token's owner", owner(), Some(ada()), Some(owner()), write, None, false, "hob=write"),
+        ("hob in the owner's name", owner(), Some(ada()), Some(owner()), write, None, true, "hob=write"),
+        ("the owner opens it", owner(), Some(owner()), None, anyone, None, false, ""),
         ("our comment, edited by ada", ada(), Some(ada()), Some(own_user()), write, None, false, "ada=admin"),
     ];
     let mut table = Vec::new();
@@ -183,8 +187,39 @@ fn whatever_nobody_answered_for_is_a_no() {
     our marker, quoted by ada  GitLab  allowed as write
     our user                   GitHub  allowed, narrowed
     our user                   GitLab  own
+    the token's owner          GitHub  allowed as write
+    the token's owner          GitLab  hob writes as `hob`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
+    hob in the owner's name    GitHub  allowed as write
+    hob in the owner's name    GitLab  own
+    the owner opens it         GitHub  allowed, narrowed
+    the owner opens it         GitLab  hob writes as `hob`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
     our comment, edited by ada GitHub  what `hob` may do here could not be found out; run the job again
     our comment, edited by ada GitLab  own
+    ");
+}
+
+#[test]
+fn of_what_an_owner_of_the_token_does_only_their_words_are_surely_their_own() {
+    let own = own(Forge::Gitlab);
+    let judged = |action: &str, own_ids: &[u64], actor: Actor| {
+        let event = Event { action: action.to_owned(), ..event(Forge::Gitlab, actor, Some(ada()), None) };
+        let who = Who::AtLeast(Role::Write);
+        let case = Case { event: &event, who, rerun_by: None, own: &own, own_ids, marked: false };
+        shown(&judge(&case, &[]))
+    };
+    let owner = || person(OWN, "hob");
+    insta::assert_snapshot!([
+        judged("open", &[], owner()),
+        judged("update", &[], owner()),
+        judged("open", &[], bot(OWN, "hob")),
+        judged("open", &[9], person(9, "grace")),
+        judged("open", &[9], bot(9, "hob-old")),
+    ].join("\n"), @"
+    hob writes as `hob`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
+    own
+    own
+    `grace` is in HOB_OWN_IDS, and hob never answers an account that it wrote as; take that id out of it
+    own
     ");
 }
 
