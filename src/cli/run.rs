@@ -135,7 +135,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     for note in &notes {
         harness.observer.see(Progress::Note(note));
     }
-    let given = Given { refused: BTreeMap::new(), redactor: redactor.clone(), failpoints };
+    let given = Given { refused: BTreeMap::new(), ends: None, redactor: redactor.clone(), failpoints };
     let worked = watch.until_settled(&run.id, &harness, log, given).await;
     // The live view ends before the answer is printed.
     drop(harness);
@@ -146,7 +146,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     }
     match worked? {
         Worked::Settled { history, .. } => Report::new(&run, &history).print(args.json),
-        Worked::Interrupted => {
+        Worked::Interrupted | Worked::OutOfTime => {
             output::tell("stopped: what was done is kept, the same command goes on");
             Ok(watch.exit())
         }

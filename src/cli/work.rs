@@ -23,6 +23,8 @@ use crate::worker::{Circumstances, Worked, work_until};
 pub(super) struct Given {
     /// Runs that are not worked on, and why.
     pub(super) refused: BTreeMap<RunId, String>,
+    /// When it must end, whatever the runs may still use; `None` where nothing ends this process.
+    pub(super) ends: Option<Instant>,
     /// Takes secrets out of what is stored.
     pub(super) redactor: Redactor,
     /// Where a test wants this process to die.
@@ -105,9 +107,9 @@ impl Watch {
         log: Log,
         given: Given,
     ) -> Result<Worked, Refusal> {
-        let Given { refused, redactor, failpoints } = given;
+        let Given { refused, ends, redactor, failpoints } = given;
         let cancel = self.cancel.clone();
-        let with = Circumstances { clock: clock(), cancel, refused, redactor, failpoints, marker, jitter };
+        let with = Circumstances { clock: clock(), cancel, ends, refused, redactor, failpoints, marker, jitter };
         // What is cancelled ends by itself, a command of the agent as soon as it has cleaned up.
         let worked = self.drive(Duration::MAX, Box::pin(work_until(run, harness, log, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)

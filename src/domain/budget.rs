@@ -13,7 +13,7 @@ pub struct Limits {
     pub turns: u32,
     /// Tokens, in and out, cached ones counted.
     pub tokens: u64,
-    /// Wall clock of the attempt, seconds.
+    /// Wall clock of all attempts together, seconds.
     pub seconds: u64,
 }
 
@@ -24,7 +24,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Wall clock of the attempt.
+    /// Wall clock of all attempts together.
     pub fn time(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
@@ -63,7 +63,7 @@ pub struct Spent {
     pub turns: u32,
     /// Sum of their tokens.
     pub usage: Usage,
-    /// Wall clock of this attempt.
+    /// Wall clock of all attempts together.
     pub time: Duration,
 }
 

@@ -182,7 +182,7 @@ pub struct Origin {
     pub branch: String,
     /// The ref is a tag, or may be one.
     pub is_tag: bool,
-    /// The pull requests it ran for.
+    /// The pull requests it ran for; on GitLab the one whose code alone it ran, if that is so.
     pub pulls: Vec<u64>,
 }
 

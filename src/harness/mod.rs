@@ -55,6 +55,8 @@ pub struct Moment {
     pub now: Timestamp,
     /// When the attempt began, for its deadline.
     pub started: Instant,
+    /// When it must end, whatever its run may still use.
+    pub ends: Option<Instant>,
     /// Ends it early.
     pub cancel: CancellationToken,
     /// A fresh number from 0 up to 1 for each wait.
@@ -136,6 +138,7 @@ impl Harness {
             needs_result: self.agent.result.is_some(),
             cancel: moment.cancel,
             started: moment.started,
+            ends: moment.ends,
             jitter: moment.jitter,
         };
         Ok(Session::open(journal, history, &run.id, parts)?)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::budget::{Limits, Spent};
+use crate::domain::budget::{Limited, Limits, Spent, Standing};
 use crate::domain::entry::Body;
 use crate::domain::id::RunId;
 use crate::provider::{Conversation, Opening, Provider, Said};
@@ -52,6 +52,8 @@ pub struct Parts {
     pub cancel: CancellationToken,
     /// When the attempt began.
     pub started: Instant,
+    /// When the attempt must end, whatever the run may still use; another one goes on.
+    pub ends: Option<Instant>,
     /// A fresh number from 0 up to 1 for each wait, so that crowds of retries spread.
     pub jitter: fn() -> f64,
 }
@@ -120,6 +122,25 @@ impl Session {
     fn spent(&self, run: &RunId) -> Spent {
         let Some(known) = self.history.find(run) else { return Spent::default() };
         Spent { time: known.worked_before() + self.parts.started.elapsed(), ..known.spent }
+    }
+
+    /// Where this run stands, the time of this attempt considered.
+    fn standing(&self, run: &RunId) -> Standing {
+        match self.parts.limits.standing(&self.spent(run)) {
+            Standing::Free if self.is_late() => Standing::Land(Limited::Time),
+            standing => standing,
+        }
+    }
+
+    /// Whether 80 % of the time until the attempt must end are over.
+    fn is_late(&self) -> bool {
+        let given = self.parts.ends.map(|ends| ends.duration_since(self.parts.started));
+        given.is_some_and(|given| self.parts.started.elapsed() * 10 >= given * 8)
+    }
+
+    /// Whether the attempt must end now.
+    fn is_at_end(&self) -> bool {
+        self.parts.ends.is_some_and(|ends| ends <= Instant::now())
     }
 
     /// Gives the journal back, for settlement.

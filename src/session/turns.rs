@@ -35,6 +35,8 @@ pub enum Stopped {
     Failed(String),
     /// Somebody asked this process to stop; the run goes on another time.
     Interrupted,
+    /// The attempt had no more time, and the run has: it goes on another time.
+    OutOfTime,
     /// The model's service did not answer, however often it was asked; the run goes on another time.
     Unanswered(String),
     /// What the operator gave to reach the model is wrong (key, model's name, address, credit,
@@ -54,10 +56,11 @@ impl Session {
             if self.parts.cancel.is_cancelled() {
                 return Ok(Stopped::Interrupted);
             }
-            let standing = self.parts.limits.standing(&self.spent(run));
+            let standing = self.standing(run);
             match resume::progress(&self.history, run, self.parts.needs_result) {
                 Progress::NotAsked | Progress::Settled => return Err(Error::NoPrompt(run.clone())),
                 Progress::Done(ending) => return Ok(Stopped::Over(ending)),
+                _ if self.is_at_end() && !matches!(standing, Standing::Over(_)) => return Ok(Stopped::OutOfTime),
                 Progress::Tools(calls) => self.run_tools(run, calls, left_over, standing).await?,
                 Progress::Turn => {
                     if let Standing::Over(limit) = standing {
@@ -179,9 +182,10 @@ impl Session {
         self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, transient, partial })]).await
     }
 
-    /// When the run's time is used up; what earlier attempts took is gone.
+    /// When the run's time is used up, or that of the attempt; what earlier attempts took is gone.
     pub(super) fn deadline(&self, run: &RunId) -> Instant {
         let before = self.history.find(run).map(RunHistory::worked_before).unwrap_or_default();
-        self.parts.started + self.parts.limits.time().saturating_sub(before)
+        let own = self.parts.started + self.parts.limits.time().saturating_sub(before);
+        self.parts.ends.map_or(own, |ends| ends.min(own))
     }
 }

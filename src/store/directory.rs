@@ -28,7 +28,7 @@ const TRIES: usize = 256;
 /// A place that holds instances. Clones are the same place.
 #[derive(Clone, Debug)]
 pub struct Store {
-    backend: Arc<dyn Backend>,
+    pub(super) backend: Arc<dyn Backend>,
     failpoints: Failpoints,
 }
 

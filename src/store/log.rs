@@ -6,7 +6,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::chain::{Lines, Tail};
-use super::effects::{self, Effects};
+use super::effects::Effects;
 use super::holder::Holder;
 use super::manifest::{self, Manifest};
 use super::medium::{Change, Medium, Part, Written};
@@ -15,18 +15,16 @@ use super::record::{self, Sum};
 use super::rows;
 use super::runs::Runs;
 use super::{Blob, Draft, Error};
-use crate::domain::effect::{Claimed, Done, Effect, Row, State as EffectState};
 use crate::domain::entry::{Body, Entry, Header};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
 use crate::domain::run::{Run, State};
 use crate::telemetry::failpoint::{self, Failpoints};
-use crate::telemetry::redact::Redactor;
 
 /// Largest blob.
 const BLOB_MAX: usize = 64 << 20;
 
 /// How often others may write while a verb is tried.
-const TRIES: usize = 64;
+pub(super) const TRIES: usize = 64;
 
 /// The log of one instance and the rows beside it.
 ///
@@ -34,21 +32,21 @@ const TRIES: usize = 64;
 /// it, and proves that nothing settled or claimed was cut off.
 #[derive(Debug)]
 pub struct Log {
-    medium: Box<dyn Medium>,
-    holder: Holder,
-    manifest: Manifest,
-    log: Tail,
-    inbox: Tail,
-    applied: Tail,
-    runs: Runs,
-    effects: Effects,
+    pub(super) medium: Box<dyn Medium>,
+    pub(super) holder: Holder,
+    pub(super) manifest: Manifest,
+    pub(super) log: Tail,
+    pub(super) inbox: Tail,
+    pub(super) applied: Tail,
+    pub(super) runs: Runs,
+    pub(super) effects: Effects,
     /// Read at the opening, until somebody takes them.
     entries: Vec<Entry>,
     /// The epoch of the claim under way.
     claimed: Option<Epoch>,
     /// A write failed.
     broken: bool,
-    failpoints: Failpoints,
+    pub(super) failpoints: Failpoints,
 }
 
 impl Log {
@@ -152,17 +150,6 @@ impl Log {
         self.refresh_effects().await?;
         self.inbox = read::refresh_inbox(&mut *self.medium, &instance, &self.inbox, &mut self.runs).await?;
         Ok(entries)
-    }
-
-    async fn refresh_effects(&mut self) -> Result<(), Error> {
-        let mut rows = Vec::new();
-        self.applied = read::chain(&mut *self.medium, Part::Applied, &self.applied, &[], |line| {
-            rows.push(effects::row(line)?);
-            Ok(())
-        })
-        .await?;
-        rows.into_iter().filter_map(|(_, row)| row).for_each(|row| self.effects.see(row));
-        Ok(())
     }
 
     /// Gives out a new epoch; the one before it may not write any more. What was written since the
@@ -272,93 +259,6 @@ impl Log {
         Ok(entries)
     }
 
-    /// Says that an effect is about to be sent. Who finds this and no state must look up what came
-    /// of it before sending it again.
-    ///
-    /// # Errors
-    /// When it has a final state, or cannot be written.
-    pub async fn effect_claim(&mut self, effect: &Effect, at: Timestamp) -> Result<(), Error> {
-        let Effect { key, run, ordinal, write } = effect;
-        let claimed = Claimed {
-            key: key.clone(),
-            run: run.clone(),
-            ordinal: *ordinal,
-            kind: write.kind(),
-            digest: write.digest(),
-        };
-        self.add(effect, Row::Claimed(claimed), &Redactor::default(), at).await?;
-        self.failpoints.hit(failpoint::EFFECT_CLAIMED);
-        Ok(())
-    }
-
-    /// Says what came of an effect, and returns it as it is stored: what the forge said is kept
-    /// without secrets.
-    ///
-    /// # Errors
-    /// When it has a final state, stands on the forge without a claim, or cannot be written.
-    pub async fn effect_done(
-        &mut self,
-        effect: &Effect,
-        state: EffectState,
-        redactor: &Redactor,
-        at: Timestamp,
-    ) -> Result<EffectState, Error> {
-        let (key, run) = (effect.key.clone(), effect.run.clone());
-        let stored = self.add(effect, Row::Done(Done { key, run, state: state.clone() }), redactor, at).await?;
-        Ok(match stored {
-            Row::Done(done) => done.state,
-            Row::Claimed(_) => state,
-        })
-    }
-
-    /// Adds a row about an effect, and returns it as it is stored.
-    async fn add(&mut self, effect: &Effect, row: Row, redactor: &Redactor, at: Timestamp) -> Result<Row, Error> {
-        for _ in 0..TRIES {
-            self.effects.check(effect)?;
-            let mark = self.log.mark();
-            let (kind, json, stored) = match &row {
-                Row::Claimed(claimed) => {
-                    let (json, stored) = effects::stored(effects::CLAIMED, claimed, mark, redactor)?;
-                    (effects::CLAIMED, json, Row::Claimed(stored))
-                }
-                Row::Done(done) => {
-                    let unsent = matches!(done.state, EffectState::Superseded | EffectState::Dropped { .. });
-                    if !unsent && !self.effects.is_claimed(effect) {
-                        return Err(Error::NotClaimed { key: effect.key.clone(), run: effect.run.clone() });
-                    }
-                    let (json, stored) = effects::stored(effects::DONE, done, mark, redactor)?;
-                    (effects::DONE, json, Row::Done(stored))
-                }
-            };
-            self.sound()?;
-            let draft = record::Draft { session: None, parent: None, kind, body: &json };
-            let path = self.medium.path(Part::Applied);
-            let lines = self.applied.add(&path, self.manifest.epoch, at, &[draft])?;
-            let before = std::mem::replace(&mut self.applied, lines.to);
-            let cover = match row {
-                Row::Claimed(_) => None,
-                Row::Done(_) => Some(self.cover(self.manifest.epoch, at)?),
-            };
-            let change = Change {
-                lines: Some((Part::Applied, &lines)),
-                cover: cover.as_ref().map(|(manifest, line)| (manifest.epoch, line.as_str())),
-                ..Change::default()
-            };
-            let written = self.medium.write(change).await;
-            let written = self.durably(written).inspect_err(|_| self.applied = before)?;
-            if written == Written::Done {
-                if let Some((manifest, _)) = cover {
-                    self.manifest = manifest;
-                }
-                self.effects.see(stored.clone());
-                return Ok(stored);
-            }
-            self.applied = before;
-            self.refresh_effects().await?;
-        }
-        Err(Error::Held { by: "others that send effects, one after the other".to_owned() })
-    }
-
     /// Keeps content and returns its digest; durable with the entries that name it.
     ///
     /// # Errors
@@ -403,7 +303,7 @@ impl Log {
     }
 
     /// The cover for the chains as they are now.
-    fn cover(&self, epoch: Epoch, at: Timestamp) -> Result<(Manifest, String), Error> {
+    pub(super) fn cover(&self, epoch: Epoch, at: Timestamp) -> Result<(Manifest, String), Error> {
         let mut manifest = self.manifest.clone();
         manifest.epoch = epoch;
         manifest.log = self.log.mark();
@@ -415,11 +315,11 @@ impl Log {
     }
 
     /// After a write that failed nothing more is written.
-    fn sound(&self) -> Result<(), Error> {
+    pub(super) fn sound(&self) -> Result<(), Error> {
         if self.broken { Err(Error::Broken { path: self.medium.place() }) } else { Ok(()) }
     }
 
-    fn durably<T>(&mut self, written: Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn durably<T>(&mut self, written: Result<T, Error>) -> Result<T, Error> {
         self.broken |= matches!(written, Err(Error::Io { .. } | Error::Database { .. }));
         written
     }

@@ -36,11 +36,13 @@ mod log;
 mod manifest;
 mod medium;
 mod memory;
+mod outbox;
 mod peek;
 mod read;
 mod record;
 mod rows;
 mod runs;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -98,6 +100,12 @@ pub enum Error {
         found: Box<InstanceId>,
         /// Whose it should be.
         asked: Box<InstanceId>,
+    },
+    /// One of that name is there already.
+    #[error("{instance} is there already; `hob forget` removes it")]
+    Exists {
+        /// Which.
+        instance: Box<InstanceId>,
     },
     /// Somebody removed it.
     #[error("{instance} is not there any more")]

@@ -5,7 +5,7 @@
 //! endings and what a payload says about its sender decide nothing in anyone's favour.
 
 use crate::domain::event::{Actor, ActorKind, Event};
-use crate::domain::name::{EffectKind, Role, SandboxKind, Who};
+use crate::domain::name::{Role, SandboxKind, Who};
 use crate::forge::{Account, Standing};
 
 /// An event that would start an agent.
@@ -25,8 +25,6 @@ pub struct Case<'a> {
     /// Whether the triggering text has a marker of ours: tells our comments from those of other
     /// workflows, which GitHub's job token writes under one name.
     pub marked: bool,
-    /// Ids of bots that may start agents.
-    pub bots: &'a [u64],
 }
 
 /// What the forge answered about an account that [`concerned`] named.
@@ -45,10 +43,10 @@ pub enum Verdict {
     Allowed {
         /// The weakest role of all concerned; `None` when nobody was asked.
         role: Option<Role>,
-        /// The agent is open to anyone, so the run must be [`narrowed`].
+        /// The agent is open to anyone.
         anyone: bool,
     },
-    /// Our own doing: nothing to say about it.
+    /// Our own doing, or what cannot be told from it: nothing to say about it.
     Own,
     /// It does not.
     Refused(Refusal),
@@ -57,12 +55,21 @@ pub enum Verdict {
 /// Why an event starts nothing, as a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// A bot that the operator did not list.
+    /// Bots start nothing.
     #[error("{0} is a bot, and bots start no agent")]
     Bot(Shown),
     /// A deleted account, or one the payload does not name.
     #[error("the account that wrote the text is deleted or unknown, so nobody answers for it")]
     Nobody,
+    /// A person who gave hob a token of their own.
+    #[error(
+        "hob writes as {0}, whose own token it was given, and never answers the account that it writes as; give it the \
+         token of a bot: on GitLab a project access token, on GitHub the job's own or an App's"
+    )]
+    Owner(Shown),
+    /// A person whom the operator lists among the accounts that hob wrote as.
+    #[error("{0} is in HOB_OWN_IDS, and hob never answers an account that it wrote as; take that id out of it")]
+    FormerOwner(Shown),
     /// The forge was not asked, or did not answer.
     #[error("what {0} may do here could not be found out; run the job again")]
     NotAnswered(Shown),
@@ -110,7 +117,7 @@ pub fn concerned(case: &Case<'_>) -> Vec<Account> {
         return Vec::new();
     }
     let mut accounts: Vec<Account> = Vec::new();
-    for account in actors(case.event).into_iter().flatten().filter(|actor| !is_listed(case, actor)).map(account) {
+    for account in actors(case.event).into_iter().flatten().map(account) {
         if !accounts.iter().any(|known| known.id == account.id) {
             accounts.push(account);
         }
@@ -153,12 +160,17 @@ pub fn judge(case: &Case<'_>, answers: &[Answer]) -> Verdict {
 fn verdict_unasked(case: &Case<'_>) -> Option<Verdict> {
     let Case { event, .. } = case;
     let author = event.comment.as_ref().map(|comment| &comment.author);
-    if std::iter::once(&event.actor).chain(author).any(|actor| is_own(case, actor)) {
-        return Some(Verdict::Own);
-    }
     let refused = |refusal| Some(Verdict::Refused(refusal));
-    let is_strange_bot = |actor: &Actor| actor.kind == ActorKind::Bot && !is_listed(case, actor);
-    if is_strange_bot(&event.actor) {
+    if let Some(own) = std::iter::once(&event.actor).chain(author).find(|actor| is_own(case, actor)) {
+        let shown = Shown(account(own));
+        return match case.own.id {
+            _ if !is_spoken(case, own) => Some(Verdict::Own),
+            Some(id) if id == own.id => refused(Refusal::Owner(shown)),
+            _ => refused(Refusal::FormerOwner(shown)),
+        };
+    }
+    let is_bot = |actor: &Actor| actor.kind == ActorKind::Bot;
+    if is_bot(&event.actor) {
         return refused(Refusal::Bot(Shown(account(&event.actor))));
     }
     if case.who == Who::Anyone {
@@ -167,7 +179,7 @@ fn verdict_unasked(case: &Case<'_>) -> Option<Verdict> {
     for actor in actors(event) {
         match actor {
             Some(actor) if actor.id == 0 => return refused(Refusal::Nobody),
-            Some(actor) if is_strange_bot(actor) => return refused(Refusal::Bot(Shown(account(actor)))),
+            Some(actor) if is_bot(actor) => return refused(Refusal::Bot(Shown(account(actor)))),
             Some(_) => {}
             None => return refused(Refusal::Nobody),
         }
@@ -188,8 +200,10 @@ fn is_own(case: &Case<'_>, actor: &Actor) -> bool {
     case.own_ids.contains(&actor.id) || case.own.id.map_or_else(is_named, |own| own == actor.id)
 }
 
-fn is_listed(case: &Case<'_>, actor: &Actor) -> bool {
-    actor.kind == ActorKind::Bot && case.bots.contains(&actor.id)
+/// Whether a person said it themselves, who is our own account: hob marks each comment, and opens nothing.
+fn is_spoken(case: &Case<'_>, own: &Actor) -> bool {
+    let is_new = case.event.comment.is_some() || matches!(case.event.action.as_str(), "open" | "opened");
+    own.kind == ActorKind::User && is_new && !case.marked
 }
 
 fn account(actor: &Actor) -> Account {
@@ -233,59 +247,25 @@ fn role(account: &Account, answers: &[Answer]) -> Result<Role, Refusal> {
     }
 }
 
-/// What a run would be given that anyone may start.
-#[derive(Clone, Copy, Debug)]
-pub struct Reach<'a> {
-    /// Where its commands run.
-    pub sandbox: SandboxKind,
-    /// Variables of the operator that it asks for.
-    pub variables: &'a [String],
-    /// What it may propose.
-    pub effects: &'a [EffectKind],
-}
-
-/// Why a run was given too much for whom may start it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TooWide {
-    /// It could run commands on the machine.
-    #[error(
-        "anyone may start this agent, so it cannot run `local` commands; give it `sandbox: virtual`, or `who: write`"
-    )]
-    Sandbox,
-    /// It runs commands on the machine for people who may not even push to the repository.
-    #[error(
-        "people with the role `{0}` may start this agent, and `local` commands are not confined yet: they could read \
-         this job's secrets; give it `sandbox: virtual`, or `who: write`"
-    )]
-    Local(Role),
-    /// It could read what the operator exposed.
-    #[error("anyone may start this agent, so it gets no variables; take `{0}` out of `env:`, or give it `who: write`")]
-    Variable(String),
-}
+/// A run would execute commands on the machine for people who may not even push to the repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "people with the role `{0}` may start this agent, and `local` commands are not confined yet: they could read this \
+     job's secrets; give it `sandbox: virtual`, or `who: write`"
+)]
+pub struct TooWide(Who);
 
 /// Whether a run reaches no more than those may have who may start it.
 ///
 /// # Errors
-/// The first thing that it must not have.
-pub fn narrowed(who: Who, reach: &Reach<'_>) -> Result<(), TooWide> {
-    if let Who::AtLeast(role) = who {
-        let is_local = reach.sandbox == SandboxKind::Local;
-        return if is_local && role < Role::Write { Err(TooWide::Local(role)) } else { Ok(()) };
+/// When it must not have its sandbox.
+pub fn narrowed(who: Who, sandbox: SandboxKind) -> Result<(), TooWide> {
+    let may_push = matches!(who, Who::AtLeast(role) if role >= Role::Write);
+    match sandbox {
+        SandboxKind::Virtual | SandboxKind::None => Ok(()),
+        SandboxKind::Local if may_push => Ok(()),
+        SandboxKind::Local => Err(TooWide(who)),
     }
-    match reach.sandbox {
-        SandboxKind::Virtual | SandboxKind::None => {}
-        SandboxKind::Local => return Err(TooWide::Sandbox),
-    }
-    if let Some(variable) = reach.variables.first() {
-        return Err(TooWide::Variable(variable.clone()));
-    }
-    // Each new kind must be decided here.
-    for effect in reach.effects {
-        match effect {
-            EffectKind::Status | EffectKind::Comment | EffectKind::Label => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

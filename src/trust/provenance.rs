@@ -115,19 +115,15 @@ pub fn judge(origin: &Origin, here: &Here<'_>) -> Result<(), WhyNot> {
         }
         On::Gitlab if origin.is_tag => Err(WhyNot::Tag(clipped(&origin.branch))),
         On::Gitlab if event == BY_WEBHOOK => on_default_branch(origin, here),
-        On::Gitlab if event == "merge_request_event" => match merge_request(&origin.branch) {
-            Some(iid) => for_pull(&[iid], here),
-            None => Err(branch(origin, here)),
-        },
+        On::Gitlab if event == "merge_request_event" && origin.pulls.is_empty() => Err(branch(origin, here)),
+        On::Gitlab if event == "merge_request_event" => for_pull(&origin.pulls, here),
         On::Gitlab => Err(WhyNot::Event(clipped(event))),
     }
 }
 
 fn same_workflow(made_by: &str, here: Option<&str>) -> Result<(), WhyNot> {
     let here = here.ok_or(WhyNot::NoWorkflow)?;
-    // GitHub adds the ref to the path of a workflow that another one called for.
-    let path = made_by.split_once('@').map_or(made_by, |(path, _)| path);
-    if path == here {
+    if made_by == here {
         return Ok(());
     }
     Err(WhyNot::Workflow { made_by: clipped(made_by), here: here.to_owned() })
@@ -156,13 +152,6 @@ fn for_pull(made_for: &[u64], here: &Here<'_>) -> Result<(), WhyNot> {
 fn is_made_of(origin: &Origin, here: &Here<'_>) -> bool {
     let head = here.head.as_ref().filter(|_| here.pull.is_some());
     head.is_some_and(|head| head.repository == origin.head_repository && head.branch == origin.branch)
-}
-
-/// The number in `refs/merge-requests/5/head`, or `…/merge` for the merged result.
-fn merge_request(branch: &str) -> Option<u64> {
-    let (iid, side) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
-    let is_plain = iid.bytes().all(|b| b.is_ascii_digit()) && !iid.starts_with('0');
-    iid.parse().ok().filter(|_| is_plain && matches!(side, "head" | "merge"))
 }
 
 fn pulls(numbers: &[u64], on: On<'_>) -> String {
@@ -231,11 +220,6 @@ mod tests {
             ("for a pull request too", github("issue_comment"), HERE),
             ("its own pull request", with(github("pull_request"), &[5]), HERE),
             ("its own, of two", with(github("pull_request_review"), &[4, 5]), HERE),
-            (
-                "a called workflow's path",
-                Origin { workflow: ".github/workflows/hob.yml@main".into(), ..github("issues") },
-                HERE,
-            ),
             ("another repository", Origin { repository: 8, ..github("issues") }, HERE),
             ("a fork", Origin { head_repository: 8, ..github("pull_request") }, HERE),
             ("another workflow", Origin { workflow: ".github/workflows/ci.yml".into(), ..github("issues") }, HERE),
@@ -267,7 +251,6 @@ mod tests {
         for a pull request too       used
         its own pull request         used
         its own, of two              used
-        a called workflow's path     used
         another repository           it was made in repository 8, not in this one (7)
         a fork                       it was made with code of repository 8, a fork
         another workflow             it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
@@ -293,23 +276,21 @@ mod tests {
 
     #[test]
     fn on_gitlab_a_bundle_is_used_when_its_pipeline_is_one_of_ours() {
-        let merge = "merge_request_event";
+        let merge = |pulls: &[u64], branch| Origin { pulls: pulls.to_vec(), ..gitlab("merge_request_event", branch) };
         let rows = vec![
             ("by a webhook", gitlab(BY_WEBHOOK, "main"), PROJECT),
             ("on a tag", Origin { is_tag: true, ..gitlab(BY_WEBHOOK, "main") }, PROJECT),
             ("at a time", gitlab("schedule", "main"), PROJECT),
             ("by hand", gitlab("web", "main"), PROJECT),
             ("by a program", gitlab("api", "main"), PROJECT),
-            ("its own merge request", gitlab(merge, "refs/merge-requests/5/head"), PROJECT),
-            ("its own, merged", gitlab(merge, "refs/merge-requests/5/merge"), PROJECT),
+            ("its own merge request", merge(&[5], "refs/merge-requests/5/head"), PROJECT),
+            ("its own, in a train", merge(&[], "refs/merge-requests/5/train"), PROJECT),
             ("another project", Origin { repository: 8, ..gitlab("trigger", "main") }, PROJECT),
-            ("a fork", Origin { head_repository: 8, ..gitlab(merge, "refs/merge-requests/5/head") }, PROJECT),
+            ("a fork", Origin { head_repository: 8, ..merge(&[5], "refs/merge-requests/5/head") }, PROJECT),
             ("a branch", gitlab(BY_WEBHOOK, "topic"), PROJECT),
             ("a push", gitlab("push", "main"), PROJECT),
-            ("another merge request", gitlab(merge, "refs/merge-requests/4/head"), PROJECT),
-            ("a branch in disguise", gitlab(merge, "refs/merge-requests/5/head/x"), PROJECT),
-            ("an odd number", gitlab(merge, "refs/merge-requests/+5/head"), PROJECT),
-            ("we are an issue", gitlab(merge, "refs/merge-requests/5/head"), Here { pull: None, ..PROJECT }),
+            ("another merge request", merge(&[4], "refs/merge-requests/4/head"), PROJECT),
+            ("we are an issue", merge(&[5], "refs/merge-requests/5/head"), Here { pull: None, ..PROJECT }),
         ];
         insta::assert_snapshot!(table(rows), @"
         by a webhook                 used
@@ -318,14 +299,12 @@ mod tests {
         by hand                      it was made in a `web` run, and such runs are not trusted with sessions
         by a program                 it was made in a `api` run, and such runs are not trusted with sessions
         its own merge request        used
-        its own, merged              used
+        its own, in a train          it was made on `refs/merge-requests/5/train`, not on the default branch `main`
         another project              it was made in repository 8, not in this one (7)
         a fork                       it was made with code of repository 8, a fork
         a branch                     it was made on `topic`, not on the default branch `main`
         a push                       it was made in a `push` run, and such runs are not trusted with sessions
         another merge request        it was made for merge request 4, not for this one
-        a branch in disguise         it was made on `refs/merge-requests/5/head/x`, not on the default branch `main`
-        an odd number                it was made on `refs/merge-requests/+5/head`, not on the default branch `main`
         we are an issue              it was made for merge request 5, and this is an issue
         ");
     }

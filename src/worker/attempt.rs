@@ -30,6 +30,8 @@ pub struct Circumstances {
     pub clock: Clock,
     /// Ends the attempt early.
     pub cancel: CancellationToken,
+    /// When all work must end, whatever the runs may still use; they go on another time.
+    pub ends: Option<Instant>,
     /// Runs that are not worked on, by the reason: who asked for them may not.
     pub refused: BTreeMap<RunId, String>,
     /// Takes secrets out of what is stored.
@@ -48,6 +50,8 @@ pub(super) enum Ended {
     Settled,
     /// Stopped from outside; the run goes on with the next attempt.
     Interrupted,
+    /// The time for all work is over; the run goes on with the next attempt.
+    OutOfTime,
     /// The model's service did not answer; the run goes on with the next attempt.
     Unanswered(String),
     /// The operator must mend something first; then the run goes on with the next attempt.
@@ -77,6 +81,7 @@ pub(super) async fn attempt(
                 marker: (with.marker)(),
                 now: with.clock.now(),
                 started: Instant::now(),
+                ends: with.ends,
                 cancel: with.cancel.clone(),
                 jitter: with.jitter,
             };
@@ -89,6 +94,7 @@ pub(super) async fn attempt(
     let completed = Outcome::Completed { limited: None };
     let (outcome, result) = match stopped {
         Stopped::Interrupted => return Ok((Ended::Interrupted, journal.log, history)),
+        Stopped::OutOfTime => return Ok((Ended::OutOfTime, journal.log, history)),
         Stopped::Unanswered(reason) => return Ok((Ended::Unanswered(reason), journal.log, history)),
         Stopped::Misconfigured(reason) => return Ok((Ended::Misconfigured(reason), journal.log, history)),
         Stopped::Failed(reason) => (Outcome::Failed { reason }, None),

@@ -25,6 +25,8 @@ pub enum Worked {
     },
     /// Stopped from outside; the same call goes on.
     Interrupted,
+    /// The time for all work is over before the run is; the same call goes on.
+    OutOfTime,
     /// The model's service did not answer; the same call goes on.
     Unanswered(String),
     /// What the operator gave to reach the model is wrong; mended, the same call goes on.
@@ -73,6 +75,7 @@ pub async fn work_until(
         match ended {
             Ended::Settled => {}
             Ended::Interrupted => return Ok(Worked::Interrupted),
+            Ended::OutOfTime => return Ok(Worked::OutOfTime),
             Ended::Unanswered(reason) => return Ok(Worked::Unanswered(reason)),
             Ended::Misconfigured(reason) => return Ok(Worked::Misconfigured(reason)),
         }

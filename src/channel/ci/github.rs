@@ -10,6 +10,7 @@ use crate::channel::json::Json;
 use crate::channel::{Delivery, Heard, Verified, host, parse};
 use crate::domain::event::{Event, EventKind};
 use crate::forge::Account;
+use crate::forge::github::artifacts::workflow_file;
 
 /// The variables of a job, as they are set.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,6 @@ pub struct Variables {
     pub event_name: Option<String>,
     /// `GITHUB_EVENT_PATH`
     pub event_path: Option<String>,
-    /// `GITHUB_RUN_ID`
-    pub run_id: Option<String>,
     /// `GITHUB_RUN_ATTEMPT`
     pub run_attempt: Option<String>,
     /// `GITHUB_ACTOR`
@@ -36,8 +35,6 @@ pub struct Variables {
     pub triggering_actor: Option<String>,
     /// `GITHUB_WORKFLOW_REF`
     pub workflow_ref: Option<String>,
-    /// `GITHUB_REF`
-    pub git_ref: Option<String>,
     /// `GITHUB_SHA`
     pub sha: Option<String>,
     /// `RUNNER_TEMP`
@@ -61,18 +58,14 @@ pub struct Job {
     pub event_name: String,
     /// The file of the payload.
     pub event_path: PathBuf,
-    /// The workflow run; the same for each attempt at it.
-    pub run_id: u64,
-    /// Which attempt this is, from 1.
+    /// Which attempt at the workflow run this is, from 1.
     pub run_attempt: u64,
     /// Who ran it again, when that is not whom the event names; known by login alone.
     pub rerun_by: Option<Account>,
     /// Path of the workflow file, such as `.github/workflows/hob.yml`; `None` where the runner does
     /// not tell, and for a workflow of another repository (a required one).
     pub workflow: Option<String>,
-    /// The branch, tag or merge ref that the workflow runs for, where it runs for one.
-    pub git_ref: Option<String>,
-    /// Its commit.
+    /// The commit that the workflow runs for.
     pub sha: Option<String>,
     /// A directory that the runner empties after the job.
     pub temp: PathBuf,
@@ -104,11 +97,9 @@ impl Variables {
             repository_id: maybe("GITHUB_REPOSITORY_ID", &self.repository_id).map(|id| id.id()).transpose()?,
             event_name: set("GITHUB_EVENT_NAME", &self.event_name)?.line()?,
             event_path: set("GITHUB_EVENT_PATH", &self.event_path)?.value.into(),
-            run_id: set("GITHUB_RUN_ID", &self.run_id)?.id()?,
             run_attempt: maybe("GITHUB_RUN_ATTEMPT", &self.run_attempt).map_or(Ok(1), |attempt| attempt.id())?,
             rerun_by: again.map(|login| Account { id: None, login }),
             workflow: workflow.and_then(|workflow| workflow_path(&workflow, &repository)),
-            git_ref: maybe("GITHUB_REF", &self.git_ref).map(|git_ref| git_ref.line()).transpose()?,
             sha: maybe("GITHUB_SHA", &self.sha).map(|sha| sha.sha()).transpose()?,
             temp: set("RUNNER_TEMP", &self.temp)?.value.into(),
             repository,
@@ -118,7 +109,7 @@ impl Variables {
 
 /// `.github/workflows/hob.yml` of `acme/widgets/.github/workflows/hob.yml@refs/heads/main`.
 fn workflow_path(workflow: &str, repository: &str) -> Option<String> {
-    let (path, _) = workflow.strip_prefix(repository)?.strip_prefix('/')?.split_once('@')?;
+    let path = workflow_file(workflow).strip_prefix(repository)?.strip_prefix('/')?;
     path.starts_with(".github/workflows/").then(|| path.to_owned())
 }
 

@@ -12,7 +12,7 @@ use crate::domain::name::Who;
 use crate::domain::run::Authority;
 use crate::forge::Account;
 use crate::rules::marker;
-use crate::trust::authority::{self, Answer, Case, Reach, Verdict};
+use crate::trust::authority::{self, Answer, Case, Verdict};
 
 /// Most ids in `HOB_OWN_IDS`.
 const IDS_MAX: usize = 100;
@@ -71,7 +71,6 @@ impl<'a> Gate<'a> {
             own: &self.own,
             own_ids: &self.own_ids,
             marked: marker::is_ours(MARKER_SECRET, event.text()),
-            bots: &[],
         };
         for account in authority::concerned(&case) {
             if self.answers.borrow().iter().any(|answer| answer.account == account) {
@@ -102,10 +101,8 @@ pub(super) fn why(authority: Authority) -> String {
 }
 
 fn narrowed(who: Who, found: &Found) -> Result<(), String> {
-    let effects: Vec<_> = found.agent.effects.iter().map(|allowance| allowance.kind).collect();
-    let sandbox = &found.agent.sandbox;
-    let reach = Reach { sandbox: sandbox.kind, variables: &sandbox.env, effects: &effects };
-    authority::narrowed(who, &reach).map_err(|reason| format!("agent `{}`: {reason}", found.agent.name))
+    authority::narrowed(who, found.agent.sandbox.kind)
+        .map_err(|reason| format!("agent `{}`: {reason}", found.agent.name))
 }
 
 fn own_ids(list: &str) -> Result<Vec<u64>, Refusal> {

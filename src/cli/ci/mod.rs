@@ -55,7 +55,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 completed, or nothing to do, 1 failed, 2 usage or configuration, 3 refused, 4 limited by a \
-                  budget, 130 or 143 interrupted (the next job of the same thread goes on)."
+                  budget or by the job's time, 130 or 143 interrupted (the next job of the same thread goes on)."
 )]
 pub(super) struct Args {
     /// What to do

@@ -1,11 +1,11 @@
 //! The way of an event that starts an agent: the session is brought back, the run worked on and
 //! kept, what was proposed is sent, and what came of it is kept and shown.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::admission::Started;
 use super::ending::{Ending, Trust};
@@ -25,7 +25,7 @@ use crate::cli::work::{Given, Watch, clock};
 use crate::cli::{kept, live, parts};
 use crate::domain::effect::Effect;
 use crate::domain::event::Event;
-use crate::domain::id::{InstanceId, RunId};
+use crate::domain::id::InstanceId;
 use crate::domain::run::{Authority, Run, Task};
 use crate::effect::{self, Corridor};
 use crate::forge::{Account, Thread};
@@ -60,6 +60,8 @@ const LAST_KEEPING: Duration = Duration::from_secs(6);
 
 /// What is noted when that was too short.
 const UNKEPT: &str = "the job was told to stop before its session was kept: the step's last act keeps it";
+/// Why a run has no outcome that may still use time, and its job may not.
+const OUT_OF_TIME: &str = "the time of this job is over, and the next job of the thread goes on";
 
 /// What the way needs beside what it starts with.
 pub(super) struct Way<'a> {
@@ -86,10 +88,13 @@ impl Way<'_> {
             observer.see(Progress::Note(&note));
         }
         let mut agent = found.agent.clone();
-        agent.limits.seconds = agent.limits.seconds.min(self.seconds_left());
         let allowances = agent.effects.clone();
         let instance = event.instance(&agent.name);
         let sessions = Sessions::of(self.job, unkept, self.workspace, self.failpoints)?;
+        if !sessions.are_kept() {
+            // No other job goes on with the run: what exists when this one ends is all there will be.
+            agent.limits.seconds = agent.limits.seconds.min(self.working().as_secs());
+        }
         let harness = parts::Order {
             agent,
             skills,
@@ -123,7 +128,9 @@ impl Way<'_> {
             return self.face.nothing_done(watch.exit());
         };
         let (session, log, refused, run) = begun?;
-        let worked = self.work(watch, &run, &harness, log, refused, &event).await?;
+        let ends = sessions.are_kept().then(|| Instant::now() + self.working());
+        let given = Given { refused, ends, redactor: self.redactor.clone(), failpoints: self.failpoints.clone() };
+        let worked = self.work(watch, &run, &harness, log, given, &event).await?;
 
         let mut notes = Vec::new();
         let mut sent = Vec::new();
@@ -146,6 +153,7 @@ impl Way<'_> {
                 (*history, String::new(), exit)
             }
             Worked::Interrupted => (History::default(), "the job was told to stop".to_owned(), watch.exit()),
+            Worked::OutOfTime => (History::default(), OUT_OF_TIME.to_owned(), Exit::Limited),
             Worked::Unanswered(reason) => (History::default(), reason, Exit::Failed),
             Worked::Misconfigured(reason) => (History::default(), reason, Exit::Usage),
         };
@@ -230,12 +238,11 @@ impl Way<'_> {
         run: &Run,
         harness: &Harness,
         log: Log,
-        refused: BTreeMap<RunId, String>,
+        given: Given,
         event: &Event,
     ) -> Result<Worked, Refusal> {
         let title = format!("hob: {}", wish::label(&run.instance, Some(event)));
-        let with = Given { refused, redactor: self.redactor.clone(), failpoints: self.failpoints.clone() };
-        let work = watch.until_settled(&run.id, harness, log, with);
+        let work = watch.until_settled(&run.id, harness, log, given);
         Box::pin(self.face.folded("run", &title, work)).await
     }
 
@@ -283,10 +290,11 @@ impl Way<'_> {
         Ok(Sent::of(&run.id, history, log.effects(), came))
     }
 
-    /// Seconds until the agent must have landed; one at least, so that it says so itself.
-    fn seconds_left(&self) -> u64 {
+    /// How long the agent may work until it must have landed; a second at least, so that it says so
+    /// itself.
+    fn working(&self) -> Duration {
         let left = self.left();
-        left.saturating_sub(RESERVE.min(left / 4).max(KEEPING)).as_secs().max(1)
+        left.saturating_sub(RESERVE.min(left / 4).max(KEEPING)).max(Duration::from_secs(1))
     }
 
     /// How long a forge may keep the job waiting.

@@ -123,7 +123,7 @@ impl Shelf for Artifacts {
             let run: Run = self.github.api.ask(&call).await?.read(&call)?;
             let id = |of: Option<Id>| of.and_then(|of| of.id).unwrap_or_default();
             Ok(Origin {
-                workflow: without_ref(&run.path).to_owned(),
+                workflow: workflow_file(&run.path).to_owned(),
                 event: run.event,
                 repository: id(Some(run.repository)),
                 head_repository: id(run.head_repository),
@@ -189,12 +189,11 @@ impl Shelf for Artifacts {
     }
 }
 
-/// A workflow file's path; GitHub puts the ref behind it that it was read at, for some.
-fn without_ref(path: &str) -> &str {
-    match path.split_once('@') {
-        Some((file, _)) if file.ends_with(".yml") || file.ends_with(".yaml") => file,
-        _ => path,
-    }
+/// A workflow file's path without the ref that GitHub puts behind it:
+/// `.github/workflows/hob.yml@refs/heads/main` of the file `.github/workflows/hob.yml`.
+pub fn workflow_file(path: &str) -> &str {
+    let files = path.match_indices('@').filter_map(|(at, _)| path.get(..at));
+    files.into_iter().find(|file| file.ends_with(".yml") || file.ends_with(".yaml")).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -207,9 +206,11 @@ mod tests {
             (".github/workflows/hob.yml", ".github/workflows/hob.yml"),
             (".github/workflows/hob.yaml@refs/heads/a.yml@b", ".github/workflows/hob.yaml"),
             (".github/workflows/a@b.yml", ".github/workflows/a@b.yml"),
+            (".github/workflows/a@b.yml@refs/tags/v1", ".github/workflows/a@b.yml"),
+            ("acme/widgets/.github/workflows/hob.yml@main", "acme/widgets/.github/workflows/hob.yml"),
             ("dynamic/pages", "dynamic/pages"),
         ] {
-            assert_eq!(without_ref(path), expected);
+            assert_eq!(workflow_file(path), expected);
         }
     }
 }

@@ -91,7 +91,7 @@ pub(super) struct Package {
     pub(super) version: Option<String>,
     pub(super) package_type: String,
     pub(super) created_at: Timestamp,
-    /// The pipeline of its first file.
+    /// The pipeline of its first file; newer servers show that of the last.
     pub(super) pipeline: Option<Pipeline>,
 }
 
@@ -116,6 +116,8 @@ pub(super) struct Pipeline {
     pub(super) branch: String,
     /// `push`, `trigger`, `merge_request_event`, `schedule`, …
     pub(super) source: Option<String>,
+    /// The commit it ran.
+    pub(super) sha: Option<String>,
     /// Told of a pipeline by itself, and not of one among others.
     #[serde(default)]
     pub(super) tag: Option<bool>,

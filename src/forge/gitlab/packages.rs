@@ -8,8 +8,8 @@
 //!   a download brings. So the version names the job: the later of two uploads of one job wins, and
 //!   no other job gets into its place unless it means to. Where duplicates are forbidden the version
 //!   gets a number after the job's.
-//! - The pipeline that a *package* shows is that of its first file, and any developer's job can add
-//!   a file. So origin is told of the *file*, and a download counts only if it is that very file,
+//! - The pipeline that a *package* shows is that of its first file, or of its last on newer servers, and
+//!   any developer's job can add a file. So origin is told of the *file*, and a download counts only if it is that very file,
 //!   by its digest.
 
 use std::collections::BTreeMap;
@@ -39,7 +39,11 @@ const ARCHIVE_MAX: usize = 64 << 20;
 const FOUND_MAX: usize = 10;
 /// How often an upload goes to another version, because this one is taken.
 const TAKEN_MAX: u32 = 8;
-/// Packages of one name and branch that [`Packages::tidy`] lets be.
+/// The source of a pipeline that a webhook starts.
+const TRIGGER: &str = "trigger";
+/// The source of a pipeline for a merge request.
+const MERGE_REQUEST: &str = "merge_request_event";
+/// Packages of one name and branch that [`Packages::tidy`] lets be, this job's own counted.
 const KEPT: usize = 3;
 /// Packages that one call of it removes.
 const TIDIED_MAX: usize = 10;
@@ -56,6 +60,7 @@ pub struct Packages {
     api: Api,
     registry: Api,
     job: Option<u64>,
+    commit: Option<String>,
     /// What [`Shelf::find`] saw, by package; nothing else is looked into.
     seen: Mutex<BTreeMap<u64, Seen>>,
 }
@@ -64,39 +69,36 @@ pub struct Packages {
 struct Seen {
     name: String,
     version: String,
-    /// The pipeline that made it.
+    /// The pipeline that made it, and what that ran for.
     run: Option<u64>,
+    branch: Option<String>,
     /// Once its origin was asked.
     file: Option<File>,
+    is_fetched: bool,
 }
 
 impl Packages {
     pub(super) fn new(project: u64, api: Api, registry: Api, job: Option<u64>) -> Self {
-        Self { project, api, registry, job, seen: Mutex::default() }
+        Self { project, api, registry, job, commit: None, seen: Mutex::default() }
     }
 
-    /// Removes old versions of a package and keeps the newest three of those that came from the
-    /// same branch as this job's own. Returns how many are gone; asks nothing when [`Shelf::find`]
-    /// saw that there are no old ones.
+    /// On a shelf of a job that runs this commit of the default branch. Whatever ran the same one, ran the
+    /// same code: of such a pipeline it is not asked whether it ran for a tag that has the branch's name.
+    pub fn at(self, commit: Option<String>) -> Self {
+        Self { commit, ..self }
+    }
+
+    /// Removes old versions of a package: of those that [`Shelf::find`] saw on the branch of the one that
+    /// was fetched, all but the newest two, which leaves three with this job's own. Returns how many are
+    /// gone.
     ///
     /// # Errors
     /// [`Error::Refused`] when the token may not: only a Maintainer may remove packages, and a job's
     /// token has the rights of whoever started the pipeline. Nothing is lost then but space.
     async fn tidy(&self, name: &str) -> Result<usize, Error> {
-        // This job's own is one more.
-        if self.count(name) < KEPT {
-            return Ok(0);
-        }
         let doing = format!("remove old versions of package {name}");
-        let packages = self.list(&doing, name).await?;
-        let branch = |package: &Package| package.pipeline.as_ref().map(|pipeline| pipeline.branch.clone());
-        let own = packages.iter().find(|(_, version)| version.job == self.job).map(|(package, _)| branch(package));
-        let Some(own) = own else { return Ok(0) };
-        let mut old: Vec<u64> =
-            packages.iter().filter(|(package, _)| branch(package) == own).map(|(package, _)| package.id).collect();
-        old.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
         let mut gone = 0;
-        for id in old.into_iter().skip(KEPT).take(TIDIED_MAX) {
+        for id in self.old(name) {
             let endpoint = built(&doing, DeletePackage::builder().project(self.project).package_id(id).build())?;
             match self.registry.write(&doing, &endpoint, None).await {
                 Ok(_) => gone += 1,
@@ -105,6 +107,15 @@ impl Packages {
             }
         }
         Ok(gone)
+    }
+
+    /// Packages to remove, the newest first.
+    fn old(&self, name: &str) -> Vec<u64> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = || seen.iter().rev().filter(|(_, seen)| seen.name == name);
+        let Some((fetched, Seen { branch, .. })) = ours().find(|(_, seen)| seen.is_fetched) else { return Vec::new() };
+        let old = ours().filter(|(_, seen)| seen.branch == *branch).map(|(id, _)| *id).skip(KEPT - 1);
+        old.filter(|id| id != fetched).take(TIDIED_MAX).collect()
     }
 
     /// The packages of exactly this name that hold our versions.
@@ -131,10 +142,10 @@ impl Packages {
         let mut found = Vec::new();
         let mut seen = BTreeMap::new();
         for (package, _) in packages {
-            let run = package.pipeline.map(|pipeline| pipeline.id);
+            let (run, branch) = package.pipeline.map(|pipeline| (pipeline.id, pipeline.branch)).unzip();
             found.push(Kept { id: package.id, at: package.created_at, size: None, run });
             let version = package.version.unwrap_or_default();
-            seen.insert(package.id, Seen { name: package.name, version, run, file: None });
+            seen.insert(package.id, Seen { name: package.name, version, run, branch, file: None, is_fetched: false });
         }
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(seen);
         Ok(found)
@@ -155,18 +166,17 @@ impl Packages {
         // Uploaded by hand, or by two: no pipeline stands for it.
         let [pipeline] = file.pipelines.as_slice() else { return Ok(nobody) };
         // A branch and a tag may have one name; of a merge request's ref there is no tag.
-        let is_told = |source: &str, tag: Option<bool>| source != "trigger" || tag.is_some();
+        let is_told = |it: &Pipeline| it.source.as_deref() != Some(TRIGGER) || it.tag.is_some() || self.runs(it);
         let pipeline = match pipeline {
-            Pipeline { source: Some(source), project_id: Some(_), tag, .. } if is_told(source, *tag) => {
-                pipeline.clone()
-            }
+            Pipeline { source: Some(_), project_id: Some(_), .. } if is_told(pipeline) => pipeline.clone(),
             short => self.pipeline(&doing, short.id).await?,
         };
+        let may_be_tag = !self.runs(&pipeline);
         let Some((event, repository)) = pipeline.source.zip(pipeline.project_id) else { return Ok(nobody) };
-        let is_tag = pipeline.tag.unwrap_or(event == "trigger");
+        let is_tag = pipeline.tag.unwrap_or(event == TRIGGER && may_be_tag);
         let mut origin =
             Origin { event, repository, head_repository: repository, branch: pipeline.branch, is_tag, ..nobody };
-        let iid = merge_request(&origin.branch).filter(|_| origin.event == "merge_request_event");
+        let iid = merge_request(&origin.branch).filter(|_| origin.event == MERGE_REQUEST);
         if let Some(iid) = iid.filter(|_| repository == self.project) {
             origin.head_repository = self.source(&doing, iid).await?;
             origin.pulls.push(iid);
@@ -190,6 +200,9 @@ impl Packages {
         if !hex::encode(Sha256::digest(&archive)).eq_ignore_ascii_case(digest) {
             let said = "it is not the file whose origin was asked; another has taken its place".to_owned();
             return Err(unusable(&doing, said));
+        }
+        if let Some(seen) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&kept.id) {
+            seen.is_fetched = true;
         }
         Ok(archive)
     }
@@ -229,15 +242,14 @@ impl Packages {
         Ok(file)
     }
 
-    /// How many packages of a name were found.
-    fn count(&self, name: &str) -> usize {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.values().filter(|seen| seen.name == name).count()
-    }
-
     fn seen(&self, doing: &str, package: u64) -> Result<Seen, Error> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         built(doing, seen.get(&package).cloned().ok_or("it was not found on this shelf"))
+    }
+
+    /// Whether a pipeline ran the commit that this job runs.
+    fn runs(&self, pipeline: &Pipeline) -> bool {
+        self.commit.is_some() && self.commit == pipeline.sha
     }
 
     async fn pipeline(&self, doing: &str, id: u64) -> Result<Pipeline, Error> {
@@ -288,9 +300,35 @@ fn unusable(doing: &str, said: String) -> Error {
     Error::Refused { doing: doing.to_owned(), status: 0, said }
 }
 
-/// The merge request whose pipelines run for this ref: `refs/merge-requests/4/head`, `…/merge`,
-/// `…/train`.
+/// The merge request that alone tells what a pipeline for this ref ran: `refs/merge-requests/4/head`, or
+/// `…/merge` for the merged result. In a train (`…/train`) the commits of those before it ran as well.
 fn merge_request(branch: &str) -> Option<u64> {
-    let (iid, rest) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
-    matches!(rest, "head" | "merge" | "train").then(|| iid.parse().ok())?
+    let (iid, side) = branch.strip_prefix("refs/merge-requests/")?.split_once('/')?;
+    let is_plain = iid.bytes().all(|b| b.is_ascii_digit()) && !iid.starts_with('0');
+    iid.parse().ok().filter(|_| is_plain && matches!(side, "head" | "merge"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::merge_request;
+
+    #[test]
+    fn a_ref_is_of_one_merge_request_or_of_none() {
+        for (branch, expected) in [
+            ("refs/merge-requests/5/head", Some(5)),
+            ("refs/merge-requests/5/merge", Some(5)),
+            ("refs/merge-requests/5/train", None),
+            ("refs/merge-requests/5/head/x", None),
+            ("refs/merge-requests/5/", None),
+            ("refs/merge-requests/5", None),
+            ("refs/merge-requests/+5/head", None),
+            ("refs/merge-requests/05/head", None),
+            ("refs/merge-requests//head", None),
+            ("refs/merge-requests/99999999999999999999/head", None),
+            ("refs/heads/refs/merge-requests/5/head", None),
+            ("main", None),
+        ] {
+            assert_eq!(merge_request(branch), expected, "{branch}");
+        }
+    }
 }

@@ -42,7 +42,7 @@ pub struct RunHistory {
     pub cut: u32,
     /// Tries to finish with a result that failed: reminders to, and results that did not fit.
     pub unfinished: u32,
-    /// Whether it was told to land.
+    /// Whether the newest attempt was told to land.
     pub told_to_land: bool,
     /// Writes that stand in its plan; a later one of the same key has replaced the earlier.
     pub proposed: Vec<Effect>,
@@ -84,6 +84,8 @@ impl RunHistory {
         self.attempts = started.attempt;
         self.sandbox.clone_from(&started.sandbox);
         self.before = self.spent.time;
+        // The attempt before may have had less time than the run.
+        self.told_to_land = false;
         self.began = Some(at);
     }
 

@@ -5,7 +5,6 @@ use crate::domain::event::{Comment, EventKind, Forge, Repository, Thread, Thread
 use crate::domain::id::EventKey;
 
 const OWN: u64 = 1;
-const LISTED: u64 = 2;
 
 fn person(id: u64, login: &str) -> Actor {
     Actor { id, login: login.to_owned(), kind: ActorKind::User }
@@ -87,8 +86,8 @@ fn whatever_nobody_answered_for_is_a_no() {
     let (write, anyone) = (Who::AtLeast(Role::Write), Who::Anyone);
     let again = Account { id: None, login: "eve".to_owned() };
     let renovate = || bot(50, "renovate[bot]");
-    let listed = || bot(LISTED, "merge-queue[bot]");
     let actions = || bot(41_898_282, "github-actions[bot]");
+    let owner = || person(OWN, "hob");
     let own_user = || Actor { kind: ActorKind::Other, ..person(OWN, "hob") };
     let ghost = || Actor { kind: ActorKind::Other, ..person(0, "ghost") };
     let rows = [
@@ -113,14 +112,15 @@ fn whatever_nobody_answered_for_is_a_no() {
         ("run again by a reader", ada(), Some(ada()), None, write, Some(&again), false, "ada=admin eve=read"),
         ("run again, not asked", ada(), Some(ada()), None, write, Some(&again), false, "ada=admin"),
         ("run again, for anyone", ada(), Some(ada()), None, anyone, Some(&again), false, ""),
-        ("a strange bot", renovate(), Some(renovate()), None, write, None, false, "renovate[bot]=admin"),
-        ("a strange bot, anyone", renovate(), Some(renovate()), None, anyone, None, false, ""),
-        ("a listed bot", listed(), Some(listed()), None, write, None, false, ""),
-        ("a listed bot labels", listed(), Some(ada()), None, write, None, false, "ada=-"),
+        ("a bot", renovate(), Some(renovate()), None, write, None, false, "renovate[bot]=admin"),
+        ("a bot, anyone", renovate(), Some(renovate()), None, anyone, None, false, ""),
         ("the job token, marked", actions(), Some(ada()), Some(actions()), write, None, true, ""),
         ("the job token, not marked", actions(), Some(ada()), Some(actions()), write, None, false, ""),
         ("our marker, quoted by ada", ada(), Some(ada()), Some(ada()), write, None, true, "ada=write"),
         ("our user", own_user(), Some(ada()), Some(own_user()), anyone, None, false, ""),
+        ("the token's owner", owner(), Some(ada()), Some(owner()), write, None, false, "hob=write"),
+        ("hob in the owner's name", owner(), Some(ada()), Some(owner()), write, None, true, "hob=write"),
+        ("the owner opens it", owner(), Some(owner()), None, anyone, None, false, ""),
         ("our comment, edited by ada", ada(), Some(ada()), Some(own_user()), write, None, false, "ada=admin"),
     ];
     let mut table = Vec::new();
@@ -128,7 +128,7 @@ fn whatever_nobody_answered_for_is_a_no() {
         for forge in [Forge::Github, Forge::Gitlab] {
             let event = event(forge, actor.clone(), author.clone(), comment.clone());
             let own = own(forge);
-            let case = Case { event: &event, who, rerun_by, own: &own, own_ids: &[], marked, bots: &[LISTED] };
+            let case = Case { event: &event, who, rerun_by, own: &own, own_ids: &[], marked };
             table.push(format!("{what:<26} {:<7} {}", forge.to_string(), shown(&judge(&case, &answers(&case, said)))));
         }
     }
@@ -175,14 +175,10 @@ fn whatever_nobody_answered_for_is_a_no() {
     run again, not asked       GitLab  what `eve` may do here could not be found out; run the job again
     run again, for anyone      GitHub  allowed, narrowed
     run again, for anyone      GitLab  allowed, narrowed
-    a strange bot              GitHub  `renovate[bot]` is a bot, and bots start no agent
-    a strange bot              GitLab  `renovate[bot]` is a bot, and bots start no agent
-    a strange bot, anyone      GitHub  `renovate[bot]` is a bot, and bots start no agent
-    a strange bot, anyone      GitLab  `renovate[bot]` is a bot, and bots start no agent
-    a listed bot               GitHub  allowed as -
-    a listed bot               GitLab  allowed as -
-    a listed bot labels        GitHub  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
-    a listed bot labels        GitLab  `ada`, who wrote the text, has no role here, and this agent needs `write`; ask somebody who has it to start it
+    a bot                      GitHub  `renovate[bot]` is a bot, and bots start no agent
+    a bot                      GitLab  `renovate[bot]` is a bot, and bots start no agent
+    a bot, anyone              GitHub  `renovate[bot]` is a bot, and bots start no agent
+    a bot, anyone              GitLab  `renovate[bot]` is a bot, and bots start no agent
     the job token, marked      GitHub  own
     the job token, marked      GitLab  `github-actions[bot]` is a bot, and bots start no agent
     the job token, not marked  GitHub  `github-actions[bot]` is a bot, and bots start no agent
@@ -191,8 +187,39 @@ fn whatever_nobody_answered_for_is_a_no() {
     our marker, quoted by ada  GitLab  allowed as write
     our user                   GitHub  allowed, narrowed
     our user                   GitLab  own
+    the token's owner          GitHub  allowed as write
+    the token's owner          GitLab  hob writes as `hob`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
+    hob in the owner's name    GitHub  allowed as write
+    hob in the owner's name    GitLab  own
+    the owner opens it         GitHub  allowed, narrowed
+    the owner opens it         GitLab  hob writes as `hob`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
     our comment, edited by ada GitHub  what `hob` may do here could not be found out; run the job again
     our comment, edited by ada GitLab  own
+    ");
+}
+
+#[test]
+fn of_what_an_owner_of_the_token_does_only_their_words_are_surely_their_own() {
+    let own = own(Forge::Gitlab);
+    let judged = |action: &str, own_ids: &[u64], actor: Actor| {
+        let event = Event { action: action.to_owned(), ..event(Forge::Gitlab, actor, Some(ada()), None) };
+        let who = Who::AtLeast(Role::Write);
+        let case = Case { event: &event, who, rerun_by: None, own: &own, own_ids, marked: false };
+        shown(&judge(&case, &[]))
+    };
+    let owner = || person(OWN, "hob");
+    insta::assert_snapshot!([
+        judged("open", &[], owner()),
+        judged("update", &[], owner()),
+        judged("open", &[], bot(OWN, "hob")),
+        judged("open", &[9], person(9, "grace")),
+        judged("open", &[9], bot(9, "hob-old")),
+    ].join("\n"), @"
+    hob writes as `hob`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
+    own
+    own
+    `grace` is in HOB_OWN_IDS, and hob never answers an account that it wrote as; take that id out of it
+    own
     ");
 }
 
@@ -200,35 +227,27 @@ fn whatever_nobody_answered_for_is_a_no() {
 fn each_account_is_asked_about_once_and_none_where_nothing_depends_on_it() {
     let own = own(Forge::Github);
     let again = Account { id: None, login: "Ada".to_owned() };
-    let asked = |event: &Event, who, bots: &[u64]| {
-        let case = Case { event, who, rerun_by: Some(&again), own: &own, own_ids: &[9], marked: false, bots };
+    let asked = |event: &Event, who| {
+        let case = Case { event, who, rerun_by: Some(&again), own: &own, own_ids: &[9], marked: false };
         concerned(&case).iter().map(|account| account.login.clone()).collect::<Vec<_>>()
     };
     let write = Who::AtLeast(Role::Write);
-    assert_eq!(asked(&event(Forge::Github, ada(), Some(ada()), None), write, &[]), ["ada"]);
-    assert_eq!(asked(&event(Forge::Github, bob(), Some(ada()), None), write, &[]), ["bob", "ada"]);
-    assert_eq!(asked(&event(Forge::Github, bob(), Some(ada()), Some(bob())), write, &[]), ["bob", "Ada"]);
-    assert_eq!(asked(&event(Forge::Github, bob(), Some(bob()), None), Who::Anyone, &[]), [""; 0]);
-    assert_eq!(asked(&event(Forge::Github, person(9, "hob-old"), Some(bob()), None), write, &[]), [""; 0]);
-    assert_eq!(asked(&event(Forge::Github, bot(5, "b"), Some(bot(5, "b")), None), write, &[]), [""; 0]);
-    assert_eq!(asked(&event(Forge::Github, bot(5, "b"), Some(bot(5, "b")), None), write, &[5]), ["Ada"]);
+    assert_eq!(asked(&event(Forge::Github, ada(), Some(ada()), None), write), ["ada"]);
+    assert_eq!(asked(&event(Forge::Github, bob(), Some(ada()), None), write), ["bob", "ada"]);
+    assert_eq!(asked(&event(Forge::Github, bob(), Some(ada()), Some(bob())), write), ["bob", "Ada"]);
+    assert_eq!(asked(&event(Forge::Github, bob(), Some(bob()), None), Who::Anyone), [""; 0]);
+    assert_eq!(asked(&event(Forge::Github, person(9, "hob-old"), Some(bob()), None), write), [""; 0]);
+    assert_eq!(asked(&event(Forge::Github, bot(5, "b"), Some(bot(5, "b")), None), write), [""; 0]);
 }
 
 #[test]
-fn a_run_that_anyone_may_start_reaches_nothing_of_worth() {
-    let effects = EffectKind::ALL;
-    let reach = |sandbox, variables| narrowed(Who::Anyone, &Reach { sandbox, variables, effects });
-    assert_eq!(reach(SandboxKind::Virtual, &[]), Ok(()));
-    assert_eq!(reach(SandboxKind::None, &[]), Ok(()));
-    let said = [reach(SandboxKind::Local, &[]), reach(SandboxKind::Virtual, &["CARGO_HOME".to_owned()])];
-    insta::assert_snapshot!(said.map(|said| said.unwrap_err().to_string()).join("\n"), @"
-    anyone may start this agent, so it cannot run `local` commands; give it `sandbox: virtual`, or `who: write`
-    anyone may start this agent, so it gets no variables; take `CARGO_HOME` out of `env:`, or give it `who: write`
-    ");
+fn commands_on_the_machine_are_for_people_who_may_push() {
+    let local = |who| narrowed(who, SandboxKind::Local).is_ok();
     for (role, fine) in [(Role::Read, false), (Role::Triage, false), (Role::Write, true), (Role::Admin, true)] {
-        let local = Reach { sandbox: SandboxKind::Local, variables: &[], effects };
-        assert_eq!(narrowed(Who::AtLeast(role), &local).is_ok(), fine, "{role}");
-        let virtual_ = Reach { sandbox: SandboxKind::Virtual, ..local };
-        assert!(narrowed(Who::AtLeast(role), &virtual_).is_ok());
+        assert_eq!(local(Who::AtLeast(role)), fine, "{role}");
+    }
+    assert!(!local(Who::Anyone), "agent files that say so are refused before");
+    for sandbox in [SandboxKind::Virtual, SandboxKind::None] {
+        assert_eq!(narrowed(Who::Anyone, sandbox), Ok(()));
     }
 }

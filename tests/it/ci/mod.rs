@@ -19,3 +19,16 @@ mod runner;
 mod shown;
 mod started_by;
 mod stopped;
+
+use hob::domain::effect::EffectKey;
+use hob::domain::id::{EventKey, InstanceId, InstanceKind, RunId};
+use hob::domain::name::EffectKind;
+use hob::rules::marker;
+
+/// A comment as hob leaves it.
+pub(crate) fn marked(body: &str) -> String {
+    let (host, agent) = ("git.example".to_owned(), "desk".parse().unwrap());
+    let instance = InstanceId { host, repo: 14, kind: InstanceKind::Issue, key: "4".to_owned(), agent };
+    let run = RunId::derive(&instance, &EventKey::from_parts(["asked"]), None);
+    marker::mark(b"", &EffectKey::derive(b"", &instance, &run, EffectKind::Comment, 1), None, body)
+}

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::job::{Done, Event, ISSUE, STRANGER, Stage};
+use super::marked;
 use crate::forge_github::{Answer, Fault};
 
 const COMMAND: &str = "/hob label this";
@@ -68,7 +69,8 @@ fn a_bots_command_is_refused() {
 fn a_comment_of_our_own_starts_nothing() {
     let stage = Stage::private();
     stage.github.memory().own(77, "hob-bot");
-    let done = stage.job(77, &Event::commented(COMMAND).by((77, "hob-bot"), "User")).run();
+    let marked = marked(COMMAND);
+    let done = stage.job(77, &Event::commented(&marked).by((77, "hob-bot"), "User")).run();
     assert_untouched(&stage);
     insta::assert_snapshot!(told(&done), @"
     exit 0, outcome skipped
@@ -77,9 +79,23 @@ fn a_comment_of_our_own_starts_nothing() {
     `hob wrote this itself: there is nothing to do`
     ");
     // By number alone: of an account it was before.
-    let before = Event::commented(COMMAND).by((78, "old-bot"), "User");
+    let before = Event::commented(&marked).by((78, "old-bot"), "User");
     let done = stage.job(78, &before).env("HOB_OWN_IDS", "76, 78").run().exits(0);
     assert_eq!(done.output("outcome"), "skipped");
+}
+
+#[test]
+fn whoever_gave_hob_their_own_token_is_told_why_it_does_not_answer() {
+    let stage = Stage::private();
+    stage.github.memory().own(77, "grace");
+    let done = stage.job(77, &Event::commented(COMMAND).by((77, "grace"), "User")).run();
+    assert_untouched(&stage);
+    insta::assert_snapshot!(told(&done), @"
+    exit 3, outcome refused
+    warning: hob writes as `grace`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's
+    ### 🚫 hob · refused
+    ``hob writes as `grace`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's``
+    ");
 }
 
 #[test]

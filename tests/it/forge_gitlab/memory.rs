@@ -153,6 +153,12 @@ impl Memory {
         self.people[0].username = username.to_owned();
     }
 
+    /// The token is a person's own from now on, who may do this.
+    pub(crate) fn personal(&mut self, id: u64, username: &str, level: u32) {
+        self.hand_over(id, username);
+        (self.people[0].is_bot, self.people[0].level) = (false, Some(level));
+    }
+
     /// Whether a user that the token had before wrote a note: no Developer may change it.
     pub(super) fn is_of_before(&self, id: u64) -> bool {
         self.notes.iter().any(|note| note.id == id && self.before.contains(&note.author.id))

@@ -27,6 +27,8 @@ pub(crate) struct Registry {
     pub(crate) source_project: Option<u64>,
     /// The pipeline of the job whose token is used; a person's upload when `None`.
     pub(crate) running: Option<u64>,
+    /// The commit that pipelines run which begin from now on.
+    pub(crate) head: String,
     pipelines: BTreeMap<u64, Pipeline>,
     packages: Vec<Package>,
     files: u64,
@@ -35,6 +37,7 @@ pub(crate) struct Registry {
 struct Pipeline {
     branch: String,
     source: String,
+    sha: String,
 }
 
 struct Package {
@@ -54,7 +57,8 @@ struct File {
 
 impl Default for Registry {
     fn default() -> Self {
-        let main = Pipeline { branch: "main".to_owned(), source: "trigger".to_owned() };
+        let head = "6104942438c14ec7bd21c6cd5bd995272b3faff6".to_owned();
+        let main = Pipeline { branch: "main".to_owned(), source: "trigger".to_owned(), sha: head.clone() };
         Self {
             allows_duplicates: true,
             allows_removal: true,
@@ -63,6 +67,7 @@ impl Default for Registry {
             level: "enabled",
             source_project: None,
             running: Some(PIPELINE),
+            head,
             pipelines: BTreeMap::from([(PIPELINE, main)]),
             packages: Vec::new(),
             files: 0,
@@ -73,7 +78,8 @@ impl Default for Registry {
 impl Registry {
     /// The running job is of this pipeline from now on.
     pub(crate) fn run(&mut self, id: u64, source: &str, branch: &str) {
-        self.pipelines.insert(id, Pipeline { branch: branch.to_owned(), source: source.to_owned() });
+        self.pipelines
+            .insert(id, Pipeline { branch: branch.to_owned(), source: source.to_owned(), sha: self.head.clone() });
         self.running = Some(id);
     }
 
@@ -157,6 +163,7 @@ impl Registry {
         let mut shown = example("pipelines/get", "");
         (shown["id"], shown["project_id"]) = (json!(id), json!(PROJECT));
         (shown["ref"], shown["source"]) = (json!(pipeline.branch), json!(pipeline.source));
+        shown["sha"] = json!(pipeline.sha);
         Some(shown)
     }
 
@@ -164,6 +171,7 @@ impl Registry {
     fn short(&self, id: u64) -> Value {
         let mut shown = example("packages/list", "")["pipeline"].clone();
         (shown["id"], shown["ref"]) = (json!(id), json!(self.pipelines[&id].branch));
+        shown["sha"] = json!(self.pipelines[&id].sha);
         if self.tells_sources {
             (shown["project_id"], shown["source"]) = (json!(PROJECT), json!(self.pipelines[&id].source));
         }

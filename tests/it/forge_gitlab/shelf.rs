@@ -146,6 +146,7 @@ async fn a_merge_requests_pipeline_tells_where_its_commits_come_from() {
     for (source, branch, from, pulls) in [
         ("merge_request_event", "refs/merge-requests/5/head", Some(77), vec![MERGE_REQUEST]),
         ("merge_request_event", "refs/merge-requests/5/merge", None, vec![MERGE_REQUEST]),
+        ("merge_request_event", "refs/merge-requests/5/train", None, vec![]),
         ("push", "refs/merge-requests/5/head", None, vec![]),
         ("merge_request_event", "refs/merge-requests/x/head", None, vec![]),
         ("schedule", "main", None, vec![]),
@@ -173,6 +174,19 @@ async fn an_older_gitlab_is_asked_for_the_pipeline_with_the_token_that_may() {
     let by_job = Gitlab::new(options(&server, job())).unwrap().packages(&job(), Some(JOB)).unwrap();
     let kept = by_job.find(NAME).await.unwrap();
     insta::assert_snapshot!(by_job.origin(&kept[0]).await.unwrap_err(), @r#"cannot ask who uploaded package 100: GitLab answered 404, "404 Project Not Found"; CI_JOB_TOKEN reaches few endpoints: set HOB_GITLAB_TOKEN to a project access token with the scope `api` and the role Reporter or higher"#);
+}
+
+#[tokio::test]
+async fn whether_it_was_a_tag_is_not_asked_where_this_jobs_own_commit_ran() {
+    let server = GitlabServer::start();
+    keep(&shelf(&server), 5, "x").await;
+    let head = server.memory().registry.head.clone();
+    for (commit, asked) in [(Some(head), 0), (Some("0".repeat(40)), 1), (None, 2)] {
+        let shelf = shelf(&server).at(commit);
+        let kept = shelf.find(NAME).await.unwrap();
+        assert_eq!(shelf.origin(&kept[0]).await.unwrap(), on_main());
+        assert_eq!(server.count("pipelines/get"), asked);
+    }
 }
 
 #[tokio::test]
@@ -254,18 +268,21 @@ async fn old_versions_of_the_own_branch_are_removed() {
     keep(&of_job(&server, 90), 9, "x").await;
     server.memory().registry.run(502, "trigger", "main");
     let shelf = of_job(&server, 66);
-    let asked = server.calls().len();
     assert_eq!(shelf.tidy(NAME).await.unwrap(), 0, "before anything was found");
-    assert_eq!(server.calls().len(), asked);
-    shelf.find(NAME).await.unwrap();
-    assert_eq!(shelf.tidy(NAME).await.unwrap(), 0, "before there is anything of its own");
+    let found = shelf.find(NAME).await.unwrap();
+    assert_eq!(shelf.tidy(NAME).await.unwrap(), 0, "before one of them was used");
+    assert_eq!(found[1].run, Some(PIPELINE));
+    shelf.fetch(&found[1]).await.unwrap();
     keep(&shelf, 6, "x").await;
+    let asked = server.calls().len();
     assert_eq!(shelf.tidy(NAME).await.unwrap(), 3);
+    assert_eq!(server.calls().len(), asked + 3);
     assert_eq!(server.memory().registry.versions().join(" ").replace(NAME, "").trim(), "4.64  5.65  9.90  6.66");
 
     keep(&of_job(&server, 67), 7, "x").await;
     server.memory().registry.allows_removal = false;
     let shelf = of_job(&server, 67);
-    shelf.find(NAME).await.unwrap();
+    let found = shelf.find(NAME).await.unwrap();
+    shelf.fetch(found.iter().find(|kept| kept.run == Some(502)).unwrap()).await.unwrap();
     insta::assert_snapshot!(shelf.tidy(NAME).await.unwrap_err(), @r#"cannot remove old versions of package hob-e91d950c74e2455e6c7ac57fe995f1c2: GitLab answered 403, "403 Forbidden"; publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of whoever started its pipeline"#);
 }

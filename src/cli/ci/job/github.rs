@@ -92,12 +92,10 @@ fn variables(ci: &Ci) -> github::Variables {
         repository_id: set("GITHUB_REPOSITORY_ID"),
         event_name: set("GITHUB_EVENT_NAME"),
         event_path: set("GITHUB_EVENT_PATH"),
-        run_id: set("GITHUB_RUN_ID"),
         run_attempt: set("GITHUB_RUN_ATTEMPT"),
         actor: set("GITHUB_ACTOR"),
         triggering_actor: set("GITHUB_TRIGGERING_ACTOR"),
         workflow_ref: set("GITHUB_WORKFLOW_REF"),
-        git_ref: set("GITHUB_REF"),
         sha: set("GITHUB_SHA"),
         temp: set("RUNNER_TEMP"),
     }

@@ -44,7 +44,9 @@ pub(super) fn job(environment: &Environment) -> Result<Job, Refusal> {
     };
     let forge = Arc::new(Gitlab::new(options).map_err(Refusal::usage)?);
     let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
-    let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
+    let is_on_default_branch = job.git_ref == job.default_branch && !job.is_tag && job.merge_request.is_none();
+    let commit = job.commit.clone().filter(|_| is_on_default_branch);
+    let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?.at(commit);
     let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
     let sessions = match &environment.state {
         Some(state) => state.clone(),

@@ -3,6 +3,7 @@
 use hob::domain::event::ThreadKind;
 
 use super::{Project, note, opened};
+use crate::ci::marked;
 use crate::forge_gitlab::ISSUE;
 use crate::scene::Ran;
 
@@ -56,4 +57,24 @@ fn an_account_is_read_once_however_many_parts_it_has() {
     let id = project.gitlab.memory().say(ThreadKind::Issue, ISSUE, "grace", "/hob go");
     told(&project, &project.run(64, &note((52, "grace"), id, "/hob go")), 3);
     assert_eq!(project.gitlab.count("users/get"), 1);
+}
+
+#[test]
+fn whoever_gave_hob_their_own_token_is_told_why_it_does_not_answer() {
+    let grace = (52, "grace");
+    let project = Project::new([]);
+    project.gitlab.memory().personal(grace.0, grace.1, 40);
+    let ran = project.run(64, &project.comment(grace, "/hob go"));
+    insta::assert_snapshot!(told(&project, &ran, 3), @"error: hob writes as `grace`, whose own token it was given, and never answers the account that it writes as; give it the token of a bot: on GitLab a project access token, on GitHub the job's own or an App's");
+    // What hob wrote with it says so itself.
+    let marked = marked("/hob go");
+    let ran = project.run(65, &project.comment(grace, &marked));
+    insta::assert_snapshot!(told(&project, &ran, 0), @"hob wrote this itself: there is nothing to do");
+
+    let project = Project::new([]);
+    project.gitlab.memory().member(grace.0, grace.1, 40);
+    let mut command = project.triggered(64, &project.comment(grace, "/hob go"));
+    command.env("HOB_OWN_IDS", "52");
+    let ran = project.scene.end(command);
+    insta::assert_snapshot!(told(&project, &ran, 3), @"error: `grace` is in HOB_OWN_IDS, and hob never answers an account that it wrote as; take that id out of it");
 }

@@ -12,9 +12,9 @@ impl Project {
     /// A job of a pipeline for the merge request, as it is now.
     fn merge_request(&self, id: u64, pipeline: u64) -> Command {
         let ref_ = format!("refs/merge-requests/{MERGE_REQUEST}/head");
+        let mut command = self.job(id);
         let mut memory = self.gitlab.memory();
         memory.registry.run(pipeline, "merge_request_event", &ref_);
-        let mut command = self.job(id);
         command
             .env("CI_PIPELINE_SOURCE", "merge_request_event")
             .env("CI_PIPELINE_ID", pipeline.to_string())

@@ -70,6 +70,7 @@ impl Project {
         command.env("HOB_STATE", self.machine(id)).envs(self.variables(id));
         command
             .env("CI_PIPELINE_SOURCE", "trigger")
+            .env("CI_COMMIT_SHA", &self.gitlab.memory().registry.head)
             .env("HOB_GITLAB_TOKEN", TOKEN)
             .env("CI_JOB_TOKEN", JOB_TOKEN)
             .env("ANTHROPIC_API_KEY", KEY)

@@ -201,7 +201,7 @@ fn what_hob_wrote_itself_starts_nothing() {
     ");
 
     let project = Project::new([]);
-    project.gitlab.memory().member(1700, "project_14_bot_before", 30);
+    project.gitlab.memory().token_user(1700, "project_14_bot_before", 30);
     let mut command = project.triggered(64, &project.comment((1700, "project_14_bot_before"), "/hob go"));
     command.env("HOB_OWN_IDS", "1699, 1700");
     nothing_done(&project, &project.scene.end(command), 0);

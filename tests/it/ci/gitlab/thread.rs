@@ -67,7 +67,6 @@ fn the_next_job_goes_on_where_the_one_before_ended() {
         "members/get",
         "packages/list",
         "packages/files",
-        "pipelines/get",
         "packages/download",
         "packages/upload",
         "notes/get",
@@ -77,6 +76,40 @@ fn the_next_job_goes_on_where_the_one_before_ended() {
     ]
     "#);
     assert!(project.page().contains("continues 1 earlier run"), "{}", project.page());
+}
+
+#[test]
+fn from_the_fourth_job_on_an_old_session_goes_with_each() {
+    let project = Project::new((1..=4).flat_map(|nth| proposes(&format!("{nth}"), "Done.")));
+    let mut before = 0;
+    for job in 64..=67 {
+        // Somebody pushes between two jobs.
+        project.gitlab.memory().registry.head = format!("{job:040x}");
+        project.gitlab.memory().registry.run(500 + job, "trigger", "main");
+        before = project.gitlab.calls().len();
+        let ran = project.run(job, &project.comment(ADA, "/hob look"));
+        assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    }
+    insta::assert_debug_snapshot!(project.asked()[before..], @r#"
+    [
+        "projects/get",
+        "threads/get",
+        "notes/get",
+        "users/get",
+        "users/current",
+        "members/get",
+        "packages/list",
+        "packages/files",
+        "pipelines/get",
+        "packages/download",
+        "packages/upload",
+        "notes/get",
+        "notes/edit",
+        "threads/edit",
+        "packages/upload",
+        "packages/delete",
+    ]
+    "#);
 }
 
 #[test]

@@ -19,12 +19,10 @@ fn variables(event_name: &str) -> Variables {
         repository_id: set("186853002"),
         event_name: set(event_name),
         event_path: set("/home/runner/work/_temp/_github_workflow/event.json"),
-        run_id: set("1658821493"),
         run_attempt: set("1"),
         actor: set("Codertocat"),
         triggering_actor: set("Codertocat"),
         workflow_ref: set("Codertocat/Hello-World/.github/workflows/hob.yml@refs/heads/main"),
-        git_ref: set("refs/heads/main"),
         sha: set("ffac537e6cbbf934b08745a378932722df287a53"),
         temp: set("/home/runner/work/_temp"),
     }
@@ -126,7 +124,7 @@ fn a_variable_that_is_wrong_is_named() {
         Variables { repository: set("a/b/c"), ..right() },
         Variables { repository_id: set("007"), ..right() },
         Variables { event_name: set(""), ..right() },
-        Variables { run_id: set("-1"), ..right() },
+        Variables { run_attempt: set("-1"), ..right() },
         Variables { run_attempt: set("two"), ..right() },
         Variables { actor: set("a\nb"), ..right() },
         Variables { sha: set("main"), ..right() },
@@ -142,7 +140,7 @@ fn a_variable_that_is_wrong_is_named() {
     `GITHUB_REPOSITORY` is `a/b/c`, but it should be a repository's `owner/name`; do not set it yourself
     `GITHUB_REPOSITORY_ID` is `007`, but it should be a number from 1 on; do not set it yourself
     `GITHUB_EVENT_NAME` is not set: hob ci runs in a job of GitHub Actions or GitLab CI, which sets it
-    `GITHUB_RUN_ID` is `-1`, but it should be a number from 1 on; do not set it yourself
+    `GITHUB_RUN_ATTEMPT` is `-1`, but it should be a number from 1 on; do not set it yourself
     `GITHUB_RUN_ATTEMPT` is `two`, but it should be a number from 1 on; do not set it yourself
     `GITHUB_ACTOR` is `a\nb`, but it should be one short line; do not set it yourself
     `GITHUB_SHA` is `main`, but it should be a commit's full hash; do not set it yourself
