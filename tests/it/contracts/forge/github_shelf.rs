@@ -237,14 +237,14 @@ async fn what_keeps_failing_is_told_with_the_next_move() {
     writeln!(said, "{}", shelf(&server, None).keep(NAME, Epoch(1), Bytes::new()).await.unwrap_err()).unwrap();
     assert!(!said.contains("sig="), "a signed address is a key");
     insta::assert_snapshot!(said, @r#"
-    cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2` now: CreateArtifact: the artifact service answered 503
+    cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2` now: the artifact service answered 503
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the artifact service answered 401, "bad [31mtoken"; the token of the runner ends with its job: run the job again
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the artifact service answered 409, "an artifact with this name already exists on the workflow run"; delete the artifact of this name, then run the job again
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the answer is not what was expected: CreateArtifact: expected value at line 1 column 1
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the answer is not what was expected: the artifact service gave no address for the file
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the answer is not what was expected: the address that was given for the file is none that a file has
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the storage host answered 403, "AuthenticationFailed"; run the job again, its address for the file is good for a short time only
-    cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2` now: error sending request: client error (SendRequest): connection closed before message completed
+    cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2` now: the connection broke: error sending request: client error (SendRequest): connection closed before message completed
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the artifact service answered 400, "no such upload"; run the job again; if it stays so, report it with this message
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: the answer is not what was expected: the artifact service does not say that it took the file
     cannot keep the artifact `hob-e91d950c74e2455e6c7ac57fe995f1c2`: this process was not given the runner's token for artifacts; start hob by its action (`uses:`), a `run:` step never gets it
@@ -303,7 +303,7 @@ async fn a_file_that_is_cut_is_fetched_again_and_an_endless_one_is_not() {
     let endless = Answer { status: 200, body: vec![b'x'; (64 << 20) + 1], ..Answer::default() };
     server.fault("storage/get", Fault::Answer(endless));
     let error = fetched(&server).await.unwrap_err();
-    assert!(matches!(&error, Error::Unreadable { said, .. } if said.contains("longer than 67108864 bytes")), "{error}");
+    assert!(matches!(&error, Error::Unreadable { said, .. } if said.contains("longer than 64 MiB")), "{error}");
 }
 
 #[tokio::test]
