@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::api::Call;
 use super::blob::Blob;
 use super::refusal::Right;
-use super::runner::Runner;
+use super::runner::{Runner, names};
 use super::{Github, escaped, read};
 use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
@@ -108,16 +108,13 @@ struct PullHead {
 impl Shelf for Artifacts {
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Kept>, Error>> {
         async move {
-            let path = format!("artifacts?name={}&per_page={LOOKED_AT}", escaped(name));
-            let call = self.call(format!("look for the artifact `{name}` in {}", self.github.repository), &path);
-            let list: List = self.github.api.ask(&call).await?.read(&call)?;
-            let usable = |artifact: Artifact| {
-                let Artifact { id, name: found, size_in_bytes, expired, created_at, workflow_run } = artifact;
-                let run = workflow_run.and_then(|run| run.id);
-                let kept = Kept { id, at: created_at?, size: Some(size_in_bytes), run };
-                (found == name && !expired).then_some(kept)
-            };
-            let mut found: Vec<Kept> = list.artifacts.into_iter().filter_map(usable).collect();
+            let mut found = Vec::new();
+            for name in names(name) {
+                let path = format!("artifacts?name={}&per_page={LOOKED_AT}", escaped(&name));
+                let call = self.call(format!("look for the artifact `{name}` in {}", self.github.repository), &path);
+                let list: List = self.github.api.ask(&call).await?.read(&call)?;
+                found.extend(list.artifacts.into_iter().filter(|artifact| artifact.name == name).filter_map(kept));
+            }
             found.sort_by_key(|kept| std::cmp::Reverse((kept.at, kept.id)));
             found.truncate(LOOKED_AT);
             Ok(found)
@@ -187,6 +184,14 @@ impl Shelf for Artifacts {
         }
         .boxed()
     }
+}
+
+/// `None` for one of which nobody knows yet when it was made.
+fn kept(artifact: Artifact) -> Option<Kept> {
+    let Artifact { id, name: _, size_in_bytes, expired, created_at, workflow_run } = artifact;
+    let run = workflow_run.and_then(|run| run.id);
+    let kept = Kept { id, at: created_at?, size: Some(size_in_bytes), run };
+    (!expired).then_some(kept)
 }
 
 /// A workflow file's path; GitHub puts the ref behind it that it was read at, for some.

@@ -78,6 +78,27 @@ fn killed_in_the_middle_of_an_upload_it_is_saved_or_done_again() {
 }
 
 #[test]
+fn killed_in_the_middle_of_the_second_upload_with_its_machine_the_first_one_is_there() {
+    let steps = ["runner/ListArtifacts", "runner/CreateArtifact", "storage/block", "storage/blocklist"];
+    for step in steps.into_iter().chain(["runner/FinalizeArtifact", "runner/DeleteArtifact"]) {
+        let stage = Stage::private();
+        stage.github.fault("issues/add-labels", Fault::Hold);
+        let running = stage.job(77, &Event::opened()).start();
+        // What is proposed was kept by now, and is being sent.
+        wait_for(&stage, "issues/add-labels", 1);
+        let asked = stage.github.count(step);
+        stage.github.fault(step, Fault::Hold);
+        stage.github.go_on();
+        wait_for(&stage, step, asked + 1);
+        drop(running);
+        let next = stage.job(78, &Event::opened());
+        let done = next.run().exits(0);
+        assert!(done.session().ends_with(", by run 77"), "killed in {step}: {}", done.session());
+        assert_undisturbed(&stage, &next, &format!("killed in the second {step}"));
+    }
+}
+
+#[test]
 fn killed_while_a_write_is_under_way_it_is_found_and_not_written_again() {
     for operation in ["issues/create-comment", "issues/add-labels"] {
         let stage = Stage::private();

@@ -66,7 +66,9 @@ fn a_triage_with_a_session_asks_github_ten_times_at_most() {
     users/get-authenticated
     graphql/viewer
     actions/list-artifacts-for-repo
-    runner/DeleteArtifact
+    actions/list-artifacts-for-repo
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
@@ -74,11 +76,13 @@ fn a_triage_with_a_session_asks_github_ten_times_at_most() {
     issues/list-comments
     issues/create-comment
     issues/add-labels
-    runner/DeleteArtifact
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
     runner/FinalizeArtifact
+    runner/DeleteArtifact
     ");
     let second = stage.job(78, &Event::commented(QUESTION)).asks(&model).run().exits(0);
     assert!(second.rest().len() <= 10);
@@ -87,21 +91,25 @@ fn a_triage_with_a_session_asks_github_ten_times_at_most() {
     graphql/viewer
     repos/get-collaborator-permission-level
     actions/list-artifacts-for-repo
+    actions/list-artifacts-for-repo
     actions/get-workflow-run
     actions/download-artifact
     storage/get
-    runner/DeleteArtifact
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
     runner/FinalizeArtifact
     issues/get-comment
     issues/update-comment
-    runner/DeleteArtifact
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
     runner/FinalizeArtifact
+    runner/DeleteArtifact
     ");
 }
 
@@ -170,13 +178,13 @@ fn a_session_that_cannot_be_trusted_begins_anew_says_why_and_finds_its_status() 
         assert_eq!(stage.github.labels(ISSUE), ["bug"], "{what}");
     }
     insta::assert_snapshot!(told, @"
-    another workflow: fresh; one from 2026-11-01T00:00:06Z was not used: it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
-    a fork: fresh; one from 2026-11-01T00:00:06Z was not used: it was made with code of repository 8, a fork
-    another branch: fresh; one from 2026-11-01T00:00:06Z was not used: it was made on `topic`, not on the default branch `master`
-    a pull request: fresh; one from 2026-11-01T00:00:06Z was not used: it was made for pull request 5, and this is an issue
+    another workflow: fresh; one from 2026-11-01T00:00:03Z was not used: it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
+    a fork: fresh; one from 2026-11-01T00:00:03Z was not used: it was made with code of repository 8, a fork
+    another branch: fresh; one from 2026-11-01T00:00:03Z was not used: it was made on `topic`, not on the default branch `master`
+    a pull request: fresh; one from 2026-11-01T00:00:03Z was not used: it was made for pull request 5, and this is an issue
     expired: fresh: nothing was kept before
-    cut: fresh; one from 2026-11-01T00:00:06Z was not used: the archive does not end as hob ends one: it was cut, or is none; nothing of it was taken: delete it, so that an earlier one is found
-    damaged: fresh; one from 2026-11-01T00:00:06Z was not used: `manifest.json` in the archive
-    of another issue: fresh; one from 2026-11-01T00:00:06Z was not used: the archive holds github.com/186853002/issue/2/triage, not github.com/186853002/issue/1/triage; nothing of it was taken: delete it, and look who put it there
+    cut: fresh; one from 2026-11-01T00:00:03Z was not used: the archive does not end as hob ends one: it was cut, or is none; nothing of it was taken: delete it, so that an earlier one is found
+    damaged: fresh; one from 2026-11-01T00:00:03Z was not used: `manifest.json` in the archive
+    of another issue: fresh; one from 2026-11-01T00:00:03Z was not used: the archive holds github.com/186853002/issue/2/triage, not github.com/186853002/issue/1/triage; nothing of it was taken: delete it, and look who put it there
     ");
 }
