@@ -142,6 +142,8 @@ pub struct Kept {
     pub size: Option<u64>,
     /// The workflow run or pipeline that put it there; `None` when the forge does not say.
     pub run: Option<u64>,
+    /// Why it cannot be had any more, for people; `None` while it is there.
+    pub gone: Option<String>,
 }
 
 /// The CI run that put an archive on the shelf, in the forge's words.
@@ -183,6 +185,14 @@ pub enum Error {
         /// HTTP status; 0 when it did not come to an answer (a certificate that is not trusted).
         status: u16,
         /// What the forge said, and the next move.
+        said: String,
+    },
+    /// What is there cannot be used, and never will be. A forge that says no is no reason for this one.
+    #[error("cannot {doing}: {said}")]
+    Unfit {
+        /// As above.
+        doing: String,
+        /// What is wrong with it, and the next move.
         said: String,
     },
     /// A limit, or a forge that is overloaded: nothing was done.

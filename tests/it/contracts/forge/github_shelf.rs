@@ -151,7 +151,9 @@ async fn an_artifact_is_found_judged_and_fetched() {
 
     let shelf = shelf(&server, None);
     let found = shelf.find(NAME).await.unwrap();
-    assert_eq!(found.iter().map(|kept| kept.run).collect::<Vec<_>>(), [Some(8), Some(7)], "newest first");
+    assert_eq!(found.iter().map(|kept| kept.run).collect::<Vec<_>>(), [Some(8), Some(7), Some(9)], "newest first");
+    let gone: Vec<bool> = found.iter().map(|kept| kept.gone.is_some()).collect();
+    assert_eq!(gone, [false, false, true], "what has expired is told of");
     assert_eq!(found[0].size, Some(6));
     assert_eq!(shelf.fetch(&found[0]).await.unwrap(), "second");
     let first = shelf.origin(&found[1]).await.unwrap();
@@ -275,7 +277,7 @@ async fn what_cannot_be_fetched_is_told_with_the_next_move() {
         writeln!(said, "{}", fetched(&server).await.unwrap_err()).unwrap();
     }
     let server = GithubServer::start();
-    let kept = Kept { id: 1, at: "2026-11-01T00:00:00Z".parse().unwrap(), size: Some(65 << 20), run: None };
+    let kept = Kept { id: 1, at: "2026-11-01T00:00:00Z".parse().unwrap(), size: Some(65 << 20), run: None, gone: None };
     writeln!(said, "{}", shelf(&server, None).fetch(&kept).await.unwrap_err()).unwrap();
     writeln!(said, "{}", shelf(&server, None).origin(&kept).await.unwrap_err()).unwrap();
     assert!(!said.contains("hunter2") && !said.contains("sig="), "{said}");
