@@ -75,7 +75,7 @@ pub trait Shelf: Send + Sync {
     /// The archive itself, not yet looked into.
     fn fetch<'a>(&'a self, kept: &'a Kept) -> BoxFuture<'a, Result<Bytes, Error>>;
 
-    /// Keeps an archive; one of the same name from the same job gives way to it.
+    /// Keeps an archive; one of the same name from the same job gives way to it once it is there.
     fn keep<'a>(&'a self, name: &'a str, epoch: Epoch, archive: Bytes) -> BoxFuture<'a, Result<(), Error>>;
 }
 

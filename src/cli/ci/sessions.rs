@@ -184,7 +184,7 @@ impl<'a> Sessions<'a> {
     }
 
     fn unpacked(&self, archive: &[u8], instance: &InstanceId) -> Result<Result<Unpacked, String>, Refusal> {
-        match archive::unpack(archive, &self.root, instance, &holder("ci", instance)) {
+        match archive::unpack(archive, &self.root, instance, &holder("ci", instance), self.failpoints) {
             Ok(unpacked) => Ok(Ok(unpacked)),
             Err(archive::Error::Place(error)) => Err(error.into()),
             Err(error) => Ok(Err(error.to_string())),

@@ -29,7 +29,9 @@ const AGAIN: [&str; 6] = [
 
 /// Where the process is killed, each with the count of its visits.
 fn places() -> impl Iterator<Item = String> {
-    let first = failpoint::ALL.iter().map(|name| format!("{name}:1"));
+    // What comes back is killed on its way below.
+    let first = failpoint::ALL.iter().filter(|name| !failpoint::RETURNS.contains(name));
+    let first = first.map(|name| format!("{name}:1"));
     first.chain(AGAIN.iter().map(|name| format!("{name}:2")))
 }
 
@@ -95,6 +97,27 @@ fn killed_in_the_middle_of_the_second_upload_with_its_machine_the_first_one_is_t
         let done = next.run().exits(0);
         assert!(done.session().ends_with(", by run 77"), "killed in {step}: {}", done.session());
         assert_undisturbed(&stage, &next, &format!("killed in the second {step}"));
+    }
+}
+
+#[test]
+fn killed_while_a_session_comes_back_it_comes_back_again() {
+    for place in failpoint::RETURNS {
+        let stage = Stage::private();
+        let first = stage.job(77, &Event::opened());
+        first.run().exits(0);
+        let asks = Event::commented("/hob is it still wrong?");
+        stage.job(78, &asks).run().exits(0);
+        // Of the two only the machine of the first has a session to move aside.
+        let next = if *place == failpoint::MOVED_ASIDE { first.attempt(2) } else { stage.job(79, &asks).attempt(2) };
+        let ids = || stage.github.memory().artifacts.all().iter().map(|upload| upload.id).collect::<Vec<_>>();
+        let before = ids();
+        assert!(next.killed_at(&format!("{place}:1")), "`{place}` is never met");
+        let saved = next.save();
+        assert_eq!(saved.code(), Some(0), "{place}: {}", saved.transcript());
+        assert_eq!(ids(), before, "{place}: what came half back was kept");
+        let done = next.run();
+        assert!(done.session().ends_with(", by run 78"), "{place}: {}", done.session());
     }
 }
 
