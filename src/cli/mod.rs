@@ -1,6 +1,9 @@
 //! The door: arguments, environment and files come in here; text and exit codes go out.
 
+#![cfg_attr(not(feature = "gitlab"), expect(dead_code, reason = "without a CI or two, some of it has no user"))]
+
 mod check;
+#[cfg(any(feature = "github", feature = "gitlab"))]
 mod ci;
 mod completions;
 pub mod env;
@@ -43,6 +46,7 @@ enum Command {
     Check(check::Args),
     Runs(runs::Args),
     Show(show::Args),
+    #[cfg(any(feature = "github", feature = "gitlab"))]
     Ci(ci::Args),
     Completions(completions::Args),
 }
@@ -65,6 +69,7 @@ fn perform(command: &Command) -> Result<Exit, Refusal> {
         Command::Check(args) => check(args),
         Command::Runs(args) => runs::run(args, &Environment::look().map_err(Refusal::usage)?),
         Command::Show(args) => show::run(args, &Environment::look().map_err(Refusal::usage)?),
+        #[cfg(any(feature = "github", feature = "gitlab"))]
         Command::Ci(args) => ci::run(args, &Environment::take().map_err(Refusal::usage)?),
         Command::Completions(args) => completions::run(args),
     }

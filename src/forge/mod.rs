@@ -9,10 +9,17 @@
 //! - A limit of the forge is [`Error::Later`], said at once and never waited out here.
 //! - Answers are foreign: bounded, read strictly, and never trusted for more than they say.
 
+#![cfg_attr(not(feature = "github"), expect(dead_code, reason = "what the forges share has a part for GitHub alone"))]
+
+#[cfg(any(feature = "github", feature = "gitlab"))]
 mod exchange;
+#[cfg(any(feature = "github", feature = "gitlab"))]
 mod foreign;
+#[cfg(feature = "github")]
 pub mod github;
+#[cfg(feature = "gitlab")]
 pub mod gitlab;
+#[cfg(any(feature = "github", feature = "gitlab"))]
 mod limit;
 mod line;
 
@@ -75,8 +82,24 @@ pub trait Shelf: Send + Sync {
     /// The archive itself, not yet looked into.
     fn fetch<'a>(&'a self, kept: &'a Kept) -> BoxFuture<'a, Result<Bytes, Error>>;
 
+    /// What a pull request is made of; `None` where the runs for it name it themselves.
+    fn head(&self, _pull: u64) -> BoxFuture<'_, Result<Option<Head>, Error>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Whether [`Shelf::find`] saw an archive that another job of this pipeline kept: where who retries a
+    /// job gets one with another id in the same pipeline, and nothing else tells.
+    fn saw_another_job_of(&self, _pipeline: u64) -> bool {
+        false
+    }
+
     /// Keeps an archive; one of the same name from the same job gives way to it once it is there.
     fn keep<'a>(&'a self, name: &'a str, epoch: Epoch, archive: Bytes) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Removes old archives of that name, where none goes by itself; how many.
+    fn tidy<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Result<usize, Error>> {
+        Box::pin(async { Ok(0) })
+    }
 }
 
 /// An account, as far as it is known.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::checkout;
 use super::gate::{Gate, Judged};
-use super::job::Job;
+use super::job::{Job, News, Unkept};
 use super::patience::Patience;
 use crate::agent::library::{Found, Library};
 use crate::agent::trigger::{Choice, Nobody, choose, named};
@@ -29,6 +29,8 @@ pub(super) enum Admitted<'a> {
 pub(super) struct Started<'a> {
     /// What happened.
     pub(super) event: Event,
+    /// Why the repository keeps no sessions, if it does not.
+    pub(super) unkept: Option<Unkept>,
     /// Who works on it.
     pub(super) found: Found,
     /// What it may look up.
@@ -46,24 +48,25 @@ pub(super) async fn admit<'a>(
     workspace: &Path,
     patience: &'a Patience,
 ) -> Result<Admitted<'a>, Refusal> {
-    let event = match job.hear().await? {
+    let News { heard, unkept } = job.hear(patience).await?;
+    let event = match heard {
         Heard::Event(event) => *event,
         Heard::Ignored { reason, .. } => return Ok(Admitted::Nothing(reason)),
     };
-    checkout::trusted(workspace, job.commit())?;
+    checkout::trusted(workspace, job.commit.as_deref())?;
     let skills = Arc::new(Skills::open(workspace));
     let (found, who) = match chosen(&event, environment, workspace, &skills)? {
         Ok(chosen) => chosen,
         Err(nobody) => return Ok(Admitted::Nothing(nobody.to_string())),
     };
     let gate = Gate::open(job, environment, patience).await?;
-    let authority = match gate.judge(&found, &event, who, job.rerun_by()).await? {
+    let authority = match gate.judge(&found, &event, who, job.rerun_by.as_ref()).await? {
         Judged::Own => return Ok(Admitted::Nothing("hob wrote this itself: there is nothing to do".to_owned())),
         Judged::Refused(reason) => return Err(Refusal::refused(reason)),
         Judged::TooFar(reason) => return Err(Refusal::usage(reason)),
         Judged::Allowed(authority) => authority,
     };
-    Ok(Admitted::Started(Box::new(Started { event, found, skills, gate, authority })))
+    Ok(Admitted::Started(Box::new(Started { event, unkept, found, skills, gate, authority })))
 }
 
 /// The agent that the operator named, else the one that the event starts, and who may start it.

@@ -48,7 +48,7 @@ impl<'a> Gate<'a> {
     /// Asks who we are.
     pub(super) async fn open(job: &'a Job, environment: &Environment, patience: &'a Patience) -> Result<Self, Refusal> {
         let own_ids = own_ids(environment.ci.own_ids.as_deref().unwrap_or_default())?;
-        let own = patience.read(async || job.forge().own().await).await.map_err(Refusal::failed)?;
+        let own = patience.read(async || job.forge.own().await).await.map_err(Refusal::failed)?;
         Ok(Self { job, patience, own, own_ids, answers: RefCell::default() })
     }
 
@@ -76,7 +76,7 @@ impl<'a> Gate<'a> {
             if self.answers.borrow().iter().any(|answer| answer.account == account) {
                 continue;
             }
-            let forge = self.job.forge();
+            let forge = &self.job.forge;
             let standing =
                 self.patience.read(async || forge.standing(&account).await).await.map_err(Refusal::failed)?;
             self.answers.borrow_mut().push(Answer { account, standing });

@@ -84,8 +84,8 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
 async fn go(environment: &Environment) -> Result<Exit, Refusal> {
     let started = clock().now();
     let job = Job::of(environment, started)?;
-    output::steer(&log::masks(job.runner(), environment.secrets()));
-    let face = Face::new(job.runner(), &environment.ci);
+    output::steer(&log::masks(job.runner, environment.secrets()));
+    let face = Face::new(job.runner, &environment.ci);
     let redactor = Redactor::new(environment.secrets());
     let ended = Box::pin(answer(&job, &face, environment, started, &redactor)).await;
     let ended = ended.map_err(|refusal| refusal.redacted(&redactor));
@@ -148,11 +148,11 @@ async fn save(environment: &Environment) -> Result<Exit, Refusal> {
 fn deadline(job: &Job, environment: &Environment, started: Timestamp) -> Result<Timestamp, Refusal> {
     let after = |timeout| started.checked_add(timeout).unwrap_or(Timestamp::MAX);
     let Some(given) = &environment.ci.timeout else {
-        return Ok(job.deadline().unwrap_or_else(|| after(TIMEOUT)));
+        return Ok(job.deadline.unwrap_or_else(|| after(TIMEOUT)));
     };
     let timeout = length(given).map(Duration::from_secs).filter(|it| *it <= TIMEOUT_MAX).ok_or_else(|| {
         let given: String = given.chars().take(40).collect();
         Refusal::usage(format!("the timeout is `{given}`, but it should be like `90s`, `20m` or `1h`, at most 24h"))
     })?;
-    Ok(job.deadline().map_or(after(timeout), |runners| runners.min(after(timeout))))
+    Ok(job.deadline.map_or(after(timeout), |runners| runners.min(after(timeout))))
 }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::job::Job;
+use super::job::{Job, Unkept};
 use super::patience::Patience;
 use crate::cli::env::Environment;
 use crate::cli::kept::{self, holder};
 use crate::cli::refusal::Refusal;
-use crate::domain::event::{Event, ThreadKind, Visibility};
+use crate::domain::event::{Event, ThreadKind};
 use crate::domain::id::InstanceId;
 use crate::forge::{Error, Kept};
 use crate::store::bundle::archive::{self, Unpacked};
@@ -41,62 +41,15 @@ pub(super) struct Sessions<'a> {
     failpoints: &'a Failpoints,
 }
 
-/// Why a repository keeps no sessions: more people could read them there than may read the repository,
-/// or nobody knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unkept {
-    Public,
-    /// GitLab's word for: everybody with an account.
-    Internal,
-    /// A private project whose packages are not.
-    Registry,
-    Unknown,
-}
-
-impl Unkept {
-    fn of(job: &Job, event: &Event) -> Option<Self> {
-        match (job, event.repository.visibility) {
-            (_, None) => Some(Self::Unknown),
-            (_, Some(Visibility::Public)) => Some(Self::Public),
-            // On GitHub only those of the enterprise who may read the repository read its artifacts.
-            (Job::Github(_), Some(Visibility::Internal | Visibility::Private)) => None,
-            (Job::Gitlab(_), Some(Visibility::Internal)) => Some(Self::Internal),
-            (Job::Gitlab(job), Some(Visibility::Private)) => job.has_public_registry().then_some(Self::Registry),
-        }
-    }
-
-    /// Goes on after "fresh: ".
-    fn keeper(self) -> &'static str {
-        match self {
-            Self::Public => "a public repository keeps none",
-            Self::Internal => "an internal project keeps none",
-            Self::Registry => "a project whose package registry is public keeps none",
-            Self::Unknown => "a repository of which nobody says who can read it keeps none",
-        }
-    }
-
-    /// Goes on after "nowhere: ".
-    fn reader(self) -> &'static str {
-        match self {
-            Self::Public => "nowhere: anybody can read what a public repository keeps",
-            Self::Internal => "nowhere: everybody with an account can read what an internal project keeps",
-            Self::Registry => "nowhere: anybody can read this project's package registry",
-            Self::Unknown => "nowhere: nobody says who could read what this repository keeps",
-        }
-    }
-}
-
 impl<'a> Sessions<'a> {
-    /// Of the job of this event.
+    /// Of a job; what keeps them from being kept, if something does.
     pub(super) fn of(
         job: &'a Job,
-        event: &Event,
-        environment: &Environment,
+        unkept: Option<Unkept>,
         workspace: &Path,
         failpoints: &'a Failpoints,
     ) -> Result<Self, Refusal> {
-        let unkept = Unkept::of(job, event);
-        let root = job.sessions(environment).join(if unkept.is_some() { UNKEPT } else { KEPT });
+        let root = job.sessions.join(if unkept.is_some() { UNKEPT } else { KEPT });
         let root = location::outside(&root, workspace).map_err(Refusal::usage)?;
         Ok(Self { job, root, unkept, failpoints })
     }
@@ -121,7 +74,7 @@ impl<'a> Sessions<'a> {
         }
         let pull = (event.thread.kind == ThreadKind::Pull).then_some(event.thread.number);
         let mut here = self.job.here(event.repository.id, pull);
-        let (shelf, name) = (self.job.shelf(), self.job.name_on_shelf(instance));
+        let (shelf, name) = (&self.job.shelf, self.job.name_on_shelf(instance));
         let found = match patience.read(async || shelf.find(&name).await).await {
             Ok(found) => found,
             Err(error) => return Err(unsaid(error)),
@@ -167,14 +120,14 @@ impl<'a> Sessions<'a> {
         here: &mut Here<'_>,
         patience: &Patience,
     ) -> Result<Result<(), String>, Refusal> {
-        let shelf = self.job.shelf();
+        let shelf = &self.job.shelf;
         let origin = match verdict(patience.read(async || shelf.origin(kept).await).await)? {
             Ok(origin) => origin,
             Err(reason) => return Ok(Err(reason)),
         };
         let mut judged = provenance::judge(&origin, here);
         if let (Err(WhyNot::Pull(_)), Some(pull), None) = (&judged, here.pull, &here.head) {
-            match verdict(patience.read(async || self.job.head(pull).await).await)? {
+            match verdict(patience.read(async || self.job.shelf.head(pull).await).await)? {
                 Ok(head) => here.head = head,
                 Err(reason) => return Ok(Err(reason)),
             }
@@ -217,7 +170,8 @@ impl<'a> Sessions<'a> {
     /// Lets go of what was kept of an instance long before.
     pub(super) async fn tidy(&self, instance: &InstanceId) {
         if self.unkept.is_none() {
-            self.job.tidy(&self.job.name_on_shelf(instance)).await;
+            // Where the token may not, they only take space.
+            self.job.shelf.tidy(&self.job.name_on_shelf(instance)).await.ok();
         }
     }
 
@@ -225,7 +179,7 @@ impl<'a> Sessions<'a> {
     pub(super) fn rests(&self, is_kept: bool) -> &'static str {
         match (self.unkept, is_kept) {
             (Some(unkept), _) => unkept.reader(),
-            (None, true) => self.job.shelf_name(),
+            (None, true) => self.job.shelf_name,
             (None, false) => "nowhere: it could not be kept",
         }
     }
@@ -291,7 +245,7 @@ pub(super) struct Left {
 pub(super) async fn keep_left(job: &Job, environment: &Environment) -> Result<Left, Refusal> {
     let failpoints = kept::failpoints(environment)?;
     let mut left = Left::default();
-    for listed in bundle::list(&job.sessions(environment).join(KEPT))? {
+    for listed in bundle::list(&job.sessions.join(KEPT))? {
         let manifest = match listed.manifest {
             Ok(manifest) => manifest,
             Err(error) => {
@@ -326,7 +280,7 @@ async fn keep(job: &Job, dir: &Path, manifest: &Manifest, failpoints: &Failpoint
     }
     let name = job.name_on_shelf(&manifest.instance);
     failpoints.hit(failpoint::KEEPING);
-    job.shelf().keep(&name, manifest.epoch, Bytes::from(archive)).await.map_err(|error| error.to_string())?;
+    job.shelf.keep(&name, manifest.epoch, Bytes::from(archive)).await.map_err(|error| error.to_string())?;
     failpoints.hit(failpoint::KEPT);
     // It only saves an upload: where it cannot be written, the next one is made again.
     std::fs::write(note, &digest).ok();

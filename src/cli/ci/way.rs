@@ -69,7 +69,7 @@ pub(super) struct Way<'a> {
 impl Way<'_> {
     /// Walks it to its end.
     pub(super) async fn walk(&self, started: Started<'_>) -> Result<Exit, Refusal> {
-        let Started { event, found, skills, gate, authority } = started;
+        let Started { event, unkept, found, skills, gate, authority } = started;
         let observer = live::in_log(self.redactor.clone());
         for note in parts::replaced(&found, &skills) {
             observer.see(Progress::Note(&note));
@@ -78,7 +78,7 @@ impl Way<'_> {
         agent.limits.seconds = agent.limits.seconds.min(self.seconds_left());
         let allowances = agent.effects.clone();
         let instance = event.instance(&agent.name);
-        let sessions = Sessions::of(self.job, &event, self.environment, self.workspace, self.failpoints)?;
+        let sessions = Sessions::of(self.job, unkept, self.workspace, self.failpoints)?;
         let harness = parts::Order {
             agent,
             skills,
@@ -147,7 +147,7 @@ impl Way<'_> {
             history: &history,
             stopped: &self.redactor.redact(&stopped),
             model: harness.provider.model(),
-            server: self.job.server(),
+            server: &self.job.server,
             writes: &writes,
             trust: Trust {
                 actor: &event.actor.login,
@@ -225,7 +225,7 @@ impl Way<'_> {
         if !owed.is_empty() {
             let cancel = watch.cancel().clone();
             let corridor = Corridor {
-                forge: self.job.forge(),
+                forge: &*self.job.forge,
                 place: &Place::of(to.event),
                 thread: Thread { kind: to.event.thread.kind, number: to.event.thread.number },
                 own: to.own,

@@ -35,19 +35,6 @@ impl Artifacts {
         Self { github, runner }
     }
 
-    /// What a pull request is made of. A workflow run names those that are open, and no others.
-    ///
-    /// # Errors
-    /// As for every read.
-    pub async fn head(&self, number: u64) -> Result<Head, Error> {
-        let doing = format!("ask what {}#{number} is made of", self.github.repository);
-        let path = format!("/repos/{}/pulls/{number}", self.github.repository);
-        let call = read(doing, path, Right::Read(ThreadKind::Pull));
-        let PullRequest { head } = self.github.api.ask(&call).await?.read(&call)?;
-        let repository = head.repo.and_then(|repo| repo.id).unwrap_or_default();
-        Ok(Head { repository, branch: head.branch })
-    }
-
     fn call(&self, doing: String, path: &str) -> Call {
         read(doing, format!("/repos/{}/actions/{path}", self.github.repository), Right::Actions)
     }
@@ -167,6 +154,19 @@ impl Shelf for Artifacts {
             };
             let blob = Blob::new(&call.doing, address, api.base(), api.line())?;
             blob.read(&call.doing, ARCHIVE_MAX).await
+        }
+        .boxed()
+    }
+
+    /// A workflow run names the pull requests that are open, and no others.
+    fn head(&self, pull: u64) -> BoxFuture<'_, Result<Option<Head>, Error>> {
+        async move {
+            let doing = format!("ask what {}#{pull} is made of", self.github.repository);
+            let path = format!("/repos/{}/pulls/{pull}", self.github.repository);
+            let call = read(doing, path, Right::Read(ThreadKind::Pull));
+            let PullRequest { head } = self.github.api.ask(&call).await?.read(&call)?;
+            let repository = head.repo.and_then(|repo| repo.id).unwrap_or_default();
+            Ok(Some(Head { repository, branch: head.branch }))
         }
         .boxed()
     }

@@ -82,7 +82,7 @@ impl Packages {
     /// # Errors
     /// [`Error::Refused`] when the token may not: only a Maintainer may remove packages, and a job's
     /// token has the rights of whoever started the pipeline. Nothing is lost then but space.
-    pub async fn tidy(&self, name: &str) -> Result<usize, Error> {
+    async fn tidy(&self, name: &str) -> Result<usize, Error> {
         // This job's own is one more.
         if self.count(name) < KEPT {
             return Ok(0);
@@ -105,16 +105,6 @@ impl Packages {
             }
         }
         Ok(gone)
-    }
-
-    /// Whether [`Shelf::find`] saw a session that another job of this pipeline kept: who retries a job
-    /// gets one with another id in the same pipeline, and nothing else tells.
-    pub fn saw_another_job_of(&self, pipeline: u64) -> bool {
-        let is_anothers = |seen: &Seen| {
-            let job = Version::parse(&seen.version).and_then(|version| version.job);
-            seen.run == Some(pipeline) && job.is_some() && job != self.job
-        };
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().any(is_anothers)
     }
 
     /// The packages of exactly this name that hold our versions.
@@ -274,6 +264,18 @@ impl Shelf for Packages {
 
     fn fetch<'a>(&'a self, kept: &'a Kept) -> BoxFuture<'a, Result<Bytes, Error>> {
         Box::pin(self.fetch(kept))
+    }
+
+    fn saw_another_job_of(&self, pipeline: u64) -> bool {
+        let is_anothers = |seen: &Seen| {
+            let job = Version::parse(&seen.version).and_then(|version| version.job);
+            seen.run == Some(pipeline) && job.is_some() && job != self.job
+        };
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).values().any(is_anothers)
+    }
+
+    fn tidy<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<usize, Error>> {
+        Box::pin(self.tidy(name))
     }
 
     fn keep<'a>(&'a self, name: &'a str, epoch: Epoch, archive: Bytes) -> BoxFuture<'a, Result<(), Error>> {

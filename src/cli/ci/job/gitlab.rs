@@ -1,99 +1,123 @@
 //! A job of GitLab CI.
 
-use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use futures::future::{try_join_all, try_join3};
-use jiff::Timestamp;
+use futures::FutureExt as _;
+use futures::future::{LocalBoxFuture, try_join_all, try_join3};
 use serde_json::Value;
 
-use super::{bounded, private};
+use super::{Attempt, Ear, Job, News, Unkept, bounded, private};
 use crate::channel::Heard;
 use crate::channel::ci::gitlab::{self, Named, Objects, Wanted};
+use crate::cli::ci::log::Runner;
+use crate::cli::ci::patience::Patience;
 use crate::cli::env::{Ci, Environment};
 use crate::cli::parts;
 use crate::cli::refusal::Refusal;
 use crate::domain::event::{Event, ThreadKind};
-use crate::forge::gitlab::{Gitlab as Forge, Object, Options, Packages, Token};
+use crate::forge::gitlab::{Gitlab, Object, Options, Token};
 use crate::forge::{Error, Line, Thread};
 
-/// The job, and what it acts with.
-pub(in crate::cli::ci) struct Gitlab {
-    pub(super) job: gitlab::Job,
-    pub(super) forge: Arc<Forge>,
-    pub(super) shelf: Packages,
-    /// What was posted to the address of the pipeline's trigger, if that started it.
-    payload: Option<Vec<u8>>,
-    /// Whether anybody can read the registry, once the project was read.
-    has_public_registry: OnceLock<bool>,
+/// Whether the variables are those of such a job. `GITLAB_CI` is not asked: who runs a job on
+/// their own machine sets it to `false`.
+pub(super) fn is_set(ci: &Ci) -> bool {
+    ci.job("CI_SERVER_URL").is_some() && ci.job("CI_JOB_ID").is_some()
 }
 
-impl Gitlab {
-    /// Whether the variables are those of such a job. `GITLAB_CI` is not asked: who runs a job on
-    /// their own machine sets it to `false`.
-    pub(super) fn is_set(ci: &Ci) -> bool {
-        ci.job("CI_SERVER_URL").is_some() && ci.job("CI_JOB_ID").is_some()
-    }
+/// The job whose variables these are. Nothing is sent yet.
+pub(super) fn job(environment: &Environment) -> Result<Job, Refusal> {
+    let ci = &environment.ci;
+    let job = variables(ci).job()?;
+    let token = ci.gitlab_token.clone().ok_or_else(|| {
+        Refusal::usage(
+            "HOB_GITLAB_TOKEN is not set: make a project access token with the role Developer and the scope `api`, \
+             and set it as a masked CI/CD variable",
+        )
+    })?;
+    let options = Options {
+        api: job.api.to_string(),
+        project: job.project,
+        path: job.project_path.clone(),
+        web_url: ci.job("CI_PROJECT_URL").unwrap_or_default().to_owned(),
+        token: Token::Personal(token.clone()),
+        line: Line { extra_ca: parts::extra_ca(environment)?, ..Line::default() },
+    };
+    let forge = Arc::new(Gitlab::new(options).map_err(Refusal::usage)?);
+    let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
+    let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
+    let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
+    let sessions = match &environment.state {
+        Some(state) => state.clone(),
+        None => {
+            // Among the temporary files of everybody.
+            let own = environment.temporary().join(format!("hob-job-{}", job.id));
+            private::directory(&own)?;
+            own
+        }
+    };
+    Ok(Job {
+        runner: Runner::Gitlab,
+        server: job.server.as_str().trim_end_matches('/').to_owned(),
+        commit: job.commit.clone(),
+        // The trigger's owner, or who ran the job again: nothing tells which.
+        rerun_by: job.user.clone(),
+        deadline: job.deadline,
+        sessions,
+        forge: forge.clone(),
+        shelf: Box::new(shelf),
+        shelf_name: "the project's package registry",
+        default_branch: job.default_branch.clone(),
+        workflow: None,
+        attempt: Attempt::Seen { pipeline: job.pipeline, tag: format!("job-{}", job.id) },
+        ear: Box::new(Reader { job, forge, payload }),
+    })
+}
 
-    /// The job whose variables these are. Nothing is sent yet.
-    pub(super) fn of(environment: &Environment) -> Result<Self, Refusal> {
-        let ci = &environment.ci;
-        let job = variables(ci).job()?;
-        let token = ci.gitlab_token.clone().ok_or_else(|| {
-            Refusal::usage(
-                "HOB_GITLAB_TOKEN is not set: make a project access token with the role Developer and the scope `api`, \
-                 and set it as a masked CI/CD variable",
-            )
-        })?;
-        let options = Options {
-            api: job.api.to_string(),
-            project: job.project,
-            path: job.project_path.clone(),
-            web_url: ci.job("CI_PROJECT_URL").unwrap_or_default().to_owned(),
-            token: Token::Personal(token.clone()),
-            line: Line { extra_ca: parts::extra_ca(environment)?, ..Line::default() },
+/// Reads again from GitLab what happened, whatever a payload says.
+struct Reader {
+    job: gitlab::Job,
+    forge: Arc<Gitlab>,
+    /// What was posted to the address of the pipeline's trigger, if that started it.
+    payload: Option<Vec<u8>>,
+}
+
+impl Ear for Reader {
+    fn hear<'a>(&'a self, patience: &'a Patience) -> LocalBoxFuture<'a, Result<News, Refusal>> {
+        self.news(patience).boxed_local()
+    }
+}
+
+impl Reader {
+    async fn news(&self, patience: &Patience) -> Result<News, Refusal> {
+        let ignored = |reason| News { heard: Heard::Ignored { shape: None, reason }, unkept: None };
+        let named = match gitlab::wanted(&self.job, self.payload.as_deref())? {
+            Wanted::Ignored { reason } => return Ok(ignored(reason)),
+            Wanted::Named(named) => named,
         };
-        let forge = Forge::new(options).map_err(Refusal::usage)?;
-        let registry = ci.job_token.clone().map_or(Token::Personal(token), Token::Job);
-        let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?;
-        let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
-        let has_public_registry = OnceLock::new();
-        let job = Self { job, forge: Arc::new(forge), shelf, payload, has_public_registry };
-        if environment.state.is_none() {
-            private::directory(&job.own_state(environment))?;
-        }
-        Ok(job)
-    }
-
-    /// Where its sessions are kept when nobody says where: among the temporary files of everybody.
-    pub(super) fn own_state(&self, environment: &Environment) -> PathBuf {
-        environment.temporary().join(format!("hob-job-{}", self.job.id))
-    }
-
-    /// What happened: read again from GitLab, whatever a payload says.
-    pub(super) async fn hear(&self) -> Result<Heard, Refusal> {
-        match gitlab::wanted(&self.job, self.payload.as_deref())? {
-            Wanted::Ignored { reason } => Ok(Heard::Ignored { shape: None, reason }),
-            Wanted::Named(named) => match self.read(&named).await.map_err(Refusal::failed)? {
-                Read::Objects(objects) => match gitlab::confirmed(&self.job, &named, &objects)? {
-                    Heard::Event(event) => Ok(Heard::Event(Box::new(self.introduced(*event).await?))),
-                    ignored @ Heard::Ignored { .. } => Ok(ignored),
-                },
-                Read::NoSuchNote(id) => {
-                    let reason = format!("note {id} is not on {}: it was deleted", self.forge.reference(named.thread));
-                    Ok(Heard::Ignored { shape: None, reason })
-                }
-            },
+        let objects = match self.read(&named, patience).await.map_err(Refusal::failed)? {
+            Ok(objects) => objects,
+            Err(NoSuchNote(id)) => {
+                let thread = self.forge.reference(named.thread);
+                return Ok(ignored(format!("note {id} is not on {thread}: it was deleted")));
+            }
+        };
+        match gitlab::confirmed(&self.job, &named, &objects)? {
+            Heard::Event(event) => {
+                let unkept = Unkept::on_gitlab(event.repository.visibility, has_public_registry(&objects.project));
+                let event = self.introduced(*event, patience).await?;
+                Ok(News { heard: Heard::Event(Box::new(event)), unkept })
+            }
+            heard @ Heard::Ignored { .. } => Ok(News { heard, unkept: None }),
         }
     }
 
-    async fn introduced(&self, event: Event) -> Result<Event, Refusal> {
-        let users = gitlab::people(&event).into_iter().map(|id| self.forge.object(Object::User { id }));
+    async fn introduced(&self, event: Event, patience: &Patience) -> Result<Event, Refusal> {
+        let users = gitlab::people(&event).into_iter().map(|id| self.object(Object::User { id }, patience));
         let users = try_join_all(users).await.map_err(Refusal::failed)?;
         Ok(gitlab::introduced(event, &users)?)
     }
 
-    async fn read(&self, named: &Named) -> Result<Read, Error> {
+    async fn read(&self, named: &Named, patience: &Patience) -> Result<Result<Objects, NoSuchNote>, Error> {
         let Thread { kind, number: iid } = named.thread;
         let thread = match kind {
             ThreadKind::Issue => Object::Issue { iid },
@@ -101,46 +125,30 @@ impl Gitlab {
         };
         let note = async {
             let Some(id) = named.note else { return Ok(Ok(None)) };
-            match self.forge.object(Object::Note { thread: named.thread, id }).await {
+            match self.object(Object::Note { thread: named.thread, id }, patience).await {
                 Ok(note) => Ok(Ok(Some(note))),
-                Err(Error::Refused { status: 404, .. }) => Ok(Err(id)),
+                Err(Error::Refused { status: 404, .. }) => Ok(Err(NoSuchNote(id))),
                 Err(error) => Err(error),
             }
         };
         let (project, thread, note) =
-            try_join3(self.forge.object(Object::Project), self.forge.object(thread), note).await?;
-        let level = project.get("package_registry_access_level").and_then(Value::as_str);
-        // Older servers do not tell, and have no registry that is more open than its project.
-        let is_closed = level.is_none_or(|level| ["disabled", "private", "enabled"].contains(&level));
-        self.has_public_registry.get_or_init(|| !is_closed);
-        Ok(match note {
-            Ok(note) => Read::Objects(Box::new(Objects { project, thread, note })),
-            Err(id) => Read::NoSuchNote(id),
-        })
+            try_join3(self.object(Object::Project, patience), self.object(thread, patience), note).await?;
+        Ok(note.map(|note| Objects { project, thread, note }))
     }
 
-    /// Whether anybody can read the project's packages, whoever may read the project.
-    pub(in crate::cli::ci) fn has_public_registry(&self) -> bool {
-        self.has_public_registry.get().copied().unwrap_or(true)
-    }
-
-    /// Removes old sessions of that name: the registry keeps everything for ever. Where the token may
-    /// not, they only take space.
-    pub(super) async fn tidy(&self, name: &str) {
-        self.shelf.tidy(name).await.ok();
-    }
-
-    /// When it must have ended.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        self.job.deadline
+    async fn object(&self, object: Object, patience: &Patience) -> Result<Value, Error> {
+        patience.read(async || self.forge.object(object).await).await
     }
 }
 
-/// What the event is made from.
-enum Read {
-    Objects(Box<Objects>),
-    /// The thread is there, and its note is not.
-    NoSuchNote(u64),
+/// The thread is there, and this note of it is not.
+struct NoSuchNote(u64);
+
+/// Whether anybody can read the project's packages, whoever may read the project. Older servers do
+/// not tell, and have no registry that is more open than its project.
+fn has_public_registry(project: &Value) -> bool {
+    let level = project.get("package_registry_access_level").and_then(Value::as_str);
+    level.is_some_and(|level| !["disabled", "private", "enabled"].contains(&level))
 }
 
 fn variables(ci: &Ci) -> gitlab::Variables {

@@ -1,46 +1,102 @@
 //! The job that hob was started in: what it heard, how it acts, where its sessions rest.
+//!
+//! A [`Job`] is the same for everybody behind it; `github` and `gitlab` each fill one from the
+//! variables of their runner.
 
+#[cfg(feature = "github")]
 mod github;
+#[cfg(feature = "gitlab")]
 mod gitlab;
+#[cfg(feature = "gitlab")]
 mod private;
+mod unkept;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+pub(super) use unkept::Unkept;
+
 use super::log::Runner;
+use super::patience::Patience;
 use crate::channel::{DELIVERY_MAX, Heard};
 use crate::cli::env::Environment;
 use crate::cli::refusal::Refusal;
 use crate::domain::id::InstanceId;
-use crate::forge::{Account, Error, Forge, Head, Shelf};
+use crate::forge::{Account, Forge, Shelf};
 use crate::trust::provenance::{Here, On};
-
-use github::Github;
-use gitlab::Gitlab;
 
 /// Hex digits of a workflow file's path, in a name.
 const WORKFLOW_DIGITS: usize = 8;
 
 /// A job of one CI or the other.
-pub(super) enum Job {
-    /// GitHub Actions, or a runner that does as it does.
-    Github(Box<Github>),
-    /// GitLab CI.
-    Gitlab(Box<Gitlab>),
+pub(super) struct Job {
+    /// Whose runner reads the log.
+    pub(super) runner: Runner,
+    /// Where the forge's pages are, without a slash at the end.
+    pub(super) server: String,
+    /// The commit that it runs for.
+    pub(super) commit: Option<String>,
+    /// Who started it, or may have, where that is not whom the event names.
+    pub(super) rerun_by: Option<Account>,
+    /// When the runner would end it, as far as it says.
+    pub(super) deadline: Option<Timestamp>,
+    /// Where sessions are kept while the job runs: outside of the checkout, gone with the machine, and
+    /// found again by the next step of the job.
+    pub(super) sessions: PathBuf,
+    /// How it acts.
+    pub(super) forge: Arc<dyn Forge>,
+    /// Where its sessions rest between two jobs.
+    pub(super) shelf: Box<dyn Shelf>,
+    /// What that is, for people.
+    pub(super) shelf_name: &'static str,
+    /// The branch whose runs are trusted with sessions; empty when nobody tells.
+    default_branch: String,
+    /// Path of the workflow file, where a job has one.
+    workflow: Option<String>,
+    attempt: Attempt,
+    ear: Box<dyn Ear>,
+}
+
+/// Which attempt at the job this is.
+enum Attempt {
+    /// The runner says so: the tag of one after the first.
+    #[cfg(feature = "github")]
+    Told(Option<String>),
+    /// It is not the first if another job of this pipeline kept a session.
+    #[cfg(feature = "gitlab")]
+    Seen { pipeline: u64, tag: String },
+}
+
+/// How a job hears what happened.
+trait Ear {
+    /// Reads the event, and asks the forge about it where the job's own word is not enough.
+    fn hear<'a>(&'a self, patience: &'a Patience) -> LocalBoxFuture<'a, Result<News, Refusal>>;
+}
+
+/// What a job heard.
+pub(super) struct News {
+    /// What happened.
+    pub(super) heard: Heard,
+    /// Why the repository keeps no sessions, if it does not.
+    pub(super) unkept: Option<Unkept>,
 }
 
 impl Job {
     /// The job that this environment is of. Nothing is sent yet.
+    #[cfg_attr(not(feature = "github"), expect(unused_variables, reason = "GitLab's jobs tell their own times"))]
     pub(super) fn of(environment: &Environment, now: Timestamp) -> Result<Self, Refusal> {
-        let ci = &environment.ci;
-        if Github::is_set(ci) {
-            return Ok(Self::Github(Box::new(Github::of(environment, now)?)));
+        #[cfg(feature = "github")]
+        if github::is_set(&environment.ci) {
+            return github::job(environment, now);
         }
-        if Gitlab::is_set(ci) {
-            return Ok(Self::Gitlab(Box::new(Gitlab::of(environment)?)));
+        #[cfg(feature = "gitlab")]
+        if gitlab::is_set(&environment.ci) {
+            return gitlab::job(environment);
         }
         Err(Refusal::usage(
             "this is no job of GitHub Actions or GitLab CI, which `hob ci` works in; here, `hob run AGENT --event FILE` \
@@ -49,137 +105,37 @@ impl Job {
     }
 
     /// What happened.
-    pub(super) async fn hear(&self) -> Result<Heard, Refusal> {
-        match self {
-            Self::Github(job) => job.hear(),
-            Self::Gitlab(job) => job.hear().await,
-        }
-    }
-
-    /// How it acts.
-    pub(super) fn forge(&self) -> &dyn Forge {
-        match self {
-            Self::Github(job) => &*job.forge,
-            Self::Gitlab(job) => &*job.forge,
-        }
-    }
-
-    /// Where its sessions rest between two jobs.
-    pub(super) fn shelf(&self) -> &dyn Shelf {
-        match self {
-            Self::Github(job) => &job.shelf,
-            Self::Gitlab(job) => &job.shelf,
-        }
-    }
-
-    /// Lets go of old sessions of that name, where the shelf never does so by itself.
-    pub(super) async fn tidy(&self, name: &str) {
-        match self {
-            Self::Github(_) => {}
-            Self::Gitlab(job) => job.tidy(name).await,
-        }
-    }
-
-    /// What that is, for people.
-    pub(super) fn shelf_name(&self) -> &'static str {
-        match self {
-            Self::Github(_) => "an artifact of this workflow run",
-            Self::Gitlab(_) => "the project's package registry",
-        }
+    pub(super) async fn hear(&self, patience: &Patience) -> Result<News, Refusal> {
+        self.ear.hear(patience).await
     }
 
     /// What the maker of an earlier session must have in common with this job.
     pub(super) fn here(&self, repository: u64, pull: Option<u64>) -> Here<'_> {
-        match self {
-            Self::Github(job) => {
-                let on = On::Github { workflow: job.job.workflow.as_deref() };
-                Here { repository, default_branch: &job.default_branch, pull, head: None, on }
-            }
-            Self::Gitlab(job) => {
-                Here { repository, default_branch: &job.job.default_branch, pull, head: None, on: On::Gitlab }
-            }
-        }
+        let on = match self.runner {
+            Runner::Github => On::Github { workflow: self.workflow.as_deref() },
+            Runner::Gitlab => On::Gitlab,
+        };
+        Here { repository, default_branch: &self.default_branch, pull, head: None, on }
     }
 
-    /// What a pull request is made of; `None` on GitLab, whose pipelines name theirs.
-    pub(super) async fn head(&self, pull: u64) -> Result<Option<Head>, Error> {
-        match self {
-            Self::Github(job) => job.shelf.head(pull).await.map(Some),
-            Self::Gitlab(_) => Ok(None),
-        }
-    }
-
-    /// The name that an instance's sessions have on the shelf. On GitHub each workflow file has its own:
-    /// it trusts none of another one's, and would only push them out.
+    /// The name that an instance's sessions have on the shelf. Where jobs have a workflow file, each has
+    /// its own: it trusts none of another one's, and would only push them out.
     pub(super) fn name_on_shelf(&self, instance: &InstanceId) -> String {
         let name = instance.external();
-        match self {
-            Self::Github(job) => job.job.workflow.as_ref().map_or(name.clone(), |workflow| {
-                let digest: String = hex::encode(Sha256::digest(workflow)).chars().take(WORKFLOW_DIGITS).collect();
-                format!("{name}-{digest}")
-            }),
-            Self::Gitlab(_) => name,
-        }
+        let Some(workflow) = &self.workflow else { return name };
+        let digest: String = hex::encode(Sha256::digest(workflow)).chars().take(WORKFLOW_DIGITS).collect();
+        format!("{name}-{digest}")
     }
 
-    /// The commit that it runs for.
-    pub(super) fn commit(&self) -> Option<&str> {
-        match self {
-            Self::Github(job) => job.job.sha.as_deref(),
-            Self::Gitlab(job) => job.job.commit.as_deref(),
-        }
-    }
-
-    /// Whose runner reads the log.
-    pub(super) fn runner(&self) -> Runner {
-        match self {
-            Self::Github(_) => Runner::Github,
-            Self::Gitlab(_) => Runner::Gitlab,
-        }
-    }
-
-    /// Where the forge's pages are, without a slash at the end.
-    pub(super) fn server(&self) -> &str {
-        let server = match self {
-            Self::Github(job) => &job.job.server,
-            Self::Gitlab(job) => &job.job.server,
-        };
-        server.as_str().trim_end_matches('/')
-    }
-
-    /// Where sessions are kept while the job runs: outside of the checkout, gone with the machine, and
-    /// found again by the next step of the job.
-    pub(super) fn sessions(&self, environment: &Environment) -> PathBuf {
-        match self {
-            Self::Github(job) => job.job.temp.join("hob"),
-            Self::Gitlab(job) => environment.state.clone().unwrap_or_else(|| job.own_state(environment)),
-        }
-    }
-
-    /// When the runner would end it, as far as it says.
-    pub(super) fn deadline(&self) -> Option<Timestamp> {
-        match self {
-            Self::Github(_) => None,
-            Self::Gitlab(job) => job.deadline(),
-        }
-    }
-
-    /// Tells this attempt at the job from its first one, when somebody ran it again; on GitLab known once
-    /// sessions were looked for.
+    /// Tells this attempt at the job from its first one, when somebody ran it again; where only earlier
+    /// sessions show that, known once they were looked for.
     pub(super) fn attempt_tag(&self) -> Option<String> {
-        match self {
-            Self::Github(job) => job.job.attempt_tag(),
+        match &self.attempt {
+            #[cfg(feature = "github")]
+            Attempt::Told(tag) => tag.clone(),
             // A webhook that delivers twice starts another pipeline.
-            Self::Gitlab(job) => job.shelf.saw_another_job_of(job.job.pipeline).then(|| format!("job-{}", job.job.id)),
-        }
-    }
-
-    /// Who did, or may have done, where that is not whom the event names.
-    pub(super) fn rerun_by(&self) -> Option<&Account> {
-        match self {
-            Self::Github(job) => job.job.rerun_by.as_ref(),
-            // The trigger's owner, or who ran the job again: nothing tells which.
-            Self::Gitlab(job) => job.job.user.as_ref(),
+            #[cfg(feature = "gitlab")]
+            Attempt::Seen { pipeline, tag } => self.shelf.saw_another_job_of(*pipeline).then(|| tag.clone()),
         }
     }
 }

@@ -46,7 +46,15 @@ fn while_nobody_can_say_what_was_kept_nothing_runs() {
 #[test]
 fn a_short_limit_is_waited_out_before_anything_is_done() {
     let (project, _) = kept([answer().text("Hello again.").end()]);
-    for operation in ["users/current", "members/get", "packages/list", "packages/download"] {
+    for operation in [
+        "projects/get",
+        "threads/get",
+        "notes/get",
+        "users/current",
+        "members/get",
+        "packages/list",
+        "packages/download",
+    ] {
         project.gitlab.fault(operation, limit("1"));
     }
     let ran = project.run(65, &project.comment(ADA, "/hob go on"));

@@ -168,7 +168,7 @@ async fn an_artifact_is_found_judged_and_fetched() {
 #[tokio::test]
 async fn a_pull_request_tells_which_branch_it_is_made_of() {
     let server = GithubServer::start();
-    let head = shelf(&server, None).head(PULL).await.unwrap();
+    let head = shelf(&server, None).head(PULL).await.unwrap().unwrap();
     assert_eq!((head.repository, head.branch.as_str()), (REPOSITORY_ID, "new-topic"));
     assert!(matches!(shelf(&server, None).head(77).await, Err(Error::Refused { status: 404, .. })));
 }
