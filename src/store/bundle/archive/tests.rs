@@ -34,6 +34,10 @@ fn open(root: &Path, instance: &InstanceId) -> Bundle {
     Bundle::open(opening).unwrap().0
 }
 
+fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holder) -> Result<Unpacked, Error> {
+    super::unpack(archive, root, instance, holder, &Failpoints::default())
+}
+
 /// Works `epochs` epochs long on the bundle under a root, each with a note and a blob.
 fn work(root: &Path, epochs: u64) {
     let mut bundle = open(root, &instance());

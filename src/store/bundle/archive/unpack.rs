@@ -16,7 +16,7 @@ use super::super::record::Sum;
 use super::super::{Bundle, blobs, peek};
 use super::{ARCHIVE_MAX, ENTRIES_MAX, Error, Part, content_max, part};
 use crate::domain::id::{Epoch, InstanceId, Seq};
-use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::failpoint::{self, Failpoints};
 
 /// What came of an archive that is as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,13 @@ pub struct Reach {
 ///
 /// # Errors
 /// [`Error`]; what stood at the place stands there still.
-pub fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holder) -> Result<Unpacked, Error> {
+pub fn unpack(
+    archive: &[u8],
+    root: &Path,
+    instance: &InstanceId,
+    holder: &Holder,
+    failpoints: &Failpoints,
+) -> Result<Unpacked, Error> {
     if archive.len() > ARCHIVE_MAX {
         return Err(Error::TooMuch { most: ARCHIVE_MAX as u64, unit: "bytes" });
     }
@@ -68,7 +74,7 @@ pub fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holde
     let _lock = lock::take(&root.join(format!("{name}.lock")), holder)?;
     let new = disk::beside(&dir);
     clear(&new)?;
-    let unpacked = beside(archive, &new, &dir, instance, holder);
+    let unpacked = beside(archive, &new, &dir, instance, holder, failpoints);
     let cleared = clear(&new);
     let unpacked = unpacked?;
     cleared?;
@@ -76,11 +82,19 @@ pub fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holde
 }
 
 /// Works in the directory `new`, which is nobody else's.
-fn beside(archive: &[u8], new: &Path, dir: &Path, instance: &InstanceId, holder: &Holder) -> Result<Unpacked, Error> {
+fn beside(
+    archive: &[u8],
+    new: &Path,
+    dir: &Path,
+    instance: &InstanceId,
+    holder: &Holder,
+    failpoints: &Failpoints,
+) -> Result<Unpacked, Error> {
     let made = new.join(instance.external());
     disk::create_dir(&made.join(blobs::NAME))?;
     inflate(archive, &made)?;
     let (coming, notes) = verify(new, instance, holder)?;
+    failpoints.hit(failpoint::UNPACKED);
     let mut before = None;
     if std::fs::symlink_metadata(dir).is_ok() {
         let here = peek(dir)?;
@@ -91,6 +105,7 @@ fn beside(archive: &[u8], new: &Path, dir: &Path, instance: &InstanceId, holder:
         let aside = aside(dir);
         clear(&aside)?;
         std::fs::rename(dir, &aside).map_err(|source| failed(dir, "move aside", source))?;
+        failpoints.hit(failpoint::MOVED_ASIDE);
         before = Some(aside);
     }
     std::fs::rename(&made, dir).map_err(|source| failed(dir, "create", source))?;
