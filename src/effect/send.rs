@@ -143,7 +143,9 @@ fn wrote(answer: Result<Object, forge::Error>) -> Step {
     match answer {
         Ok(object) => Step::Done(State::Applied(object)),
         Err(error) => match error {
-            forge::Error::Refused { .. } => Step::Done(State::Dropped { reason: error.to_string() }),
+            forge::Error::Refused { .. } | forge::Error::Unfit { .. } => {
+                Step::Done(State::Dropped { reason: error.to_string() })
+            }
             forge::Error::Later { after, .. } => Step::Later { reason: error.to_string(), after },
             forge::Error::Unknown { .. } | forge::Error::Unreadable { .. } => {
                 Step::Unsure { reason: error.to_string() }
@@ -157,7 +159,7 @@ fn unseen(error: &forge::Error, unsure: bool) -> Step {
     let reason = error.to_string();
     match error {
         forge::Error::Refused { .. } if unsure => Step::Unsure { reason },
-        forge::Error::Refused { .. } => Step::Done(State::Dropped { reason }),
+        forge::Error::Refused { .. } | forge::Error::Unfit { .. } => Step::Done(State::Dropped { reason }),
         forge::Error::Later { after, .. } => Step::Later { reason, after: *after },
         forge::Error::Unknown { .. } | forge::Error::Unreadable { .. } => Step::Later { reason, after: None },
     }

@@ -4,11 +4,67 @@ use std::error::Error as Cause;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::Response;
-use tokio::time::timeout;
+use reqwest::header::HeaderMap;
+use reqwest::{RequestBuilder, Response};
+use tokio::time::{sleep, timeout};
 
-use super::Error;
 use super::foreign::causes;
+use super::{Error, Line};
+
+/// Asks until an answer stands, at most as often as the line allows: only [`Error::Later`] that names
+/// no time is asked again. Whoever asks sees to it that twice does no harm.
+///
+/// # Errors
+/// The last word.
+pub(super) async fn insist<T, F>(line: &Line, ask: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut failures = 0;
+    loop {
+        let error = match ask().await {
+            Err(error @ Error::Later { after: None, .. }) => error,
+            answer => return answer,
+        };
+        failures += 1;
+        let Some(wait) = line.wait(failures) else { return Err(error) };
+        sleep(wait).await;
+    }
+}
+
+/// An answer that came as a whole, whatever it says.
+pub(super) struct Received {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Received {
+    /// The answer to one request: no later than `whole` from now, and its body of at most `max` bytes.
+    pub(super) async fn to(request: RequestBuilder, whole: Duration, max: usize, host: &str) -> Result<Self, Cut> {
+        within(whole, async {
+            let response = request.send().await.map_err(|error| Cut::by(&error, host))?;
+            Self::of(response, max, host).await
+        })
+        .await
+    }
+
+    /// The rest of an answer that has begun.
+    pub(super) async fn of(mut response: Response, max: usize, host: &str) -> Result<Self, Cut> {
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        Ok(Self { status, headers, body: taken(response, max, host).await? })
+    }
+
+    /// Whether it is what was asked for.
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the host may say something else soon.
+    pub(super) fn is_passing(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..)
+    }
+}
 
 /// Why there is no answer.
 pub(super) struct Cut {
@@ -72,7 +128,7 @@ pub(super) async fn within<T>(whole: Duration, exchange: impl Future<Output = Re
 }
 
 /// A body of at most `max` bytes, as they leave the decoder.
-pub(super) async fn taken(mut response: Response, max: usize, host: &str) -> Result<Bytes, Cut> {
+async fn taken(mut response: Response, max: usize, host: &str) -> Result<Bytes, Cut> {
     let mut whole = BytesMut::new();
     while let Some(piece) = response.chunk().await.map_err(|error| Cut::by(&error, host))? {
         if whole.len().saturating_add(piece.len()) > max {

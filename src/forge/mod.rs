@@ -93,7 +93,7 @@ pub trait Shelf: Send + Sync {
         false
     }
 
-    /// Keeps an archive; one of the same name from the same job gives way to it.
+    /// Keeps an archive; one of the same name from the same job gives way to it once it is there.
     fn keep<'a>(&'a self, name: &'a str, epoch: Epoch, archive: Bytes) -> BoxFuture<'a, Result<(), Error>>;
 
     /// Removes old archives of that name, where none goes by itself; how many.
@@ -165,6 +165,8 @@ pub struct Kept {
     pub size: Option<u64>,
     /// The workflow run or pipeline that put it there; `None` when the forge does not say.
     pub run: Option<u64>,
+    /// Why it cannot be had any more, for people; `None` while it is there.
+    pub gone: Option<String>,
 }
 
 /// The CI run that put an archive on the shelf, in the forge's words.
@@ -206,6 +208,14 @@ pub enum Error {
         /// HTTP status; 0 when it did not come to an answer (a certificate that is not trusted).
         status: u16,
         /// What the forge said, and the next move.
+        said: String,
+    },
+    /// What is there cannot be used, and never will be. A forge that says no is no reason for this one.
+    #[error("cannot {doing}: {said}")]
+    Unfit {
+        /// As above.
+        doing: String,
+        /// What is wrong with it, and the next move.
         said: String,
     },
     /// A limit, or a forge that is overloaded: nothing was done.

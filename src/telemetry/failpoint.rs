@@ -8,6 +8,11 @@ use std::sync::Arc;
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// An archive stands opened and verified beside the place of its bundle.
+pub const UNPACKED: &str = "unpacked";
+/// The older bundle was moved away, and nothing stands in its place.
+pub const MOVED_ASIDE: &str = "moved-aside";
+
 /// A run stands in the inbox.
 pub const ADMITTED: &str = "admitted";
 /// A new epoch is given out, nothing is written under it.
@@ -53,8 +58,14 @@ pub const EFFECTS: &[&str] = &[EFFECT_CLAIMED, EFFECT_LOOKED_UP, EFFECT_SENT, EF
 /// Those that a run meets only where its bundle travels, in that order.
 pub const TRAVELS: &[&str] = &[KEEPING, KEPT];
 
+/// Those that a run meets only where its bundle comes back, in that order: the second one where an older
+/// bundle stands.
+pub const RETURNS: &[&str] = &[UNPACKED, MOVED_ASIDE];
+
 /// Every failpoint, in the order a run meets them.
 pub const ALL: &[&str] = &[
+    UNPACKED,
+    MOVED_ASIDE,
     ADMITTED,
     CLAIMED,
     APPENDING,

@@ -77,15 +77,15 @@ impl<'a> Sessions<'a> {
         let (shelf, name) = (&self.job.shelf, self.job.name_on_shelf(instance));
         let found = match patience.read(async || shelf.find(&name).await).await {
             Ok(found) => found,
-            // It would say so to whoever asks: nothing can be kept either.
-            Err(error @ Error::Refused { .. }) => {
-                return Ok(format!("fresh, because nobody could say what was kept before: {error}"));
-            }
             Err(error) => return Err(unsaid(error)),
         };
         let mut unused = Unused::default();
         let mut fetched = 0;
         for kept in &found {
+            if let Some(reason) = &kept.gone {
+                unused.add(kept, reason);
+                continue;
+            }
             let archive = match self.judged(kept, &mut here, patience).await? {
                 Err(reason) => Err(reason),
                 Ok(()) if fetched == FETCHES => break,
@@ -96,10 +96,11 @@ impl<'a> Sessions<'a> {
             };
             match archive {
                 Ok(archive) => match self.unpacked(&archive, instance).await? {
-                    Ok(Unpacked::Taken { .. }) => {
+                    Ok(Unpacked::Taken { notes, .. }) => {
                         let at = kept.at.strftime("%Y-%m-%d %H:%M UTC");
                         let run = kept.run.map(|run| format!(", by run {run}")).unwrap_or_default();
-                        return Ok(format!("restored as it was kept at {at}{run}{unused}"));
+                        let notes: String = notes.iter().map(|note| format!("; {note}")).collect();
+                        return Ok(format!("restored as it was kept at {at}{run}{notes}{unused}"));
                     }
                     Ok(Unpacked::Left { .. }) => {
                         return Ok("goes on where an earlier step of this job left it".to_owned());
@@ -136,7 +137,7 @@ impl<'a> Sessions<'a> {
     }
 
     async fn unpacked(&self, archive: &[u8], instance: &InstanceId) -> Result<Result<Unpacked, String>, Refusal> {
-        match archive::unpack(archive, &self.root, instance, &holder("ci", instance)).await {
+        match archive::unpack(archive, &self.root, instance, &holder("ci", instance), self.failpoints).await {
             Ok(unpacked) => Ok(Ok(unpacked)),
             Err(archive::Error::Place(error)) => Err(error.into()),
             Err(error) => Ok(Err(error.to_string())),
@@ -186,16 +187,22 @@ impl<'a> Sessions<'a> {
 fn verdict<T>(answer: Result<T, Error>) -> Result<Result<T, String>, Refusal> {
     match answer {
         Ok(answer) => Ok(Ok(answer)),
-        Err(error @ Error::Refused { status: 0 | 404 | 410, .. }) => Ok(Err(error.to_string())),
+        Err(error @ (Error::Unfit { .. } | Error::Refused { status: 404 | 410, .. })) => Ok(Err(error.to_string())),
         Err(error) => Err(unsaid(error)),
     }
 }
 
+/// Where the forge says no, somebody has to allow it: without a look at what was kept the job would begin
+/// anew, and what it keeps would stand before everything that it could not see.
 fn unsaid(error: Error) -> Refusal {
-    Refusal::failed(format!(
+    let said = format!(
         "nobody could say which session was kept before, and without it what it knows would be lost: {error}; nothing \
-         was done: run the job again"
-    ))
+         was done"
+    );
+    match error {
+        Error::Refused { .. } => Refusal::usage(said),
+        _ => Refusal::failed(format!("{said}: run the job again")),
+    }
 }
 
 /// Archives that were not used, and why, for people.

@@ -6,14 +6,13 @@ use http::header::{ACCEPT, HeaderValue};
 use http::{Method, Request, Uri};
 use octocrab::Octocrab;
 use serde_json::Value;
-use tokio::time::sleep;
 use url::Url;
 
 use super::answer::Answer;
 use super::refusal::{self, Right};
 use super::wire;
 use crate::domain::secret::Secret;
-use crate::forge::exchange::{Cut, taken, within};
+use crate::forge::exchange::{Cut, Received, insist, within};
 use crate::forge::{Error, Line, Unusable};
 use crate::telemetry::redact::Redactor;
 
@@ -99,23 +98,16 @@ impl Api {
     }
 
     async fn ask_through(&self, call: &Call, redirects: usize) -> Result<Answer, Error> {
-        let mut failures = 0;
-        loop {
-            let error = match self.follow(call, redirects).await {
-                Err(cut) if cut.lasting => return Err(cut.into_error(&call.doing, call.is_write())),
-                Err(cut) => cut.into_error(&call.doing, call.is_write()),
-                Ok(answer) => match refusal::limit(call, &answer) {
-                    Some(limit) => return Err(limit),
-                    None if answer.status < 500 => return Ok(answer),
-                    None => refusal::overload(call, &answer),
-                },
-            };
-            failures += 1;
-            match self.line.wait(failures) {
-                Some(wait) if !call.is_write() => sleep(wait).await,
-                _ => return Err(error),
+        let ask = || async {
+            let answer =
+                self.follow(call, redirects).await.map_err(|cut| cut.into_error(&call.doing, call.is_write()))?;
+            match refusal::limit(call, &answer) {
+                Some(limit) => Err(limit),
+                None if answer.status < 500 => Ok(answer),
+                None => Err(refusal::overload(call, &answer)),
             }
-        }
+        };
+        if call.is_write() { ask().await } else { insist(&self.line, ask).await }
     }
 
     /// The answer to a read, by way of redirects that stay within the API: repositories are renamed.
@@ -138,9 +130,8 @@ impl Api {
         let request = octocrab.build_request(request, call.body.as_ref()).map_err(|error| Cut::unsendable(&error))?;
         let exchange = async {
             let response = octocrab.execute(request).await.map_err(|error| Cut::by(&error, HOST))?;
-            let mut response = reqwest::Response::from(response.map(reqwest::Body::wrap));
-            let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
-            let body = taken(response, ANSWER_MAX, HOST).await?;
+            let response = reqwest::Response::from(response.map(reqwest::Body::wrap));
+            let Received { status, headers, body } = Received::of(response, ANSWER_MAX, HOST).await?;
             // Whoever answers is not to be repeated when he repeats the token.
             let body = self.redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
             Ok(Answer { status, headers, body })

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::api::Call;
 use super::blob::Blob;
 use super::refusal::Right;
-use super::runner::Runner;
+use super::runner::{Runner, names};
 use super::{Github, escaped, read};
 use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
@@ -53,6 +53,7 @@ struct Artifact {
     expired: bool,
     /// Null while nobody knows.
     created_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
     workflow_run: Option<Id>,
 }
 
@@ -95,16 +96,13 @@ struct PullHead {
 impl Shelf for Artifacts {
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<Kept>, Error>> {
         async move {
-            let path = format!("artifacts?name={}&per_page={LOOKED_AT}", escaped(name));
-            let call = self.call(format!("look for the artifact `{name}` in {}", self.github.repository), &path);
-            let list: List = self.github.api.ask(&call).await?.read(&call)?;
-            let usable = |artifact: Artifact| {
-                let Artifact { id, name: found, size_in_bytes, expired, created_at, workflow_run } = artifact;
-                let run = workflow_run.and_then(|run| run.id);
-                let kept = Kept { id, at: created_at?, size: Some(size_in_bytes), run };
-                (found == name && !expired).then_some(kept)
-            };
-            let mut found: Vec<Kept> = list.artifacts.into_iter().filter_map(usable).collect();
+            let mut found = Vec::new();
+            for name in names(name) {
+                let path = format!("artifacts?name={}&per_page={LOOKED_AT}", escaped(&name));
+                let call = self.call(format!("look for the artifact `{name}` in {}", self.github.repository), &path);
+                let list: List = self.github.api.ask(&call).await?.read(&call)?;
+                found.extend(list.artifacts.into_iter().filter(|artifact| artifact.name == name).filter_map(kept));
+            }
             found.sort_by_key(|kept| std::cmp::Reverse((kept.at, kept.id)));
             found.truncate(LOOKED_AT);
             Ok(found)
@@ -117,7 +115,7 @@ impl Shelf for Artifacts {
             let doing = format!("ask which run kept artifact {} of {}", kept.id, self.github.repository);
             let Some(run) = kept.run else {
                 let said = "GitHub does not say; delete the artifact, so that another one is found".to_owned();
-                return Err(Error::Refused { doing, status: 0, said });
+                return Err(Error::Unfit { doing, said });
             };
             let call = self.call(doing, &format!("runs/{run}"));
             let run: Run = self.github.api.ask(&call).await?.read(&call)?;
@@ -140,14 +138,14 @@ impl Shelf for Artifacts {
             let doing = format!("fetch artifact {} of {}", kept.id, self.github.repository);
             if let Some(size) = kept.size.filter(|size| *size > ARCHIVE_MAX as u64) {
                 let said = format!("it has {size} bytes, more than hob ever kept; delete it");
-                return Err(Error::Refused { doing, status: 0, said });
+                return Err(Error::Unfit { doing, said });
             }
             let call = self.call(doing, &format!("artifacts/{}/zip", kept.id));
             let api = &self.github.api;
             let answer = api.ask_where(&call).await?;
             if answer.status == 410 {
                 let said = "it has expired; raise `artifact-retention-days` to keep sessions for longer".to_owned();
-                return Err(Error::Refused { doing: call.doing, status: 410, said });
+                return Err(Error::Unfit { doing: call.doing, said });
             }
             let Some(address) = answer.location(api.base()) else {
                 answer.accepted(&call)?;
@@ -189,6 +187,25 @@ impl Shelf for Artifacts {
     }
 }
 
+/// `None` for one of which nobody knows yet when it was made.
+fn kept(artifact: Artifact) -> Option<Kept> {
+    let Artifact { id, name: _, size_in_bytes, expired, created_at, expires_at, workflow_run } = artifact;
+    let at = created_at?;
+    let run = workflow_run.and_then(|run| run.id);
+    Some(Kept { id, at, size: Some(size_in_bytes), run, gone: expired.then(|| expiry(at, expires_at)) })
+}
+
+/// Goes on after "it was not used: ".
+fn expiry(from: Timestamp, to: Option<Timestamp>) -> String {
+    let days = to.map(|to| (to.duration_since(from).as_hours() + 12) / 24).filter(|days| *days > 0);
+    let ended = match days {
+        Some(1) => "it expired after a day".to_owned(),
+        Some(days) => format!("it expired after {days} days"),
+        None => "it expired".to_owned(),
+    };
+    format!("{ended}; `artifact-retention-days` can keep sessions for longer")
+}
+
 /// A workflow file's path without the ref that GitHub puts behind it:
 /// `.github/workflows/hob.yml@refs/heads/main` of the file `.github/workflows/hob.yml`.
 pub fn workflow_file(path: &str) -> &str {
@@ -199,6 +216,20 @@ pub fn workflow_file(path: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_artifact_that_expired_says_after_how_long() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let from = at("2026-11-01T00:00:06Z");
+        let said = [None, Some("2026-10-01T00:00:00Z"), Some("2026-11-02T00:00:00Z"), Some("2027-01-30T00:00:06Z")]
+            .map(|to| expiry(from, to.map(at)));
+        insta::assert_snapshot!(said.join("\n"), @r"
+        it expired; `artifact-retention-days` can keep sessions for longer
+        it expired; `artifact-retention-days` can keep sessions for longer
+        it expired after a day; `artifact-retention-days` can keep sessions for longer
+        it expired after 90 days; `artifact-retention-days` can keep sessions for longer
+        ");
+    }
 
     #[test]
     fn the_path_of_a_workflow_is_told_from_the_ref_behind_it() {

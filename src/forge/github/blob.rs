@@ -6,12 +6,14 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use tokio::time::{sleep, timeout};
 use url::Url;
 
-use crate::forge::foreign::{causes, harmless};
+use crate::forge::exchange::{Received, insist};
+use crate::forge::foreign::harmless;
 use crate::forge::{Error, Line};
 
+/// As people know it.
+const HOST: &str = "the storage host";
 /// Bytes that are sent at once.
 const BLOCK: usize = 8 << 20;
 /// How much longer than an answer of an API a block may take.
@@ -98,49 +100,24 @@ impl Blob {
         request: impl Fn() -> reqwest::RequestBuilder,
         most: usize,
     ) -> Result<Bytes, Error> {
-        let mut failures = 0;
-        loop {
-            let patience = self.line.whole.saturating_mul(PATIENCE);
-            let error = match timeout(patience, exchange(doing, request(), most)).await {
-                Ok(Ok(body)) => return Ok(body),
-                Ok(Err(error @ (Error::Refused { .. } | Error::Unreadable { .. }))) => return Err(error),
-                Ok(Err(error)) => error,
-                Err(_) => later(doing, format!("the storage host did not answer within {} s", patience.as_secs_f64())),
-            };
-            failures += 1;
-            let Some(wait) = self.line.wait(failures) else { return Err(error) };
-            sleep(wait).await;
-        }
+        let patience = self.line.whole.saturating_mul(PATIENCE);
+        let ask = || async {
+            let received = Received::to(request(), patience, most, HOST).await;
+            let received = received.map_err(|cut| cut.into_error(doing, false))?;
+            if received.is_success() { Ok(received.body) } else { Err(refused(doing, &received)) }
+        };
+        insist(&self.line, ask).await
     }
 }
 
-async fn exchange(doing: &str, request: reqwest::RequestBuilder, most: usize) -> Result<Bytes, Error> {
-    let cut = |error: reqwest::Error| later(doing, causes(&error));
-    let mut response = request.send().await.map_err(cut)?;
-    let status = response.status();
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(cut)? {
-        if body.len() + piece.len() > most {
-            let said = format!("the file is longer than {most} bytes; it was not taken");
-            return Err(Error::Unreadable { doing: doing.to_owned(), said });
-        }
-        body.extend_from_slice(&piece);
+fn refused(doing: &str, received: &Received) -> Error {
+    let (doing, status) = (doing.to_owned(), received.status);
+    let said = format!("{HOST} answered {status}{}", code(&received.body));
+    if received.is_passing() {
+        return Error::Later { doing, after: None, said };
     }
-    if status.is_success() {
-        return Ok(body.into());
-    }
-    let said = format!("the storage host answered {}{}", status.as_u16(), code(&body));
-    let temporary = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-    Err(if temporary {
-        later(doing, said)
-    } else {
-        let said = format!("{said}; run the job again, its address for the file is good for a short time only");
-        Error::Refused { doing: doing.to_owned(), status: status.as_u16(), said }
-    })
-}
-
-fn later(doing: &str, said: String) -> Error {
-    Error::Later { doing: doing.to_owned(), after: None, said }
+    let said = format!("{said}; run the job again, its address for the file is good for a short time only");
+    Error::Refused { doing, status, said }
 }
 
 /// Azure's word for what is wrong, out of an XML text.

@@ -8,12 +8,11 @@ use bytes::Bytes;
 use gitlab::api::Endpoint;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, Response};
-use tokio::time::sleep;
 use url::Url;
 
 use super::refusal::{self, Right};
 use crate::domain::secret::Secret;
-use crate::forge::exchange::{Cut, taken, within};
+use crate::forge::exchange::{Cut, Received, insist, within};
 use crate::forge::{Error, Line, Unusable, line};
 use crate::telemetry::redact::Redactor;
 
@@ -104,13 +103,7 @@ impl Api {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut failures = 0;
-        loop {
-            match self.read_once(doing, &url).await {
-                Err(error) => self.bear(error, &mut failures).await?,
-                answer => return answer,
-            }
-        }
+        insist(&self.line, || self.read_once(doing, &url)).await
     }
 
     /// Sends something that changes the forge, once. An archive goes instead of the endpoint's own
@@ -131,16 +124,8 @@ impl Api {
         if let Some((kind, bytes)) = built(doing, endpoint.body())? {
             request = request.header(CONTENT_TYPE, kind).body(archive.unwrap_or_else(|| bytes.into()));
         }
-        let exchange = async {
-            let response = request.send().await.map_err(|error| Cut::by(&error, HOST))?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            Ok::<_, Cut>((status, headers, taken(response, ANSWER_MAX, HOST).await?))
-        };
-        match within(patience, exchange).await {
-            Ok((status, headers, body)) if status.is_success() => Ok(Answer { headers, body }),
-            Ok((status, headers, body)) => Err(self.refusal(doing, status.as_u16(), &headers, &body, true)),
-            Err(cut) => Err(cut.into_error(doing, true)),
-        }
+        let received = Received::to(request, patience, ANSWER_MAX, HOST).await;
+        self.accepted(doing, received.map_err(|cut| cut.into_error(doing, true))?, true)
     }
 
     /// Takes a file of at most `max` bytes. GitLab may send us on to its object storage, which is
@@ -150,28 +135,13 @@ impl Api {
     /// As for [`Api::read`].
     pub(super) async fn download(&self, doing: &str, endpoint: &impl Endpoint, max: usize) -> Result<Bytes, Error> {
         let url = self.url(doing, endpoint)?;
-        let mut failures = 0;
-        loop {
-            match self.download_once(doing, url.clone(), max).await {
-                Err(error) => self.bear(error, &mut failures).await?,
-                file => return file,
-            }
-        }
+        insist(&self.line, || self.download_once(doing, url.clone(), max)).await
     }
 
     async fn read_once(&self, doing: &str, url: &Url) -> Result<Answer, Error> {
-        let exchange = async {
-            let response =
-                self.request(Method::GET, url.clone()).send().await.map_err(|error| Cut::by(&error, HOST))?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            Ok((status, headers, taken(response, ANSWER_MAX, HOST).await?))
-        };
-        let (status, headers, body) =
-            within(self.line.whole, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
-        if status.is_success() {
-            return Ok(Answer { headers, body });
-        }
-        Err(self.refusal(doing, status.as_u16(), &headers, &body, false))
+        let request = self.request(Method::GET, url.clone());
+        let received = Received::to(request, self.line.whole, ANSWER_MAX, HOST).await;
+        self.accepted(doing, received.map_err(|cut| cut.into_error(doing, false))?, false)
     }
 
     async fn download_once(&self, doing: &str, mut url: Url, max: usize) -> Result<Bytes, Error> {
@@ -181,39 +151,24 @@ impl Api {
                 let response = request.send().await.map_err(|error| Cut::by(&error, HOST))?;
                 match elsewhere(&response, &url) {
                     Some(next) => (request, url) = (self.client.get(next.clone()), next),
-                    None => {
-                        let (status, headers) = (response.status(), response.headers().clone());
-                        return Ok((status, headers, taken(response, max, HOST).await?));
-                    }
+                    None => return Received::of(response, max, HOST).await,
                 }
             }
             Err(Cut::lasting("it is redirected again and again".to_owned()))
         };
         let patience = self.line.whole * ARCHIVE_PATIENCE;
-        let (status, headers, body) = within(patience, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        Err(self.refusal(doing, status.as_u16(), &headers, &body, false))
+        let received = within(patience, exchange).await.map_err(|cut| cut.into_error(doing, false))?;
+        self.accepted(doing, received, false).map(|answer| answer.body)
     }
 
-    /// Waits where a failure may pass, until the next try of a read; else it stands.
-    async fn bear(&self, error: Error, failures: &mut u32) -> Result<(), Error> {
-        *failures += 1;
-        match (&error, self.line.wait(*failures)) {
-            // A limit names a time, which is not waited for here.
-            (Error::Later { after: None, .. }, Some(wait)) => {
-                sleep(wait).await;
-                Ok(())
-            }
-            _ => Err(error),
+    fn accepted(&self, doing: &str, received: Received, is_write: bool) -> Result<Answer, Error> {
+        if received.is_success() {
+            return Ok(Answer { headers: received.headers, body: received.body });
         }
-    }
-
-    fn refusal(&self, doing: &str, status: u16, headers: &HeaderMap, body: &[u8], is_write: bool) -> Error {
+        let Received { status, headers, body } = received;
         // Whoever answers is not to be repeated when he repeats the token.
-        let body = self.redactor.redact(&String::from_utf8_lossy(body)).into_owned();
-        refusal::of(doing, status, headers, &body, (self.variable, self.right), is_write)
+        let body = self.redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
+        Err(refusal::of(doing, status, &headers, &body, (self.variable, self.right), is_write))
     }
 
     fn request(&self, method: Method, url: Url) -> reqwest::RequestBuilder {

@@ -143,7 +143,7 @@ impl Packages {
         let mut seen = BTreeMap::new();
         for (package, _) in packages {
             let (run, branch) = package.pipeline.map(|pipeline| (pipeline.id, pipeline.branch)).unzip();
-            found.push(Kept { id: package.id, at: package.created_at, size: None, run });
+            found.push(Kept { id: package.id, at: package.created_at, size: None, run, gone: None });
             let version = package.version.unwrap_or_default();
             seen.insert(package.id, Seen { name: package.name, version, run, branch, file: None, is_fetched: false });
         }
@@ -297,7 +297,7 @@ impl Shelf for Packages {
 
 /// What is there is nothing that hob put there, however often it is asked for.
 fn unusable(doing: &str, said: String) -> Error {
-    Error::Refused { doing: doing.to_owned(), status: 0, said }
+    Error::Unfit { doing: doing.to_owned(), said }
 }
 
 /// The merge request that alone tells what a pipeline for this ref ran: `refs/merge-requests/4/head`, or

@@ -86,8 +86,8 @@ fn with_next_move(status: u16, said: String, (variable, right): (&str, Right)) -
     let next = match (status, right) {
         (300..=399, _) => "GitLab is somewhere else: check the address of its API",
         (403, Right::Registry) => {
-            "publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of \
-             whoever started its pipeline"
+            "the package registry must be on in this project; reading packages needs the role Reporter, publishing them \
+             Developer, removing them Maintainer, and a job's token has the rights of whoever started its pipeline"
         }
         (404, Right::Registry) => "it is not there, or the package registry is turned off in this project",
         (401, Right::Registry) if variable == JOB => "CI_JOB_TOKEN is valid only while its job runs",
@@ -157,6 +157,7 @@ mod tests {
             Error::Later { .. } => "later",
             Error::Unknown { .. } => "unknown",
             Error::Unreadable { .. } => "unreadable",
+            Error::Unfit { .. } => "unfit",
         };
         for (status, body, read, write) in [
             (429, r#"{"message":{"error":"Too many requests"}}"#, "later, at a time", "later, at a time"),

@@ -92,9 +92,12 @@ fn a_bundle_kept_in_main_and_again_in_post_comes_back_from_acts_artifacts() {
     assert!(done.succeeded, "{}", done.log);
 
     let name = instance().external();
-    let archive = std::fs::read(at("artifacts").join(format!("7/{name}/{name}.zip"))).unwrap();
-    assert!(archive == pack(&state.join(&name)).unwrap(), "the second upload did not replace the first");
-    let unpacked = block_on(unpack(&archive, &at("restored"), &instance(), &holder())).unwrap();
+    let kept = |name: &str| at("artifacts").join(format!("7/{name}/{name}.zip"));
+    let archive = std::fs::read(kept(&format!("{name}-2"))).unwrap();
+    assert!(archive == pack(&state.join(&name)).unwrap(), "the second upload is another one");
+    assert!(!kept(&name).exists(), "the first upload did not give way");
+    let failpoints = Failpoints::default();
+    let unpacked = block_on(unpack(&archive, &at("restored"), &instance(), &holder(), &failpoints)).unwrap();
     assert!(matches!(unpacked, Unpacked::Taken { reach, .. } if reach.epoch == Epoch(2)), "{unpacked:?}");
 }
 

@@ -117,14 +117,17 @@ fn a_comment_that_never_arrived_is_posted_by_the_next_job() {
 }
 
 #[test]
-fn a_shelf_that_does_not_answer_costs_the_memory_and_nothing_else() {
+fn a_token_that_may_not_read_artifacts_stops_the_job_and_costs_no_memory() {
     let stage = Stage::private();
     opened(&stage).run().exits(0);
-    for _ in 0..9 {
-        stage.github.fault("actions/list-artifacts-for-repo", refused(403, "Resource not accessible by integration"));
-    }
-    let done = stage.job(78, &Event::opened()).run().exits(0);
-    insta::assert_snapshot!(done.session(), @r#"fresh, because nobody could say what was kept before: cannot look for the artifact `hob-0e16ace8e873f13ae14d4e02305b7db9-712e82c0` in Codertocat/Hello-World: GitHub answered 403, "Resource not accessible by integration"; give the job `permissions: { actions: read }`"#);
-    assert_eq!(stage.shown(), expected());
-    assert_eq!(stage.github.count("issues/create-comment"), 1);
+    let before = stage.github.memory().artifacts.all().len();
+    stage.github.fault("actions/list-artifacts-for-repo", refused(403, "Resource not accessible by integration"));
+    let stopped = stage.job(78, &Event::opened()).run().exits(2);
+    insta::assert_snapshot!(stopped.annotations().join("\n"), @r#"error: nobody could say which session was kept before, and without it what it knows would be lost: cannot look for the artifact `hob-0e16ace8e873f13ae14d4e02305b7db9-712e82c0` in Codertocat/Hello-World: GitHub answered 403, "Resource not accessible by integration"; give the job `permissions: { actions: read }`; nothing was done"#);
+    assert!(stopped.summary.contains("permissions: { actions: read }"), "{}", stopped.summary);
+    assert_eq!(stage.github.memory().artifacts.all().len(), before, "something was kept over it");
+    // With the permission it goes on where it was.
+    let next = stage.job(78, &Event::opened()).run().exits(0);
+    assert!(next.session().starts_with("restored"), "{}", next.session());
+    assert_eq!((stage.shown(), stage.github.count("issues/create-comment")), (expected(), 1));
 }

@@ -1,6 +1,10 @@
 //! The next job goes on with the session, on a machine that never saw it.
 
+use std::io::{Cursor, Read as _, Write as _};
+
 use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+use zip::{ZipArchive, ZipWriter};
 
 use super::job::{Event, ISSUE, Stage, origin};
 use crate::forge_github::artifacts::{Origin, Upload};
@@ -66,7 +70,9 @@ fn a_triage_with_a_session_asks_github_ten_times_at_most() {
     users/get-authenticated
     graphql/viewer
     actions/list-artifacts-for-repo
-    runner/DeleteArtifact
+    actions/list-artifacts-for-repo
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
@@ -74,11 +80,13 @@ fn a_triage_with_a_session_asks_github_ten_times_at_most() {
     issues/list-comments
     issues/create-comment
     issues/add-labels
-    runner/DeleteArtifact
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
     runner/FinalizeArtifact
+    runner/DeleteArtifact
     ");
     let second = stage.job(78, &Event::commented(QUESTION)).asks(&model).run().exits(0);
     assert!(second.rest().len() <= 10);
@@ -87,21 +95,25 @@ fn a_triage_with_a_session_asks_github_ten_times_at_most() {
     graphql/viewer
     repos/get-collaborator-permission-level
     actions/list-artifacts-for-repo
+    actions/list-artifacts-for-repo
     actions/get-workflow-run
     actions/download-artifact
     storage/get
-    runner/DeleteArtifact
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
     runner/FinalizeArtifact
     issues/get-comment
     issues/update-comment
-    runner/DeleteArtifact
+    runner/ListArtifacts
+    runner/ListArtifacts
     runner/CreateArtifact
     storage/block
     storage/blocklist
     runner/FinalizeArtifact
+    runner/DeleteArtifact
     ");
 }
 
@@ -134,6 +146,32 @@ fn instead(change: impl FnOnce(&mut Upload)) -> impl FnOnce(&Stage) {
         artifacts.clear();
         artifacts.put(upload);
     }
+}
+
+/// The archive again, with more bytes at the end of its log.
+fn with_more_in_its_log(archive: &[u8], more: &[u8]) -> Vec<u8> {
+    let mut before = ZipArchive::new(Cursor::new(archive)).unwrap();
+    let mut after = ZipWriter::new(Cursor::new(Vec::new()));
+    for index in 0..before.len() {
+        let mut file = before.by_index(index).unwrap();
+        let (name, mut content) = (file.name().unwrap().into_owned(), Vec::new());
+        file.read_to_end(&mut content).unwrap();
+        if name == "log.jsonl" {
+            content.extend_from_slice(more);
+        }
+        after.start_file(name, SimpleFileOptions::default()).unwrap();
+        after.write_all(&content).unwrap();
+    }
+    after.finish().unwrap().into_inner()
+}
+
+#[test]
+fn what_had_to_be_cut_off_a_session_is_told() {
+    let stage = Stage::private();
+    stage.job(77, &Event::opened()).run().exits(0);
+    instead(|it| it.file = it.file.as_deref().map(|file| with_more_in_its_log(file, b"{\"v\":1,\"se")))(&stage);
+    let second = stage.job(78, &Event::commented(QUESTION)).run().exits(0);
+    insta::assert_snapshot!(second.session(), @"restored as it was kept at 2026-11-01 00:00 UTC, by run 77; `log.jsonl` ended in the middle of a write: cut 10 bytes off after line 17");
 }
 
 #[test]
@@ -170,13 +208,13 @@ fn a_session_that_cannot_be_trusted_begins_anew_says_why_and_finds_its_status() 
         assert_eq!(stage.github.labels(ISSUE), ["bug"], "{what}");
     }
     insta::assert_snapshot!(told, @"
-    another workflow: fresh; one from 2026-11-01T00:00:06Z was not used: it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
-    a fork: fresh; one from 2026-11-01T00:00:06Z was not used: it was made with code of repository 8, a fork
-    another branch: fresh; one from 2026-11-01T00:00:06Z was not used: it was made on `topic`, not on the default branch `master`
-    a pull request: fresh; one from 2026-11-01T00:00:06Z was not used: it was made for pull request 5, and this is an issue
-    expired: fresh: nothing was kept before
-    cut: fresh; one from 2026-11-01T00:00:06Z was not used: the archive does not end as hob ends one: it was cut, or is none; nothing of it was taken: delete it, so that an earlier one is found
-    damaged: fresh; one from 2026-11-01T00:00:06Z was not used: `manifest.json` in the archive
-    of another issue: fresh; one from 2026-11-01T00:00:06Z was not used: the archive holds github.com/186853002/issue/2/triage, not github.com/186853002/issue/1/triage; nothing of it was taken: delete it, and look who put it there
+    another workflow: fresh; one from 2026-11-01T00:00:03Z was not used: it was made by the workflow `.github/workflows/ci.yml`, not by this one (`.github/workflows/hob.yml`)
+    a fork: fresh; one from 2026-11-01T00:00:03Z was not used: it was made with code of repository 8, a fork
+    another branch: fresh; one from 2026-11-01T00:00:03Z was not used: it was made on `topic`, not on the default branch `master`
+    a pull request: fresh; one from 2026-11-01T00:00:03Z was not used: it was made for pull request 5, and this is an issue
+    expired: fresh; one from 2026-11-01T00:00:03Z was not used: it expired after 90 days; `artifact-retention-days` can keep sessions for longer
+    cut: fresh; one from 2026-11-01T00:00:03Z was not used: the archive does not end as hob ends one: it was cut, or is none; nothing of it was taken: delete it, so that an earlier one is found
+    damaged: fresh; one from 2026-11-01T00:00:03Z was not used: `manifest.json` in the archive
+    of another issue: fresh; one from 2026-11-01T00:00:03Z was not used: the archive holds github.com/186853002/issue/2/triage, not github.com/186853002/issue/1/triage; nothing of it was taken: delete it, and look who put it there
     ");
 }

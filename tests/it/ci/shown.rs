@@ -54,7 +54,7 @@ fn the_log_of_a_job() {
     ::endgroup::
     ::group::hob: what it writes
     ::stop-commands::RANDOM
-    status comment: https://github.com/Codertocat/Hello-World/issues/1#issuecomment-3000000003
+    status comment: https://github.com/Codertocat/Hello-World/issues/1#issuecomment-3000000001
     labels +bug: done
     ::RANDOM::
     ::endgroup::
@@ -83,7 +83,7 @@ fn the_summary_of_a_job_that_remembers() {
 
     | write | what became of it |
     |---|---|
-    | `status comment` | [✅ written](https://github.com/Codertocat/Hello-World/issues/1#issuecomment-3000000003) |
+    | `status comment` | [✅ written](https://github.com/Codertocat/Hello-World/issues/1#issuecomment-3000000001) |
 
     #### Trust
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::memory::Memory;
@@ -135,6 +135,9 @@ fn list(memory: &Memory, request: &Request) -> Answer {
         shown["size_in_bytes"] = json!(upload.file.map_or(0, |file| file.len()));
         shown["expired"] = json!(upload.expired);
         shown["created_at"] = json!(upload.created);
+        // Unless somebody asks for less.
+        let expires = upload.created + SignedDuration::from_hours(90 * 24);
+        shown["expires_at"] = json!(upload.expires.unwrap_or(expires));
         shown["workflow_run"]["id"] = json!(upload.run);
         shown
     };

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -87,14 +88,15 @@ pub(super) fn answer(memory: &mut Memory, request: &Request) -> Answer {
     if request.header("authorization") != Some(&format!("Bearer {}", runtime_token(number(&run), &job))) {
         return failure(401, "unauthenticated", "the token is for another job");
     }
-    let (run, name, now) = (number(&run), text("name"), memory.now());
+    let (run, name, method) = (number(&run), text("name"), path(request).strip_prefix(SERVICE).unwrap());
+    let created = if method == "CreateArtifact" { memory.now() } else { Timestamp::default() };
     let artifacts = &mut memory.artifacts;
     let there = artifacts.uploads.iter().position(|upload| upload.run == run && upload.name == name);
-    match (path(request).strip_prefix(SERVICE).unwrap(), there) {
+    match (method, there) {
         ("CreateArtifact", None) => {
             let id = artifacts.next_id();
             let expires = body["expires_at"].as_str().map(|at| at.parse().unwrap());
-            artifacts.uploads.push(Upload { id, run, name, created: now, expires, ..Upload::default() });
+            artifacts.uploads.push(Upload { id, run, name, created, expires, ..Upload::default() });
             let to = format!("{}/files/{id}?sv=2024-11-04&sig=up%2Bload%2F{id}%3D", artifacts.storage);
             Answer::json(200, &json!({ "ok": true, "signed_upload_url": to }))
         }
@@ -113,6 +115,7 @@ pub(super) fn answer(memory: &mut Memory, request: &Request) -> Answer {
                 json!({
                     "workflow_run_backend_id": run.to_string(), "workflow_job_run_backend_id": job,
                     "database_id": upload.id.to_string(), "name": upload.name, "size": size.to_string(),
+                    "created_at": upload.created,
                 })
             };
             let found: Vec<Value> = artifacts.uploads.iter().filter(wanted).map(shown).collect();

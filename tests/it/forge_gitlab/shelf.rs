@@ -52,7 +52,7 @@ async fn what_is_kept_is_found_with_its_origin_and_fetched() {
     keep(&shelf, 5, "PK one").await;
     let kept = shelf.find(NAME).await.unwrap();
     let at = "2026-11-01T00:00:01.25Z".parse().unwrap();
-    assert_eq!(kept, [Kept { id: kept[0].id, at, size: None, run: Some(PIPELINE) }]);
+    assert_eq!(kept, [Kept { id: kept[0].id, at, size: None, run: Some(PIPELINE), gone: None }]);
     assert_eq!(shelf.origin(&kept[0]).await.unwrap(), on_main());
     assert_eq!(shelf.fetch(&kept[0]).await.unwrap(), "PK one");
     insta::assert_snapshot!(said(&server), @"
@@ -253,7 +253,7 @@ async fn an_upload_is_sent_once_and_an_unknown_end_is_told() {
 #[tokio::test]
 async fn a_package_that_was_not_found_here_is_not_looked_into() {
     let server = GitlabServer::start();
-    let kept = Kept { id: 100, at: "2026-11-01T00:00:00Z".parse().unwrap(), size: None, run: None };
+    let kept = Kept { id: 100, at: "2026-11-01T00:00:00Z".parse().unwrap(), size: None, run: None, gone: None };
     insta::assert_snapshot!(shelf(&server).fetch(&kept).await.unwrap_err(), @"cannot fetch package 100: hob cannot ask for it: it was not found on this shelf");
     assert!(server.calls().is_empty());
 }
@@ -284,5 +284,5 @@ async fn old_versions_of_the_own_branch_are_removed() {
     let shelf = of_job(&server, 67);
     let found = shelf.find(NAME).await.unwrap();
     shelf.fetch(found.iter().find(|kept| kept.run == Some(502)).unwrap()).await.unwrap();
-    insta::assert_snapshot!(shelf.tidy(NAME).await.unwrap_err(), @r#"cannot remove old versions of package hob-e91d950c74e2455e6c7ac57fe995f1c2: GitLab answered 403, "403 Forbidden"; publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of whoever started its pipeline"#);
+    insta::assert_snapshot!(shelf.tidy(NAME).await.unwrap_err(), @r#"cannot remove old versions of package hob-e91d950c74e2455e6c7ac57fe995f1c2: GitLab answered 403, "403 Forbidden"; the package registry must be on in this project; reading packages needs the role Reporter, publishing them Developer, removing them Maintainer, and a job's token has the rights of whoever started its pipeline"#);
 }

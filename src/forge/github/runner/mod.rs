@@ -8,6 +8,9 @@
 //! PUT  the file, in blocks, at that address
 //! POST …/FinalizeArtifact  -> the artifact is there, for everybody who may read the repository
 //! ```
+//!
+//! A file cannot be replaced under its name: it would have to be gone before the next one comes. So
+//! two [`names`] take turns, and the one that was kept last stays until the next one is there.
 
 mod service;
 mod shapes;
@@ -16,7 +19,6 @@ mod token;
 use bytes::Bytes;
 use http::header::HeaderValue;
 use jiff::Timestamp;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
@@ -59,6 +61,11 @@ pub enum NoRunner {
     Line(#[from] Unusable),
 }
 
+/// The names that an archive may have in a workflow run: one is taken while the other one is kept.
+pub(super) fn names(name: &str) -> [String; 2] {
+    [name.to_owned(), format!("{name}-2")]
+}
+
 /// The artifact service, for one job.
 pub struct Runner {
     service: Service,
@@ -93,50 +100,78 @@ impl Runner {
         Ok(Self { service: Service { base, authorization, client, line }, job, expires_at })
     }
 
-    /// Keeps a zip archive as an artifact of this workflow run; one of the same name gives way.
+    /// Keeps a zip archive as an artifact of this workflow run, under one of its [`names`]. What was
+    /// kept last gives way once it is there, and not before.
     ///
     /// # Errors
     /// [`Error::Later`] when the service could not be spoken to, [`Error::Refused`] and
-    /// [`Error::Unreadable`] as ever. Nobody knows then whether an artifact of the name is there; to
-    /// keep it again does no harm.
+    /// [`Error::Unreadable`] as ever. What was kept last is there still; to keep it again does no harm.
     pub async fn keep(&self, name: &str, archive: &Bytes) -> Result<(), Error> {
         let doing = format!("keep the artifact `{}`", harmless(name));
-        let created = self.create(&doing, name).await?;
+        let names = names(name);
+        let there = match self.list_all(&doing, &names).await {
+            // The server of `act` breaks off where nothing was kept in the run before.
+            Err(Error::Later { .. }) => None,
+            there => Some(there?),
+        };
+        let (name, created) = self.create(&doing, &names, there.as_deref()).await?;
         let address = Url::parse(&created.signed_upload_url).ok().filter(|_| created.ok);
         let Some(address) = address else {
             let said = "the artifact service gave no address for the file".to_owned();
             return Err(Error::Unreadable { doing, said });
         };
         Blob::new(&doing, address, &self.service.base, &self.service.line)?.write(&doing, archive).await?;
-        self.finalize(&doing, name, archive).await
+        self.finalize(&doing, name, archive).await?;
+        for old in there.iter().flatten().filter(|old| old.name != name) {
+            self.delete(&doing, &old.job, &old.name).await;
+        }
+        Ok(())
     }
 
-    /// Takes the name. Whatever has it is taken away, from this job or another of the run: a name is
-    /// given once in a workflow run, and the server of `act` would append to the file it has.
-    async fn create(&self, doing: &str, name: &str) -> Result<Created, Error> {
-        let request = || Create { of: self.named(name), expires_at: self.expires_at, version: VERSION };
-        self.delete(doing, &self.named(name)).await;
-        match self.service.call(doing, "CreateArtifact", &request()).await {
-            Err(Error::Refused { status: 409, .. }) => {}
-            created => return created,
+    /// Takes the name that the newest of those that are there does not have. `None` for those: nobody
+    /// could say.
+    async fn create<'a>(
+        &self,
+        doing: &str,
+        [first, second]: &'a [String; 2],
+        there: Option<&[Artifact]>,
+    ) -> Result<(&'a str, Created), Error> {
+        let newest = there.unwrap_or_default().iter().max_by_key(|artifact| artifact.made());
+        let is_newest = |name: &String| newest.is_some_and(|newest| newest.name == *name);
+        let (name, other) = if is_newest(first) { (second, first) } else { (first, second) };
+        // Of two that are there one was to go; the server of `act` would append to it.
+        for old in there.unwrap_or_default().iter().filter(|old| old.name == *name) {
+            self.delete(doing, &old.job, name).await;
         }
-        // It is another job's, or ours, made by a call whose answer was lost: that one is in no list.
-        let others = self.list(doing, name).await?;
-        self.delete(doing, &self.named(name)).await;
-        for other in others.iter().filter(|other| other.job != self.job) {
-            self.delete(doing, &Named { job: &other.job, name }).await;
+        let taken = match self.create_as(doing, name).await {
+            Err(error @ Error::Refused { status: 409, .. }) => error,
+            created => return Ok((name, created?)),
+        };
+        // What is in no list never ended, or was not seen yet: who knows of none takes the other name first.
+        if newest.is_none() {
+            match self.create_as(doing, other).await {
+                Err(Error::Refused { status: 409, .. }) if there.is_some() => {}
+                Err(Error::Refused { status: 409, .. }) => return Err(taken),
+                created => return Ok((other, created?)),
+            }
         }
-        self.service.call(doing, "CreateArtifact", &request()).await
+        self.delete(doing, &self.job, name).await;
+        Ok((name, self.create_as(doing, name).await?))
+    }
+
+    async fn create_as(&self, doing: &str, name: &str) -> Result<Created, Error> {
+        let request = Create { of: Named { job: &self.job, name }, expires_at: self.expires_at, version: VERSION };
+        self.service.call(doing, "CreateArtifact", &request).await
     }
 
     /// There may be none to delete: what comes of it, the next call tells.
-    async fn delete(&self, doing: &str, artifact: &Named<'_>) {
-        let _ = self.service.call::<Done>(doing, "DeleteArtifact", artifact).await;
+    async fn delete(&self, doing: &str, job: &Job, name: &str) {
+        let _ = self.service.call::<Done>(doing, "DeleteArtifact", &Named { job, name }).await;
     }
 
     async fn finalize(&self, doing: &str, name: &str, archive: &Bytes) -> Result<(), Error> {
         let (size, hash) = (archive.len().to_string(), format!("sha256:{}", hex::encode(Sha256::digest(archive))));
-        let request = Finalize { of: self.named(name), size, hash: &hash };
+        let request = Finalize { of: Named { job: &self.job, name }, size, hash: &hash };
         let refused = match self.service.call::<Done>(doing, "FinalizeArtifact", &request).await {
             Ok(Done { ok: true }) => return Ok(()),
             Ok(Done { ok: false }) => {
@@ -147,10 +182,7 @@ impl Runner {
             Err(error) => return Err(error),
         };
         // Asked twice, it may say no to what it has already done.
-        let there = |artifact: &Artifact| match &artifact.size {
-            Value::String(size) => *size == request.size,
-            size => size.as_u64() == Some(archive.len() as u64),
-        };
+        let there = |artifact: &Artifact| artifact.size == Some(archive.len() as u64);
         if self.list(doing, name).await?.iter().any(there) { Ok(()) } else { Err(refused) }
     }
 
@@ -161,8 +193,12 @@ impl Runner {
         Ok(listed.artifacts.into_iter().filter(|artifact| artifact.name == name).collect())
     }
 
-    fn named<'a>(&'a self, name: &'a str) -> Named<'a> {
-        Named { job: &self.job, name }
+    async fn list_all(&self, doing: &str, names: &[String]) -> Result<Vec<Artifact>, Error> {
+        let mut all = Vec::new();
+        for name in names {
+            all.extend(self.list(doing, name).await?);
+        }
+        Ok(all)
     }
 }
 

@@ -2,7 +2,7 @@
 //! those from GitHub, and in camel case from `act`.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 /// How the service calls a workflow run, and a job of it.
@@ -73,12 +73,31 @@ pub(super) struct Listed {
     pub(super) artifacts: Vec<Artifact>,
 }
 
-/// One of them.
+/// One of them. Large numbers come as text, or as numbers.
 #[derive(Deserialize)]
 pub(super) struct Artifact {
     #[serde(flatten)]
     pub(super) job: Job,
     pub(super) name: String,
-    #[serde(default)]
-    pub(super) size: Value,
+    #[serde(default, deserialize_with = "number")]
+    pub(super) size: Option<u64>,
+    /// `act` makes one up from the name.
+    #[serde(default, alias = "databaseId", deserialize_with = "number")]
+    database_id: Option<u64>,
+    #[serde(default, alias = "createdAt")]
+    created_at: Option<Timestamp>,
+}
+
+impl Artifact {
+    /// Grows with every artifact that is made.
+    pub(super) fn made(&self) -> (Option<Timestamp>, Option<u64>) {
+        (self.created_at, self.database_id)
+    }
+}
+
+fn number<'de, D: Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    Ok(match Value::deserialize(value)? {
+        Value::String(digits) => digits.parse().ok(),
+        value => value.as_u64(),
+    })
 }

@@ -53,7 +53,7 @@ fn cover_of(dir: &Path) -> Manifest {
 }
 
 fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holder) -> Result<Unpacked, Error> {
-    block_on(super::unpack(archive, root, instance, holder))
+    block_on(super::unpack(archive, root, instance, holder, &Failpoints::default()))
 }
 
 /// Works `epochs` epochs long on the bundle under a root, each with a note and a blob.

@@ -18,7 +18,7 @@ use super::super::folder::{Folder, lock_of};
 use super::super::{blobs, clear, lock};
 use super::{ARCHIVE_MAX, ENTRIES_MAX, Error, Part, content_max, part};
 use crate::domain::id::{Epoch, InstanceId, Seq};
-use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::failpoint::{self, Failpoints};
 
 /// What came of an archive that is as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,13 @@ pub struct Reach {
 ///
 /// # Errors
 /// [`Error`]; what stood at the place stands there still.
-pub async fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holder) -> Result<Unpacked, Error> {
+pub async fn unpack(
+    archive: &[u8],
+    root: &Path,
+    instance: &InstanceId,
+    holder: &Holder,
+    failpoints: &Failpoints,
+) -> Result<Unpacked, Error> {
     if archive.len() > ARCHIVE_MAX {
         return Err(Error::TooMuch { most: ARCHIVE_MAX as u64, unit: "bytes" });
     }
@@ -69,7 +75,7 @@ pub async fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: 
     let _lock = lock::take(&lock_of(&dir), holder)?;
     let new = disk::beside(&dir);
     clear(&new)?;
-    let unpacked = beside(archive, &new, &dir, instance, holder).await;
+    let unpacked = beside(archive, &new, &dir, instance, holder, failpoints).await;
     let cleared = clear(&new);
     let unpacked = unpacked?;
     cleared?;
@@ -83,11 +89,13 @@ async fn beside(
     dir: &Path,
     instance: &InstanceId,
     holder: &Holder,
+    failpoints: &Failpoints,
 ) -> Result<Unpacked, Error> {
     let made = new.join(instance.external());
     disk::create_dir(&made.join(blobs::NAME))?;
     inflate(archive, &made)?;
     let (coming, notes) = verify(&made, instance, holder).await?;
+    failpoints.hit(failpoint::UNPACKED);
     let mut before = None;
     if std::fs::symlink_metadata(dir).is_ok() {
         let here = read(&mut Folder::new(dir, Failpoints::default())).await?;
@@ -98,6 +106,7 @@ async fn beside(
         let aside = aside(dir);
         clear(&aside)?;
         std::fs::rename(dir, &aside).map_err(|source| failed(dir, "move aside", source))?;
+        failpoints.hit(failpoint::MOVED_ASIDE);
         before = Some(aside);
     }
     std::fs::rename(&made, dir).map_err(|source| failed(dir, "create", source))?;

@@ -65,20 +65,22 @@ fn a_damaged_session_is_not_used() {
 }
 
 #[test]
-fn where_the_registry_is_off_the_work_is_done_and_the_job_says_what_is_lost() {
-    let project = Project::new(proposes("Line 9 is wrong.", "I said what I saw."));
-    for operation in ["packages/list", "packages/upload", "packages/upload"] {
-        project.gitlab.fault(operation, Fault::Answer(Answer::refusal(403, "403 Forbidden")));
+fn where_the_registry_is_off_the_job_stops_before_it_forgets() {
+    for status in [403, 404] {
+        let (project, _, _) = kept();
+        let uploads = project.gitlab.count("packages/upload");
+        let message = if status == 403 { "403 Forbidden" } else { "404 Not Found" };
+        project.gitlab.fault("packages/list", Fault::Answer(Answer::refusal(status, message)));
+        let payload = project.comment(ADA, "/hob go on");
+        let ran = project.run(65, &payload);
+        assert_eq!(ran.code(), Some(2), "{}", ran.transcript());
+        let said = ran.stderr();
+        assert!(said.contains("the package registry"), "{said}");
+        if status == 403 {
+            insta::assert_snapshot!(said, @r#"error: nobody could say which session was kept before, and without it what it knows would be lost: cannot look for package hob-362506f74819d815ea2566a0018594b4: GitLab answered 403, "403 Forbidden"; the package registry must be on in this project; reading packages needs the role Reporter, publishing them Developer, removing them Maintainer, and a job's token has the rights of whoever started its pipeline; nothing was done"#);
+        }
+        assert_eq!((project.gitlab.count("packages/upload"), project.model.bodies().len()), (uploads, 2));
+        assert_eq!(project.run(66, &payload).code(), Some(0));
+        assert!(project.model.bodies()[2].to_string().contains("I said what I saw."));
     }
-    let ran = project.run(64, &opened());
-    assert_eq!(ran.code(), Some(1), "{}", ran.transcript());
-    assert_eq!(project.notes().len(), 1);
-    insta::assert_snapshot!(project.page().lines().filter(|line| line.starts_with("- ")).collect::<Vec<_>>().join("\n"), @r#"
-    - `the session could not be kept for the next job: cannot keep package hob-362506f74819d815ea2566a0018594b4 1.64: GitLab answered 403, "403 Forbidden"; publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of whoever started its pipeline`
-    - started by: `ada`
-    - allowed by: `anyone may start this agent, so it reaches nothing of this machine`
-    - sandbox: `none`
-    - session: `fresh, because nobody could say what was kept before: cannot look for package hob-362506f74819d815ea2566a0018594b4: GitLab answered 403, "403 Forbidden"; publishing packages needs the role Developer, removing them Maintainer; a job's token has the rights of whoever started its pipeline`
-    - state: `nowhere: it could not be kept`
-    "#);
 }

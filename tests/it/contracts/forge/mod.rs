@@ -6,9 +6,11 @@
 
 mod github;
 mod github_shelf;
+mod github_turns;
 mod github_words;
 mod gitlab;
 mod promises;
+mod untrusted;
 
 use std::time::Duration;
 
