@@ -4,4 +4,4 @@ mod channel;
 mod forge;
 mod provider;
 mod sandbox;
-// mod store;
+mod store;

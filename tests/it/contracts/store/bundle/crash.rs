@@ -3,12 +3,8 @@
 
 use std::process::Command;
 
-use hob::domain::effect::{Object, State as Became};
-use hob::domain::run::State;
-use hob::store::bundle::peek;
 use hob::telemetry::failpoint;
 
-use super::effects::comment;
 use super::*;
 
 const ROOT: &str = "HOB_TEST_STORE_ROOT";
@@ -19,34 +15,34 @@ const STEPS: [&str; 3] = ["one", "two", "three"];
 
 /// What a worker does, made small: two runs, three steps of two entries each, a blob.
 fn work(root: &Path, failpoints: Failpoints) -> Result<(), Error> {
-    let (mut bundle, _) = open_with(root, failpoints)?;
+    let place = Place::bundles_in(root, failpoints);
+    let (mut writer, _) = place.try_open()?;
     for name in ["first", "second"] {
-        queue::admit(&mut bundle, &run(name), &Redactor::default())?;
+        place.try_admit(&run(name))?;
         println!("acknowledged {}", run(name).id);
     }
-    let recorded = bundle.take_entries();
+    let recorded = writer.take_entries();
     let recorded = notes(&recorded);
-    while let Some(claim) = queue::claim(&mut bundle, at(2))? {
-        append(&mut bundle, claim.fence, [started(&claim.run, 1)])?;
+    while let Some(claim) = writer.take() {
+        writer.append(claim.fence, [started(&claim.run, 1)])?;
         for step in STEPS {
             let text = format!("{} {step}", claim.run.id);
             if recorded.contains(&&*text) {
                 continue;
             }
-            bundle.put_blob(&hob::store::Blob::new(text.as_bytes(), &Redactor::default()))?;
-            append(&mut bundle, claim.fence, [note(&text), note(&format!("after {text}"))])?;
+            writer.put_blob(text.as_bytes());
+            writer.append(claim.fence, [note(&text), note(&format!("after {text}"))])?;
             println!("acknowledged {text}");
         }
-        let last = path(&bundle, [settled(&claim.run)]);
-        queue::settle(&mut bundle, claim.fence, last, at(3))?;
+        writer.settle(claim.fence, [settled(&claim.run)])?;
         println!("acknowledged settled {}", claim.run.id);
     }
     for name in ["first", "second"] {
         let effect = comment(&run(name), 0);
-        if bundle.effects().state(&effect).is_none() {
-            bundle.effect_claim(&effect, at(4))?;
+        if writer.effects().state(&effect).is_none() {
+            writer.effect_claim(&effect)?;
             println!("acknowledged claimed {}", effect.run);
-            bundle.effect_done(&effect, Became::Applied(Object::default()), &Redactor::default(), at(5))?;
+            writer.effect_done(&effect, Became::Applied(Object::default()))?;
             println!("acknowledged applied {}", effect.run);
         }
     }
@@ -71,7 +67,7 @@ fn start(root: &Path, failpoints: &str, blocks: Option<u32>) -> (Vec<String>, bo
     let output = Command::new("/bin/sh")
         .args(["-c", &format!("{limit}exec \"$0\" \"$@\"")])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "contracts::store::crash::child", "--ignored", "--nocapture"])
+        .args(["--exact", "contracts::store::bundle::crash::child", "--ignored", "--nocapture"])
         .env(ROOT, root)
         .env(FAILPOINTS, failpoints)
         .output()
@@ -87,7 +83,7 @@ fn check(root: &Path, acknowledged: &[String], what: &str) {
     if acknowledged.is_empty() && !dir(root).exists() {
         return;
     }
-    let seen = peek(&dir(root)).unwrap_or_else(|error| panic!("{what}: {error}"));
+    let seen = place(root).try_peek().unwrap_or_else(|error| panic!("{what}: {error}")).unwrap();
     let texts = notes(&seen.entries);
     for text in acknowledged {
         let run_of = |id: &str| seen.runs().find(|(run, _)| run.id.as_str() == id).map(|(_, state)| state);
@@ -104,7 +100,7 @@ fn check(root: &Path, acknowledged: &[String], what: &str) {
     }
     let (_, done) = start(root, "", None);
     assert!(done, "{what}: the next process did not come to its end");
-    let end = peek(&dir(root)).unwrap();
+    let end = place(root).peek();
     let expected: Vec<String> = ["first", "second"]
         .iter()
         .flat_map(|name| STEPS.map(|step| format!("{} {step}", run(name).id)))

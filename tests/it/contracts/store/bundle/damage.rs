@@ -21,18 +21,17 @@ struct Scene {
 
 fn scene() -> Scene {
     let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    admit(&mut bundle, "first");
-    let fence = bundle.claim(at(2)).unwrap();
-    append(&mut bundle, fence, [started(&run("first"), 1), note("ä")]).unwrap();
-    let last = path(&bundle, [settled(&run("first"))]);
-    bundle.settle(fence, last, at(3)).unwrap();
-    admit(&mut bundle, "second");
-    let fence = bundle.claim(at(4)).unwrap();
+    let (mut writer, _) = open(root.path()).unwrap();
+    place(root.path()).admit("first");
+    let fence = writer.claim();
+    writer.append(fence, [started(&run("first"), 1), note("ä")]).unwrap();
+    writer.settle(fence, [settled(&run("first"))]).unwrap();
+    place(root.path()).admit("second");
+    let fence = writer.claim();
     let (log, inbox) = (dir(root.path()).join("log.jsonl"), dir(root.path()).join("inbox.jsonl"));
     let covered = fs::read(&log).unwrap().len();
-    append(&mut bundle, fence, [note("b")]).unwrap();
-    append(&mut bundle, fence, [note("c"), note("d")]).unwrap();
+    writer.append(fence, [note("b")]).unwrap();
+    writer.append(fence, [note("c"), note("d")]).unwrap();
     let written = fs::read(&log).unwrap();
     Scene { root, log, inbox, written, covered }
 }
@@ -62,11 +61,11 @@ fn open_checked(scene: &Scene, changed: &[u8], what: &str) -> Option<Vec<String>
             None
         }
         Err(other) => panic!("{what}: {other}"),
-        Ok((mut bundle, notes_of_opening)) => {
+        Ok((mut writer, notes_of_opening)) => {
             assert!(scene.written.starts_with(&after), "{what}: something else was accepted");
             assert!(after.len() >= scene.covered, "{what}: something settled is gone");
             assert_eq!(notes_of_opening.is_empty(), after == changed, "{what}: a cut is told");
-            let entries = bundle.take_entries();
+            let entries = writer.take_entries();
             let texts = notes(&entries);
             assert!([&["ä"][..], &["ä", "b"], &["ä", "b", "c", "d"]].contains(&&texts[..]), "{what}: {texts:?}");
             Some(notes_of_opening)
@@ -149,10 +148,10 @@ fn lines_swapped_doubled_dropped_or_filled_with_zeros_are_noticed() {
 fn what_a_newer_version_wrote_is_refused_and_never_called_damage() {
     let said = |old: &str, new: &str| {
         let root = tempfile::tempdir().unwrap();
-        let (mut bundle, _) = open(root.path()).unwrap();
-        let fence = bundle.claim(at(2)).unwrap();
-        append(&mut bundle, fence, [note("a")]).unwrap();
-        drop(bundle);
+        let (mut writer, _) = open(root.path()).unwrap();
+        let fence = writer.claim();
+        writer.append(fence, [note("a")]).unwrap();
+        drop(writer);
         rewrite(&dir(root.path()), old, new);
         let error = open(root.path()).unwrap_err().to_string();
         error.replace(&dir(root.path()).display().to_string(), "…")
@@ -240,19 +239,19 @@ fn resealed(line: &str, from: &str, to: &str) -> String {
 #[test]
 fn no_number_of_a_hostile_file_is_one_too_many() {
     let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    admit(&mut bundle, "first");
-    drop(bundle);
+    let (mut writer, _) = open(root.path()).unwrap();
+    place(root.path()).admit("first");
+    drop(writer);
     let manifest = dir(root.path()).join("manifest.json");
     let written = fs::read_to_string(&manifest).unwrap();
 
     let last = format!("\"epoch\":{}", u64::MAX);
     fs::write(&manifest, resealed(&written, "\"epoch\":0", &last)).unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    let said = bundle.claim(at(2)).unwrap_err().to_string();
+    let (mut writer, _) = open(root.path()).unwrap();
+    let said = writer.try_claim().unwrap_err().to_string();
     assert!(said.contains("manifest.json` is damaged"), "{said}");
     assert!(said.contains("names epoch 18446744073709551615"), "{said}");
-    drop(bundle);
+    drop(writer);
 
     fs::write(&manifest, resealed(&written, "\"entries\":1", &format!("\"entries\":{}", u64::MAX))).unwrap();
     assert!(matches!(open(root.path()), Err(Error::Damaged { .. })));

@@ -3,11 +3,8 @@
 
 use std::fs;
 
-use hob::domain::effect::{Effect, Object, State as Became, Write};
-use hob::store::bundle::peek;
 use sha2::{Digest as _, Sha256};
 
-use super::effects::effect;
 use super::golden::files;
 use super::*;
 
@@ -33,17 +30,17 @@ fn rows() -> Vec<(Effect, Option<Became>)> {
 }
 
 fn write(root: &Path) {
-    let (mut bundle, _) = open(root).unwrap();
-    admit(&mut bundle, "first");
-    let fence = bundle.claim(at(2)).unwrap();
-    let last = path(&bundle, [started(&run("first"), 1), settled(&run("first"))]);
-    bundle.settle(fence, last, at(3)).unwrap();
+    let place = place(root);
+    let mut writer = place.open();
+    place.admit("first");
+    let fence = writer.claim();
+    writer.settle(fence, [started(&run("first"), 1), settled(&run("first"))]).unwrap();
     for (effect, state) in rows() {
         if state != Some(Became::Superseded) {
-            bundle.effect_claim(&effect, at(4)).unwrap();
+            writer.effect_claim(&effect).unwrap();
         }
         if let Some(state) = state {
-            bundle.effect_done(&effect, state, &Redactor::default(), at(5)).unwrap();
+            writer.effect_done(&effect, state).unwrap();
         }
     }
 }
@@ -59,7 +56,7 @@ fn copied() -> tempfile::TempDir {
 
 #[test]
 fn the_first_rows_are_read_whole() {
-    let golden = peek(&dir(&fixture())).unwrap().effects;
+    let golden = place(&fixture()).peek().effects;
     for (effect, state) in rows() {
         assert_eq!(golden.state(&effect), state.as_ref(), "{effect:?}");
         assert_eq!(golden.is_claimed(&effect), state != Some(Became::Superseded), "{effect:?}");
@@ -69,11 +66,11 @@ fn the_first_rows_are_read_whole() {
 #[test]
 fn what_was_unknown_is_done_in_a_copy_of_the_first_rows() {
     let root = copied();
-    let (mut bundle, notes_of_opening) = open(root.path()).unwrap();
+    let (mut writer, notes_of_opening) = open(root.path()).unwrap();
     assert!(notes_of_opening.is_empty());
     for (effect, state) in rows() {
         let is_final = state.is_some_and(|state| state.is_final());
-        assert_eq!(bundle.effect_claim(&effect, at(30)).is_err(), is_final);
+        assert_eq!(writer.effect_claim(&effect).is_err(), is_final);
     }
 }
 
@@ -96,8 +93,8 @@ fn a_row_that_a_newer_version_brought_is_kept_and_skipped() {
     );
     rows.push_str(&format!("{next},\"sum\":\"{}\"}}\n", hex::encode(Sha256::digest(&next))));
     fs::write(&path, &rows).unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    bundle.effect_claim(&effect(&run("third"), 0, Write::Comment { body: "x".into() }), at(10)).unwrap();
+    let (mut writer, _) = open(root.path()).unwrap();
+    writer.effect_claim(&effect(&run("third"), 0, Write::Comment { body: "x".into() })).unwrap();
     assert!(fs::read_to_string(&path).unwrap().starts_with(&rows));
 }
 
