@@ -44,7 +44,7 @@ fn neighbour() -> InstanceId {
 }
 
 fn holder() -> Holder {
-    Holder { pid: 71, host: "desk".into(), since: at(0), what: "hob run triage".into() }
+    Holder { pid: 71, host: "desk".into(), since: at(0), what: "hob run triage".into(), process: None }
 }
 
 fn run(name: &str) -> Run {
