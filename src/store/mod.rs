@@ -28,6 +28,7 @@
 pub mod bundle;
 mod chain;
 mod directory;
+mod disk;
 mod draft;
 mod effects;
 mod holder;

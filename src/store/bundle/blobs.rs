@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::super::Error;
+use super::super::disk::{self, failed};
 use super::super::record::Sum;
-use super::disk::{self, failed};
 
 /// Name of the directory.
 pub(super) const NAME: &str = "blobs";

@@ -9,9 +9,9 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::super::Error;
 use super::super::chain::{CHAIN_MAX, Lines, Tail, Verifier};
+use super::super::disk::{self, failed};
 use super::super::medium::{Each, Written};
 use super::super::record::LINE_MAX;
-use super::disk::{self, failed};
 
 /// A file of chained lines. What follows its last line end is torn: it is not looked at.
 #[derive(Debug)]

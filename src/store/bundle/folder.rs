@@ -10,11 +10,11 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 
 use super::super::chain::{Lines, Tail, Verifier};
+use super::super::disk::{self, failed};
 use super::super::medium::{Bid, Change, Each, Inbox, Medium, Part, Written};
 use super::super::record::Sum;
 use super::super::{Error, Holder, Manifest, manifest};
 use super::blobs::Blobs;
-use super::disk::{self, failed};
 use super::file::ChainFile;
 use super::lock::{self, Lock};
 use crate::domain::id::{Epoch, RunId};

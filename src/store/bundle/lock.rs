@@ -8,8 +8,8 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
+use super::super::disk::failed;
 use super::super::{Error, Holder};
-use super::disk::failed;
 
 /// The right to write, until it is dropped or the process ends however it ends.
 #[derive(Debug)]

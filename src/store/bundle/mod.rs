@@ -13,7 +13,6 @@
 
 pub mod archive;
 mod blobs;
-mod disk;
 mod file;
 mod folder;
 mod lock;
@@ -27,13 +26,13 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use rustix::fs::{FlockOperation, flock};
 
+use super::disk::{self, failed};
 use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
 use super::read::read;
 use super::{Error, Holder, manifest};
 use crate::domain::id::InstanceId;
 use crate::domain::run::State;
 use crate::telemetry::failpoint::Failpoints;
-use disk::failed;
 use folder::{Folder, lock_of, read_cover};
 
 /// How often a directory is looked at for what other processes wrote.

@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use zip::read::{ArchiveOffset, Config, ZipFileEntry};
 use zip::{CompressionMethod, ZipArchive};
 
+use super::super::super::disk::{self, failed};
 use super::super::super::log::Log;
 use super::super::super::medium::LEASE;
 use super::super::super::read::read;
 use super::super::super::record::Sum;
 use super::super::super::{Error as StoreError, Holder};
-use super::super::disk::{self, failed};
 use super::super::folder::{Folder, lock_of};
 use super::super::{blobs, clear, lock};
 use super::{ARCHIVE_MAX, ENTRIES_MAX, Error, Part, content_max, part};

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::super::Error;
+use super::Error;
 
 /// A directory, with those above it that were missing, durable with their names; sessions are
 /// nobody else's to read.
