@@ -18,6 +18,8 @@ use super::read;
 use super::record::Draft;
 use super::rows::{ABORT, ADMITTED, Abort};
 use super::runs::Runs;
+#[cfg(feature = "sqlite")]
+use super::sqlite::Sqlite;
 use super::{Admission, Error};
 use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::domain::run::{Run, State};
@@ -71,6 +73,12 @@ impl Store {
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         Self { lease, ..self }
+    }
+
+    /// One SQLite file, for the processes of one machine. It need not exist yet.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(path: &Path, failpoints: Failpoints) -> Self {
+        Self { backend: Arc::new(Sqlite::new(path, failpoints.clone())), failpoints }
     }
 
     /// Accepts a run, once for its id: when it returns, the run will reach an outcome. Its instance is

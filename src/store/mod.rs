@@ -44,6 +44,8 @@ mod read;
 mod record;
 mod rows;
 mod runs;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod transfer;
 
 use std::path::PathBuf;

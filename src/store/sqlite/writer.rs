@@ -1,0 +1,168 @@
+//! The one thread of a process that writes to a file: what waits for it is committed together.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::super::Error;
+use super::super::disk::failed;
+use super::refused::{Refused, database, said};
+
+/// Most verbs in one transaction.
+const TOGETHER: usize = 512;
+
+/// Ends its thread when it is dropped.
+#[derive(Debug)]
+pub(super) struct Writer {
+    path: PathBuf,
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Writes through `db`, which has the file at `path` open.
+    pub(super) fn start(db: Connection, path: &Path) -> Result<Self, Error> {
+        let (jobs, asked) = channel();
+        let thread = std::thread::Builder::new().name("hob sqlite".to_owned()).spawn(move || write(&db, &asked));
+        let thread = thread.map_err(|source| failed(path, "start a thread that writes to", source))?;
+        Ok(Self { path: path.to_owned(), jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    /// Asks for a verb; what it said comes when it is durable. On an error nothing of it is written.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        verb: impl FnOnce(&Connection) -> Result<T, Refused> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, Error>> {
+        let (tell, told) = oneshot::channel();
+        let path = self.path.clone();
+        let asked = Asked { doing, path: path.clone(), verb: Some(verb), said: None, tell };
+        if let Some(jobs) = &self.jobs {
+            // Where the thread has ended, nobody answers either.
+            let _ = jobs.send(Box::new(asked));
+        }
+        async move { told.await.unwrap_or(Err(Error::Broken { path })) }.boxed()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Commits what is asked until nobody can ask any more.
+fn write(db: &Connection, asked: &Receiver<Box<dyn Job>>) {
+    let mut is_broken = false;
+    while let Ok(first) = asked.recv() {
+        if is_broken {
+            first.tell(Some(&Lost::Before));
+            continue;
+        }
+        if let Err(error) = db.execute_batch("begin immediate") {
+            first.tell(Some(&Lost::Said(said(&error))));
+            continue;
+        }
+        let mut jobs = Vec::new();
+        let lost = together(db, first, asked, &mut jobs).err();
+        // Nobody knows what is on the disk then: the next opening finds out.
+        is_broken = lost.is_some();
+        if is_broken {
+            let _ = db.execute_batch("rollback");
+        }
+        for job in jobs {
+            job.tell(lost.as_ref());
+        }
+    }
+}
+
+/// Does all that waits, in one transaction that has begun, and commits it.
+fn together(
+    db: &Connection,
+    first: Box<dyn Job>,
+    asked: &Receiver<Box<dyn Job>>,
+    jobs: &mut Vec<Box<dyn Job>>,
+) -> Result<(), Lost> {
+    let mut next = Some(first);
+    while let Some(mut job) = next {
+        let done = alone(db, &mut *job);
+        jobs.push(job);
+        done?;
+        next = if jobs.len() < TOGETHER { asked.try_recv().ok() } else { None };
+    }
+    Ok(db.execute_batch("commit")?)
+}
+
+/// Does one verb, so that nothing of it stays when it refuses.
+fn alone(db: &Connection, job: &mut dyn Job) -> Result<(), Lost> {
+    db.prepare_cached("savepoint verb")?.execute([])?;
+    if !job.run(db) {
+        if db.is_autocommit() {
+            // SQLite gave the whole transaction up.
+            let what = "another write of the same moment failed, and took this one with it";
+            return Err(Lost::Said(what.to_owned()));
+        }
+        db.prepare_cached("rollback to verb")?.execute([])?;
+    }
+    db.prepare_cached("release verb")?.execute([])?;
+    Ok(())
+}
+
+/// Why what was asked is not written.
+#[derive(Debug)]
+enum Lost {
+    /// In the words of SQLite.
+    Said(String),
+    /// An earlier write failed.
+    Before,
+}
+
+impl From<rusqlite::Error> for Lost {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Said(said(&error))
+    }
+}
+
+/// A verb that waits for its turn.
+trait Job: Send {
+    /// Does it; whether it may stay.
+    fn run(&mut self, db: &Connection) -> bool;
+
+    /// Tells who asked what it said, or why it is lost.
+    fn tell(self: Box<Self>, lost: Option<&Lost>);
+}
+
+struct Asked<T, F> {
+    doing: &'static str,
+    path: PathBuf,
+    verb: Option<F>,
+    said: Option<Result<T, Error>>,
+    tell: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T: Send, F: FnOnce(&Connection) -> Result<T, Refused> + Send> Job for Asked<T, F> {
+    fn run(&mut self, db: &Connection) -> bool {
+        self.said = self.verb.take().map(|verb| verb(db).map_err(|refused| refused.at(&self.path, self.doing)));
+        matches!(self.said, Some(Ok(_)))
+    }
+
+    fn tell(self: Box<Self>, lost: Option<&Lost>) {
+        let Self { doing, path, said, tell, .. } = *self;
+        let answer = match (said, lost) {
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(Lost::Said(said))) => Err(database(&path, doing, said)),
+            (_, Some(Lost::Before)) | (None, None) => Err(Error::Broken { path }),
+            (Some(Ok(said)), None) => Ok(said),
+        };
+        // Who asked may be gone.
+        let _ = tell.send(answer);
+    }
+}
