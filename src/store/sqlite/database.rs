@@ -24,9 +24,9 @@ pub(super) struct Database {
     pub(super) failpoints: Failpoints,
     /// Something was written here that others may wait for.
     pub(super) news: Notify,
-    writer: Mutex<Option<Writer>>,
-    /// Those that nobody uses just now.
+    /// Those that nobody uses just now. Closed before the writer, which then leaves one file behind.
     readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Option<Writer>>,
 }
 
 impl Database {
@@ -35,8 +35,8 @@ impl Database {
             path: path.to_owned(),
             failpoints,
             news: Notify::new(),
-            writer: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
+            writer: Mutex::new(None),
         }
     }
 

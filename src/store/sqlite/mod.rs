@@ -32,6 +32,9 @@ mod schema;
 mod verbs;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -54,7 +54,7 @@ pub(super) fn said(error: &rusqlite::Error) -> String {
             "it was left as it is: put back a copy of it, or move it away to begin anew"
         }
         Some(ErrorCode::SystemIoFailure) => "look after the disk, then run the same command again",
-        _ => return error.to_string(),
+        _ => "run the same command again",
     };
     format!("{error}; {next}")
 }

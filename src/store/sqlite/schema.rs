@@ -11,6 +11,9 @@ use super::super::Error;
 use super::super::disk::{self, failed};
 use super::refused::{Refused, database};
 
+/// What is being done, in messages.
+const OPEN: &str = "open a store";
+
 /// Each brings a file from the version before it to the next one.
 const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 
@@ -40,7 +43,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
         migrate(&mut db, path)?;
         Ok(db)
     };
-    open().map_err(|refused| refused.at(path, "open"))
+    open().map_err(|refused| refused.at(path, OPEN))
 }
 
 /// Opens a file to look at it; `None` while nothing was ever kept in it.
@@ -53,15 +56,15 @@ pub(super) fn reader(path: &Path) -> Result<Option<Connection>, Error> {
         let version = version(&db, path)?;
         Ok((version > 0).then_some(db))
     };
-    open().map_err(|refused| refused.at(path, "open"))
+    open().map_err(|refused| refused.at(path, OPEN))
 }
 
 /// Whether there is something at a path that could be opened.
 fn is_there(path: &Path) -> Result<bool, Error> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_file() => Ok(true),
-        Ok(meta) if meta.is_dir() => Err(database(path, "open", "it is a directory; name a file in it")),
-        Ok(_) => Err(database(path, "open", "it is not a regular file; name another one")),
+        Ok(meta) if meta.is_dir() => Err(database(path, OPEN, "it is a directory; name a file in it")),
+        Ok(_) => Err(database(path, OPEN, "it is not a regular file; name another one")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(source) => Err(failed(path, "look at", source)),
     }
@@ -103,7 +106,7 @@ fn version(db: &Connection, path: &Path) -> Result<usize, Refused> {
         return Ok(0);
     }
     if application != APPLICATION {
-        return Err(database(path, "open", "it is a database of another program; name another file").into());
+        return Err(database(path, OPEN, "it is a database of another program; name another file").into());
     }
     match usize::try_from(version) {
         Ok(known) if known <= MIGRATIONS.len() => Ok(known),

@@ -190,14 +190,18 @@ impl Instance {
     /// So many more runs have their outcome. They are worked on in the order of their admission, so
     /// the newest ones are those that wait.
     pub(super) fn settle(&self, db: &Connection, count: u32) -> Result<(), Refused> {
-        db.prepare_cached("update instances set unsettled = max(unsettled - ?2, 0) where id = ?1")?
-            .execute(params![self.number, count])?;
-        db.prepare_cached(
-            "update instances set waits = case when unsettled > 0 then \
-             (select since from runs where instance = ?1 order by since desc limit 1 offset unsettled - 1) end \
-             where id = ?1",
-        )?
-        .execute([self.number])?;
+        let left: i64 = db
+            .prepare_cached(
+                "update instances set unsettled = max(unsettled - ?2, 0) where id = ?1 returning unsettled",
+            )?
+            .query_row(params![self.number, count], |row| row.get(0))?;
+        let mut first =
+            db.prepare_cached("select since from runs where instance = ?1 order by since desc limit 1 offset ?2")?;
+        let waits: Option<i64> = match left {
+            0 => None,
+            left => first.query_row([self.number, left - 1], |row| row.get(0)).optional()?,
+        };
+        db.prepare_cached("update instances set waits = ?2 where id = ?1")?.execute(params![self.number, waits])?;
         Ok(())
     }
 
