@@ -49,7 +49,7 @@ pub(super) fn said(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DiskFull) => "make room, then run the same command again",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "make it and its directory writable",
         Some(ErrorCode::CannotOpen) => "see that its directory is there, and writable",
-        Some(ErrorCode::NotADatabase) => "it is no SQLite file; name another one",
+        Some(ErrorCode::NotADatabase) => "name another file",
         Some(ErrorCode::DatabaseCorrupt) => {
             "it was left as it is: put back a copy of it, or move it away to begin anew"
         }

@@ -27,7 +27,7 @@ async fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
 
     let text = b"Dear diary, this is no database at all, and it is long enough to be looked at. ".repeat(20);
     let place = with(&text);
-    insta::assert_snapshot!(refused(&place).await, @"cannot open a store in `DIR/state/hob.sqlite`: file is not a database; it is no SQLite file; name another one");
+    insta::assert_snapshot!(refused(&place).await, @"cannot open a store in `DIR/state/hob.sqlite`: file is not a database; name another file");
     assert_eq!(std::fs::read(place.file()).unwrap(), text);
 
     let place = with(b"");

@@ -1,0 +1,216 @@
+//! Several processes on one file, killed anywhere: what was acknowledged is there, and those that are
+//! left bring everything to the same end. Done with real processes: this test binary again.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::domain::effect::{Effect, EffectKey, Object, State as Became, Write};
+use crate::domain::name::EffectKind;
+use crate::domain::run::State;
+use crate::store::Blob;
+use crate::telemetry::failpoint;
+
+const FILE: &str = "HOB_TEST_SQLITE_FILE";
+const FAILPOINTS: &str = "HOB_TEST_FAILPOINTS";
+
+const INSTANCES: [&str; 3] = ["1", "2", "3"];
+const RUNS: [&str; 2] = ["first", "second"];
+const STEPS: [&str; 2] = ["one", "two"];
+
+fn comment(run: &Run) -> Effect {
+    let key = EffectKey::derive(b"secret", &run.instance, &run.id, EffectKind::Comment, 0);
+    Effect { key, run: run.id.clone(), ordinal: 0, write: Write::Comment { body: "Thanks.".to_owned() } }
+}
+
+fn acknowledge(what: &str) {
+    println!("acknowledged {what}");
+}
+
+/// What a worker does, made small, for as long as there is something to do.
+async fn work(store: &Store) {
+    for (key, name) in INSTANCES.iter().flat_map(|key| RUNS.map(|name| (*key, name))) {
+        admit(store, key, name).await;
+        acknowledge(&format!("{key} admitted {name}"));
+    }
+    loop {
+        let mut left = 0;
+        for key in INSTANCES {
+            let peek = store.peek(&instance(key)).await.unwrap().unwrap();
+            let open = peek.runs().filter(|(_, state)| !matches!(state, State::Settled(_))).count();
+            left += open;
+            if open > 0 && store.waiting(9).await.unwrap().contains(&instance(key)) {
+                let _ = attempt(store, key).await;
+            }
+        }
+        if left == 0 {
+            return;
+        }
+        store.news().await;
+    }
+}
+
+/// Works on the first run that waits for this instance, unless somebody else does.
+async fn attempt(store: &Store, key: &str) -> Result<(), Error> {
+    let (mut log, _) = store.open(&instance(key), key, holder(Process::this())).await?;
+    let mut entries = log.take_entries();
+    let (fence, seen) = log.claim(at(2)).await?;
+    entries.extend(seen);
+    let open = |name: &&str| !matches!(log.state(&run(key, name).id), Some(State::Settled(_)));
+    let Some(name) = RUNS.into_iter().find(open) else { return log.release().await };
+    let run = run(key, name);
+    for step in STEPS {
+        let text = format!("{name} {step}");
+        if !notes(&entries).contains(&text) {
+            log.put_blob(&Blob::new(text.as_bytes(), &Redactor::default())).await?;
+            append(&mut log, fence, &[&text, "after it"]).await?;
+            acknowledge(&format!("{key} noted {text}"));
+        }
+    }
+    let effect = comment(&run);
+    if log.effects().state(&effect).is_none() {
+        log.effect_claim(&effect, at(3)).await?;
+        log.effect_done(&effect, Became::Applied(Object::default()), &Redactor::default(), at(3)).await?;
+        acknowledge(&format!("{key} applied {name}"));
+    }
+    let last = path(&log, [settled(&run)]);
+    log.settle(fence, last, at(4)).await?;
+    acknowledge(&format!("{key} settled {name}"));
+    Ok(())
+}
+
+/// Another process, with three workers. Does nothing unless a test here starts it.
+#[tokio::test]
+#[ignore = "started by the tests beside it"]
+#[expect(clippy::disallowed_methods, reason = "a test that starts itself has no other way to be told what to do")]
+async fn child() {
+    let Ok(file) = std::env::var(FILE) else { return };
+    let failpoints = Failpoints::parse(&std::env::var(FAILPOINTS).unwrap_or_default()).unwrap();
+    let store = Store::sqlite(Path::new(&file), failpoints);
+    tokio::join!(work(&store), work(&store), work(&store));
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is tested is the death of a process")]
+fn start(place: &Place, failpoints: &str) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "store::sqlite::tests::crash::child", "--ignored", "--nocapture"])
+        .env(FILE, place.file())
+        .env(FAILPOINTS, failpoints)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// What a process acknowledges, as it comes.
+fn acknowledged(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    lines.filter_map(|line| Some(line.split_once("acknowledged ")?.1.to_owned()))
+}
+
+/// Runs a process to its end, by itself or by a failpoint: what it acknowledged, and whether it came
+/// to the end of its work.
+fn run_to_end(place: &Place, failpoints: &str) -> (Vec<String>, bool) {
+    let mut child = start(place, failpoints);
+    let told = acknowledged(&mut child).collect();
+    (told, child.wait().unwrap().success())
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// All that was acknowledged is there.
+fn check(place: &Place, told: &[String], what: &str) {
+    let store = place.store();
+    for line in told {
+        let [key, verb, rest] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let peek = block_on(store.peek(&instance(key))).unwrap().unwrap();
+        let run = run(key, rest);
+        let state = peek.runs().find(|(known, _)| known.id == run.id).map(|(_, state)| state);
+        let is_there = match verb {
+            "admitted" => state.is_some(),
+            "noted" => notes(&peek.entries).contains(&rest.to_owned()),
+            "applied" => peek.effects.state(&comment(&run)).is_some(),
+            _ => matches!(state, Some(State::Settled(_))),
+        };
+        assert!(is_there, "{what}: `{line}` was acknowledged and is gone");
+    }
+}
+
+/// Everything came to its end, once.
+fn check_end(place: &Place, what: &str) {
+    let store = place.store();
+    for key in INSTANCES {
+        let mut peek = block_on(store.peek(&instance(key))).unwrap().unwrap();
+        let texts = RUNS.iter().flat_map(|name| STEPS.map(|step| format!("{name} {step}")));
+        let expected: Vec<String> = texts.clone().flat_map(|text| [text, "after it".to_owned()]).collect();
+        assert_eq!(notes(&peek.entries), expected, "{what}");
+        assert_eq!(peek.entries.iter().filter(|entry| entry.body.kind() == "settled").count(), RUNS.len(), "{what}");
+        assert!(peek.runs().all(|(_, state)| matches!(state, State::Settled(_))), "{what}");
+        for text in texts {
+            let digest = crate::store::record::Sum::of(text.as_bytes());
+            assert_eq!(block_on(peek.blob(digest.as_str())).unwrap(), text, "{what}");
+        }
+    }
+    assert!(block_on(store.waiting(9)).unwrap().is_empty(), "{what}");
+}
+
+#[test]
+fn killed_at_every_failpoint_the_next_process_reaches_the_same_end() {
+    let mut killed = 0;
+    for name in [
+        failpoint::ADMITTED,
+        failpoint::CLAIMED,
+        failpoint::APPENDING,
+        failpoint::APPENDED,
+        failpoint::SETTLING,
+        failpoint::EFFECT_CLAIMED,
+        failpoint::EFFECT_DONE,
+    ] {
+        for count in 1.. {
+            let place = Place::new();
+            let failpoints = format!("{name}:{count}");
+            let (told, done) = run_to_end(&place, &failpoints);
+            if done {
+                assert!(count > 1, "`{name}` was never reached");
+                break;
+            }
+            check(&place, &told, &failpoints);
+            assert!(run_to_end(&place, "").1, "{failpoints}: the next process did not come to its end");
+            check_end(&place, &failpoints);
+            killed += 1;
+        }
+    }
+    assert!(killed > 40, "only {killed}: a failpoint was lost");
+}
+
+#[test]
+fn of_two_processes_one_is_killed_at_any_time_and_the_other_goes_on() {
+    for kill_after in (1..24).step_by(2) {
+        let place = Place::new();
+        let (mut one, mut other) = (start(&place, ""), start(&place, ""));
+        let mut lines = acknowledged(&mut one);
+        let mut told: Vec<String> = lines.by_ref().take(kill_after).collect();
+        one.kill().unwrap();
+        told.extend(lines);
+        one.wait().unwrap();
+        let what = format!("killed after {kill_after}");
+        check(&place, &told, &what);
+        told = acknowledged(&mut other).collect();
+        assert!(other.wait().unwrap().success(), "{what}");
+        check(&place, &told, &what);
+        check_end(&place, &what);
+    }
+}
+
+#[test]
+fn four_processes_share_a_file() {
+    let place = Place::new();
+    let mut all = [(); 4].map(|()| start(&place, ""));
+    let told: Vec<String> = all.iter_mut().flat_map(|child| acknowledged(child).collect::<Vec<_>>()).collect();
+    assert!(all.iter_mut().all(|child| child.wait().unwrap().success()));
+    check(&place, &told, "four");
+    check_end(&place, "four");
+    let settled = told.iter().filter(|line| line.contains("settled")).count();
+    assert_eq!(settled, INSTANCES.len() * RUNS.len(), "each run is settled by one");
+}
