@@ -63,6 +63,7 @@ impl Tail {
     /// The lines of one transaction after this end.
     pub(super) fn add(&self, path: &Path, epoch: Epoch, at: Timestamp, drafts: &[Draft<'_>]) -> Result<Lines, Error> {
         let mut lines = Lines { from: *self, to: *self, text: String::new(), ends: Vec::with_capacity(drafts.len()) };
+        let Some(_) = drafts.first() else { return Ok(lines) };
         let Self { mut next, mut sum, len, .. } = *self;
         for (n, draft) in drafts.iter().enumerate() {
             let from = lines.text.len();

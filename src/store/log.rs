@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::chain::{Lines, Tail};
+use super::chain::{Lines, Named, Tail};
 use super::effects::Effects;
 use super::holder::Holder;
 use super::manifest::{self, Manifest};
@@ -16,7 +16,7 @@ use super::record::{self, Sum};
 use super::rows;
 use super::runs::Runs;
 use super::{Blob, Draft, Error};
-use crate::domain::entry::{Body, Entry, Header};
+use crate::domain::entry::{Body, Entry, Header, Settled};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
 use crate::domain::run::{Run, State};
 use crate::telemetry::failpoint::{self, Failpoints};
@@ -138,32 +138,33 @@ impl Log {
     /// When it cannot be read, or what is there is damaged.
     pub async fn refresh(&mut self) -> Result<Vec<Entry>, Error> {
         let instance = self.manifest.instance.clone();
-        let cover = read::cover(&mut *self.medium).await?;
+        let Manifest { epoch, log, applied, .. } = read::cover(&mut *self.medium).await?;
+        (self.manifest.epoch, self.manifest.log, self.manifest.applied) = (epoch, log, applied);
         let mut entries = Vec::new();
-        if cover.epoch != self.manifest.epoch {
-            (self.manifest.epoch, self.manifest.log, self.manifest.applied) = (cover.epoch, cover.log, cover.applied);
-            self.log = read::chain(&mut *self.medium, Part::Log, &self.log, &[], |line| {
-                entries.push(rows::entry(line, &instance)?);
-                Ok(())
-            })
-            .await?;
-            for entry in &entries {
-                self.runs.see(&entry.body);
-            }
+        let tail = read::chain(&mut *self.medium, Part::Log, &self.log, &[Named::by_manifest(log)], |line| {
+            entries.push(rows::entry(line, &instance)?);
+            Ok(())
+        })
+        .await?;
+        // What another writer has not finished is left for the next look.
+        entries.truncate(usize::try_from(tail.next.0.saturating_sub(self.log.next.0)).unwrap_or(usize::MAX));
+        self.log = tail;
+        for entry in &entries {
+            self.runs.see(&entry.body);
         }
         self.refresh_effects().await?;
         self.inbox = read::refresh_inbox(&mut *self.medium, &instance, &self.inbox, &mut self.runs).await?;
         Ok(entries)
     }
 
-    /// Gives out a new epoch; the one before it may not write any more. What was written since the
+    /// Gives out a new epoch; one that was claimed here before is given back. What was written since the
     /// opening is seen then; entries of others are returned with it.
     ///
     /// # Errors
     /// When another process holds the claim, it cannot be written, or the cover names the last epoch
     /// there can be.
     pub async fn claim(&mut self, at: Timestamp) -> Result<(Epoch, Vec<Entry>), Error> {
-        self.claimed = None;
+        self.release().await?;
         let mut entries = Vec::new();
         for _ in 0..TRIES {
             entries.extend(self.refresh().await?);
@@ -303,16 +304,17 @@ impl Log {
         if self.claimed != Some(fence) {
             return Err(Error::Fenced { given: fence });
         }
-        let mut settled = None;
+        let mut settled: Vec<&Settled> = Vec::new();
         for (seq, draft) in (self.next().0..).map(Seq).zip(drafts) {
             if draft.parent >= seq {
                 return Err(Error::Parent { seq, parent: draft.parent });
             }
             self.runs.check(&draft.body)?;
-            if let Body::Settled(body) = &draft.body
-                && let Some(outcome) = settled.replace(body.outcome.clone())
-            {
-                return Err(Error::Settled { run: body.run.clone(), outcome });
+            if let Body::Settled(body) = &draft.body {
+                if let Some(Settled { run, outcome, .. }) = settled.iter().find(|first| first.run == body.run) {
+                    return Err(Error::Settled { run: run.clone(), outcome: outcome.clone() });
+                }
+                settled.push(body);
             }
         }
         Ok(())

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::Error;
 use super::effects;
 use super::log::{Log, TRIES};
+use super::manifest::Manifest;
 use super::medium::{Change, Part, Written};
 use super::read;
 use super::record;
@@ -55,6 +56,8 @@ impl Log {
     /// Adds a row about an effect, and returns it as it is stored.
     async fn add(&mut self, effect: &Effect, row: Row, redactor: &Redactor, at: Timestamp) -> Result<Row, Error> {
         for _ in 0..TRIES {
+            // Others may have sent it.
+            self.refresh_effects().await?;
             self.effects.check(effect)?;
             let mark = self.log.mark();
             let (kind, json, stored) = match &row {
@@ -74,12 +77,20 @@ impl Log {
             self.sound()?;
             let draft = record::Draft { session: None, parent: None, kind, body: &json };
             let path = self.medium.path(Part::Applied);
-            let lines = self.applied.add(&path, self.manifest.epoch, at, &[draft])?;
-            let before = std::mem::replace(&mut self.applied, lines.to);
+            // Others may have written under a newer one; epochs never fall.
+            let epoch = self.manifest.epoch.max(self.applied.epoch);
+            let lines = self.applied.add(&path, epoch, at, &[draft])?;
             let cover = match row {
                 Row::Claimed(_) => None,
-                Row::Done(_) => Some(self.cover(self.manifest.epoch, at)?),
+                Row::Done(_) => {
+                    // As it stands: what others put on it, this log may not have seen.
+                    let mut manifest = read::cover(&mut *self.medium).await?;
+                    (manifest.applied, manifest.updated_at) = (Some(lines.to.mark()), at);
+                    let line = manifest.line()?;
+                    Some((manifest, line))
+                }
             };
+            let before = std::mem::replace(&mut self.applied, lines.to);
             let change = Change {
                 lines: Some((Part::Applied, &lines)),
                 cover: cover.as_ref().map(|(manifest, line)| (manifest.epoch, line.as_str())),
@@ -88,14 +99,13 @@ impl Log {
             let written = self.medium.write(change).await;
             let written = self.durably(written).inspect_err(|_| self.applied = before)?;
             if written == Written::Done {
-                if let Some((manifest, _)) = cover {
-                    self.manifest = manifest;
+                if let Some((Manifest { applied, updated_at, .. }, _)) = cover {
+                    (self.manifest.applied, self.manifest.updated_at) = (applied, updated_at);
                 }
                 self.effects.see(stored.clone());
                 return Ok(stored);
             }
             self.applied = before;
-            self.refresh_effects().await?;
         }
         Err(Error::Held { by: "others that send effects, one after the other".to_owned() })
     }

@@ -103,7 +103,8 @@ impl Folder {
         if *ends {
             self.failpoints.hit(failpoint::SETTLING);
         }
-        if let Some((_, cover)) = cover {
+        // Without the lock, somebody else may be about to change it.
+        if let (Some((_, cover)), Some(_)) = (cover, &self.lock) {
             write_cover(&self.dir, cover)?;
         }
         Ok(Written::Done)

@@ -12,8 +12,12 @@ macro_rules! every_store {
     };
 }
 
+mod admission;
+mod append;
 mod bundle;
+mod claims;
 mod place;
+mod settle;
 
 use hob::domain::effect::{Effect, EffectKey, Object, State as Became, Write};
 use hob::domain::entry::{Body, Entry};
