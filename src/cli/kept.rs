@@ -8,7 +8,7 @@ use super::work::clock;
 use crate::domain::id::InstanceId;
 use crate::domain::run::Run;
 use crate::store::location::{self, Location};
-use crate::store::{Holder, Log, Peek, Store};
+use crate::store::{Holder, Log, Peek, Process, Store};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::progress::{Observer, Progress};
 
@@ -72,7 +72,7 @@ pub(super) async fn open(
 pub(super) fn holder(command: &str, instance: &InstanceId) -> Holder {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let what = format!("hob {command} {}", instance.agent);
-    Holder { pid: std::process::id(), host, since: clock().now(), what }
+    Holder { pid: std::process::id(), host, since: clock().now(), what, process: Process::this() }
 }
 
 /// Where a test wants this process to die; nowhere in a release build.

@@ -131,7 +131,8 @@ mod tests {
 
     async fn journal(root: &Path) -> Journal {
         let store = Store::bundles(root, Failpoints::default());
-        let holder = Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into() };
+        let holder =
+            Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into(), process: None };
         let (mut log, _) = store.open(&instance(), "acme/widgets#42 (triage)", holder).await.unwrap();
         let redactor = Redactor::new(&[Secret::new("hunter2hunter2".to_owned())]);
         queue::admit(&store, &run(), "acme/widgets#42 (triage)", &redactor).await.unwrap();

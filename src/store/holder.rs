@@ -5,6 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::process::Process;
+
 /// Who writes to an instance, for the second writer's message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -16,6 +18,16 @@ pub struct Holder {
     pub since: Timestamp,
     /// What it does, e.g. `hob run triage`.
     pub what: String,
+    /// Tells it from every other process; `None` where the system did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+}
+
+impl Holder {
+    /// Whether its process has ended. Only where that is certain: on this machine, since its last start.
+    pub fn is_gone(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| process.is_gone(self.pid))
+    }
 }
 
 impl fmt::Display for Holder {

@@ -38,6 +38,7 @@ mod medium;
 mod memory;
 mod outbox;
 mod peek;
+mod process;
 mod read;
 mod record;
 mod rows;
@@ -53,6 +54,7 @@ pub use holder::Holder;
 pub use log::Log;
 pub use manifest::Manifest;
 pub use peek::Peek;
+pub use process::Process;
 
 use crate::domain::effect::{EffectKey, State};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};

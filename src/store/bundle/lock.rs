@@ -84,7 +84,8 @@ mod tests {
     use super::*;
 
     fn holder(what: &str) -> Holder {
-        Holder { pid: 71, host: "desk".into(), since: "2026-03-01T09:00:00Z".parse().unwrap(), what: what.into() }
+        let since = "2026-03-01T09:00:00Z".parse().unwrap();
+        Holder { pid: 71, host: "desk".into(), since, what: what.into(), process: None }
     }
 
     #[test]
@@ -96,6 +97,13 @@ mod tests {
         insta::assert_snapshot!(error, @"this instance is worked on by process 71 on desk since 2026-03-01T09:00:00Z (hob run triage); wait until it is done, or stop it");
         drop(first);
         take(&path, &holder("hob run assist")).unwrap();
+    }
+
+    #[test]
+    fn a_holder_written_by_an_older_hob_is_read() {
+        let text = r#"{"pid":71,"host":"desk","since":"2026-03-01T09:00:00Z","what":"hob run triage"}"#;
+        assert_eq!(serde_json::from_str::<Holder>(text).unwrap(), holder("hob run triage"));
+        assert_eq!(serde_json::to_string(&holder("hob run triage")).unwrap(), text);
     }
 
     #[test]

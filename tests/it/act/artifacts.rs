@@ -47,7 +47,7 @@ fn instance() -> InstanceId {
 
 fn holder() -> Holder {
     let since = "2026-03-01T09:00:00Z".parse().unwrap();
-    Holder { pid: 71, host: "runner".into(), since, what: "hob ci".into() }
+    Holder { pid: 71, host: "runner".into(), since, what: "hob ci".into(), process: None }
 }
 
 /// Works one more epoch on the bundle under a root; its blob of 5 MiB cannot be made smaller.

@@ -45,7 +45,7 @@ fn instance() -> InstanceId {
 
 async fn open(root: &Path) -> Log {
     let store = Store::bundles(root, Failpoints::default());
-    let holder = Holder { pid: 71, host: "runner".into(), since: now(), what: "hob ci".into() };
+    let holder = Holder { pid: 71, host: "runner".into(), since: now(), what: "hob ci".into(), process: None };
     store.open(&instance(), "acme/widgets#42 (triage)", holder).await.unwrap().0
 }
 

@@ -43,7 +43,7 @@ fn open_with(root: &Path, failpoints: Failpoints) -> Result<(Bundle, Vec<String>
         root,
         instance: &instance(),
         label: "acme/widgets#42 (triage)",
-        holder: Holder { pid: 71, host: "desk".into(), since: at(0), what: "hob run triage".into() },
+        holder: Holder { pid: 71, host: "desk".into(), since: at(0), what: "hob run triage".into(), process: None },
         hob: "0.1.0",
         failpoints,
     })
