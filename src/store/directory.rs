@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -10,7 +11,7 @@ use super::chain::Tail;
 use super::holder::Holder;
 use super::log::{self, Log};
 use super::manifest::{self, Manifest};
-use super::medium::{Backend, Cover, Inbox, Medium, Part, Whole, Written};
+use super::medium::{Backend, Cover, Inbox, LEASE, Medium, Part, Whole, Written};
 use super::memory::Memory;
 use super::peek::Peek;
 use super::read;
@@ -30,6 +31,7 @@ const TRIES: usize = 256;
 pub struct Store {
     pub(super) backend: Arc<dyn Backend>,
     failpoints: Failpoints,
+    lease: Duration,
 }
 
 /// What came of an admission.
@@ -53,12 +55,22 @@ pub struct Listed {
 impl Store {
     /// One that ends with this process.
     pub fn memory(failpoints: Failpoints) -> Self {
-        Self { backend: Arc::new(Memory::default()), failpoints }
+        Self::of(Memory::default(), failpoints)
     }
 
     /// A directory of bundles. It need not exist yet.
     pub fn bundles(root: &Path, failpoints: Failpoints) -> Self {
-        Self { backend: Arc::new(Bundles::new(root, failpoints.clone())), failpoints }
+        Self::of(Bundles::new(root, failpoints.clone()), failpoints)
+    }
+
+    fn of(backend: impl Backend + 'static, failpoints: Failpoints) -> Self {
+        Self { backend: Arc::new(backend), failpoints, lease: LEASE }
+    }
+
+    /// The same place, where a claim that is not renewed for as long as this may be taken by others.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
     }
 
     /// Accepts a run, once for its id: when it returns, the run will reach an outcome. Its instance is
@@ -127,7 +139,7 @@ impl Store {
     pub async fn open(&self, instance: &InstanceId, label: &str, holder: Holder) -> Result<(Log, Vec<String>), Error> {
         let medium = self.made(instance, label, holder.since).await?;
         let place = medium.place();
-        let (mut log, notes) = Log::open(medium, holder, self.failpoints.clone()).await?;
+        let (mut log, notes) = Log::open(medium, holder, self.lease, self.failpoints.clone()).await?;
         if log.instance() != instance {
             let (found, asked) = (Box::new(log.instance().clone()), Box::new(instance.clone()));
             return Err(Error::Foreign { path: place, found, asked });

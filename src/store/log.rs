@@ -1,6 +1,7 @@
 //! One instance, open for its one writer.
 
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use super::chain::{Lines, Tail};
 use super::effects::Effects;
 use super::holder::Holder;
 use super::manifest::{self, Manifest};
-use super::medium::{Change, Medium, Part, Written};
+use super::medium::{Bid, Change, Medium, Part, Written};
 use super::read::{self, Read};
 use super::record::{self, Sum};
 use super::rows;
@@ -34,6 +35,7 @@ pub(super) const TRIES: usize = 64;
 pub struct Log {
     pub(super) medium: Box<dyn Medium>,
     pub(super) holder: Holder,
+    lease: Duration,
     pub(super) manifest: Manifest,
     pub(super) log: Tail,
     pub(super) inbox: Tail,
@@ -55,6 +57,7 @@ impl Log {
     pub(super) async fn open(
         mut medium: Box<dyn Medium>,
         holder: Holder,
+        lease: Duration,
         failpoints: Failpoints,
     ) -> Result<(Self, Vec<String>), Error> {
         medium.hold(&holder).await?;
@@ -67,6 +70,7 @@ impl Log {
         let log = Self {
             medium,
             holder,
+            lease,
             manifest,
             log,
             inbox,
@@ -170,7 +174,8 @@ impl Log {
             };
             let (manifest, line) = self.cover(epoch, at)?;
             self.sound()?;
-            let written = self.medium.claim(&self.holder, epoch, &line).await;
+            let bid = Bid { holder: &self.holder, epoch, cover: &line, log: self.log, lease: self.lease };
+            let written = self.medium.claim(bid).await;
             if self.durably(written)? == Written::Done {
                 self.manifest = manifest;
                 self.claimed = Some(epoch);
@@ -179,6 +184,17 @@ impl Log {
             }
         }
         Err(Error::Held { by: "others, one after the other".to_owned() })
+    }
+
+    /// Keeps the claim for another lease. One that ran out, and that nobody took since, goes on.
+    ///
+    /// # Errors
+    /// When it is over, or the store cannot be asked.
+    pub async fn renew(&mut self, fence: Epoch) -> Result<(), Error> {
+        if self.claimed != Some(fence) {
+            return Err(Error::Fenced { given: fence });
+        }
+        self.medium.renew(fence, self.lease).await
     }
 
     /// Gives the claim back without an outcome.

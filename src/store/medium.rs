@@ -6,6 +6,7 @@
 
 use std::fmt::Debug;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -15,6 +16,9 @@ use super::chain::{Lines, Tail};
 use super::holder::Holder;
 use super::record::Sum;
 use crate::domain::id::{Epoch, InstanceId, RunId};
+
+/// How long a claim lives without a renewal, unless the store was told otherwise.
+pub(super) const LEASE: Duration = Duration::from_secs(15);
 
 /// A chain of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +62,20 @@ pub(super) struct Change<'a> {
     pub(super) ends: bool,
 }
 
+/// A claim that somebody asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bid<'a> {
+    pub(super) holder: &'a Holder,
+    /// One more than the newest one.
+    pub(super) epoch: Epoch,
+    /// The cover from then on.
+    pub(super) cover: &'a str,
+    /// Where the log ends, as far as the bidder knows: who has not seen all of it gets nothing.
+    pub(super) log: Tail,
+    /// How long the claim lives without a renewal, where claims end by time.
+    pub(super) lease: Duration,
+}
+
 /// An inbox, as far as an admission asks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inbox {
@@ -75,7 +93,8 @@ pub(super) enum Written {
     Moved,
 }
 
-/// Where one instance is kept.
+/// Where one instance is kept. When it is removed every verb says [`Error::Gone`], even after another
+/// one was made under its name.
 pub(super) trait Medium: Debug + Send {
     /// Where a chain is, for people.
     fn path(&self, part: Part) -> PathBuf;
@@ -107,23 +126,19 @@ pub(super) trait Medium: Debug + Send {
     /// Adds rows to the inbox, which admit these runs. Needs no claim.
     fn enter<'a>(&'a mut self, rows: &'a Lines, admits: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>>;
 
-    /// Takes the right to write under `epoch`, which is one more than the newest one, until it is
-    /// released, or not renewed in time, or its process is gone. Always durable.
+    /// Takes the right to write under a new epoch, until it is given back, or its lease ran out and
+    /// somebody else took it, or its process is gone. Always durable. [`Written::Moved`] when the epoch
+    /// or the end of the log is not the one that the bid expects.
     ///
     /// # Errors
     /// [`Error::Held`] while somebody else has it.
-    fn claim<'a>(
-        &'a mut self,
-        holder: &'a Holder,
-        epoch: Epoch,
-        cover: &'a str,
-    ) -> BoxFuture<'a, Result<Written, Error>>;
+    fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>>;
 
-    /// Keeps the claim for another lease.
+    /// Keeps the claim for another lease. One that ran out, and that nobody took since, goes on.
     ///
     /// # Errors
     /// [`Error::Fenced`] when it is over.
-    fn renew(&mut self, fence: Epoch) -> BoxFuture<'_, Result<(), Error>>;
+    fn renew(&mut self, fence: Epoch, lease: Duration) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Gives the claim back. One that is over already is right as it is.
     fn release(&mut self, fence: Epoch) -> BoxFuture<'_, Result<(), Error>>;

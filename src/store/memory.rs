@@ -14,12 +14,9 @@ use tokio::time::Instant;
 use super::Error;
 use super::chain::{Lines, Tail};
 use super::holder::Holder;
-use super::medium::{Backend, Change, Cover, Each, Inbox, Medium, Part, Whole, Written};
+use super::medium::{Backend, Bid, Change, Cover, Each, Inbox, Medium, Part, Whole, Written};
 use super::record::Sum;
 use crate::domain::id::{Epoch, InstanceId, RunId};
-
-/// How long a claim lives without a renewal.
-pub(super) const LEASE: Duration = Duration::from_secs(15);
 
 /// All instances.
 #[derive(Debug, Default)]
@@ -139,31 +136,27 @@ impl Medium for InMemory {
         ready(entered).boxed()
     }
 
-    fn claim<'a>(
-        &'a mut self,
-        holder: &'a Holder,
-        epoch: Epoch,
-        cover: &'a str,
-    ) -> BoxFuture<'a, Result<Written, Error>> {
+    fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>> {
+        let Bid { holder, epoch, cover, log, lease } = bid;
         let claimed = self.with(|kept| {
             if let Some(by) = kept.holder() {
                 return Err(Error::Held { by: by.to_string() });
             }
-            if kept.epoch.0 + 1 != epoch.0 {
+            if kept.epoch.0.checked_add(1) != Some(epoch.0) || kept.chain(Part::Log).tail != log {
                 return Ok(Written::Moved);
             }
             kept.epoch = epoch;
             kept.cover = cover.into();
-            kept.claim = Some((holder.clone(), Instant::now() + LEASE));
+            kept.claim = Some((holder.clone(), Instant::now() + lease));
             Ok(Written::Done)
         });
         ready(claimed).boxed()
     }
 
-    fn renew(&mut self, fence: Epoch) -> BoxFuture<'_, Result<(), Error>> {
+    fn renew(&mut self, fence: Epoch, lease: Duration) -> BoxFuture<'_, Result<(), Error>> {
         let renewed = self.with(|kept| match &mut kept.claim {
             Some((_, until)) if kept.epoch == fence => {
-                *until = Instant::now() + LEASE;
+                *until = Instant::now() + lease;
                 Ok(())
             }
             _ => Err(Error::Fenced { given: fence }),

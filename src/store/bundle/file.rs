@@ -125,7 +125,7 @@ impl ChainFile {
     }
 
     /// Whether a whole transaction follows `end`.
-    fn has_more(&mut self, end: &Tail) -> Result<bool, Error> {
+    pub(super) fn has_more(&mut self, end: &Tail) -> Result<bool, Error> {
         let path = self.path.clone();
         let size = match self.file()? {
             Some(file) => file.metadata().map_err(|source| failed(&path, "look at", source))?.len(),

@@ -3,15 +3,16 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 
 use super::super::chain::{Lines, Tail, Verifier};
-use super::super::medium::{Change, Each, Inbox, Medium, Part, Written};
+use super::super::medium::{Bid, Change, Each, Inbox, Medium, Part, Written};
 use super::super::record::Sum;
-use super::super::{Error, Holder, manifest};
+use super::super::{Error, Holder, Manifest, manifest};
 use super::blobs::Blobs;
 use super::disk::{self, failed};
 use super::file::ChainFile;
@@ -70,6 +71,17 @@ impl Folder {
             return Err(Error::Damaged { path, line: 1, offset: 0, what: "is missing".to_owned() });
         }
         Ok(Inbox { tail: verifier.end()?, knows })
+    }
+
+    /// Gives the claim to who holds the lock, and so is the only one who changes the cover.
+    fn give(&mut self, bid: &Bid<'_>) -> Result<Written, Error> {
+        let newest = Manifest::parse(&self.dir.join(manifest::NAME), &read_cover(&self.dir)?)?.epoch;
+        // Others may have worked on it until the lock was free.
+        if newest.0.checked_add(1) != Some(bid.epoch.0) || self.log.has_more(&bid.log)? {
+            return Ok(Written::Moved);
+        }
+        write_cover(&self.dir, bid.cover)?;
+        Ok(Written::Done)
     }
 
     fn put(&mut self, change: &Change<'_>) -> Result<Written, Error> {
@@ -166,17 +178,15 @@ impl Medium for Folder {
         ready(self.inbox.append(rows)).boxed()
     }
 
-    fn claim<'a>(&'a mut self, holder: &'a Holder, _: Epoch, cover: &'a str) -> BoxFuture<'a, Result<Written, Error>> {
-        // Whoever holds the lock is the only one who changes the cover.
+    fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>> {
         async move {
-            self.hold(holder).await?;
-            write_cover(&self.dir, cover)?;
-            Ok(Written::Done)
+            self.hold(bid.holder).await?;
+            ready(self.give(&bid)).await
         }
         .boxed()
     }
 
-    fn renew(&mut self, fence: Epoch) -> BoxFuture<'_, Result<(), Error>> {
+    fn renew(&mut self, fence: Epoch, _: Duration) -> BoxFuture<'_, Result<(), Error>> {
         let is_held = self.lock.is_some();
         ready(if is_held { Ok(()) } else { Err(Error::Fenced { given: fence }) }).boxed()
     }

@@ -10,6 +10,7 @@ use zip::read::{ArchiveOffset, Config, ZipFileEntry};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::super::super::log::Log;
+use super::super::super::medium::LEASE;
 use super::super::super::read::read;
 use super::super::super::record::Sum;
 use super::super::super::{Error as StoreError, Holder};
@@ -117,7 +118,7 @@ async fn beside(
 /// Opens the bundle that was made, as the next writer will.
 async fn verify(made: &Path, instance: &InstanceId, holder: &Holder) -> Result<(Reach, Vec<String>), Error> {
     let folder = Box::new(Folder::new(made, Failpoints::default()));
-    let (log, notes) = Log::open(folder, holder.clone(), Failpoints::default()).await.map_err(in_archive)?;
+    let (log, notes) = Log::open(folder, holder.clone(), LEASE, Failpoints::default()).await.map_err(in_archive)?;
     if log.instance() != instance {
         let (found, asked) = (Box::new(log.instance().clone()), Box::new(instance.clone()));
         return Err(Error::Foreign { found, asked });
