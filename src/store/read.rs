@@ -9,7 +9,7 @@ use super::record::Record;
 use super::rows;
 use super::runs::Runs;
 use crate::domain::entry::Entry;
-use crate::domain::id::InstanceId;
+use crate::domain::id::{Epoch, InstanceId};
 
 /// How often somebody may write while the instance is read.
 const TRIES: usize = 8;
@@ -27,17 +27,29 @@ pub(super) struct Read {
     pub(super) effects: Effects,
 }
 
+impl Read {
+    /// Of any line: epochs never fall.
+    fn newest(&self) -> Epoch {
+        self.log.epoch.max(self.inbox.epoch).max(self.applied.epoch)
+    }
+}
+
 /// Reads and verifies all of it.
 pub(super) async fn read(medium: &mut dyn Medium) -> Result<Read, Error> {
     let mut manifest = cover(medium).await?;
     for _ in 1..TRIES {
-        match look(medium, manifest.clone()).await {
-            // A writer that began an epoch, or cut a torn end off, explains what looked like damage.
-            Err(Error::Damaged { .. }) => manifest = cover(medium).await?,
-            looked => return looked,
+        match look(medium, manifest, None).await {
+            // Epochs that were given out meanwhile are right.
+            Ok(read) if read.newest() <= read.manifest.epoch || read.newest() <= cover(medium).await?.epoch => {
+                return Ok(read);
+            }
+            // A writer that cut a torn end off explains what looked like damage.
+            Ok(_) | Err(Error::Damaged { .. }) => manifest = cover(medium).await?,
+            Err(error) => return Err(error),
         }
     }
-    look(medium, manifest).await
+    let epoch = manifest.epoch;
+    look(medium, manifest, Some(epoch)).await
 }
 
 /// Reads and verifies the cover.
@@ -46,10 +58,11 @@ pub(super) async fn cover(medium: &mut dyn Medium) -> Result<Manifest, Error> {
     Manifest::parse(&medium.place().join(manifest::NAME), &content)
 }
 
-/// In this order: each chain may only run ahead of the one read before it.
-async fn look(medium: &mut dyn Medium, manifest: Manifest) -> Result<Read, Error> {
+/// In this order: each chain may only run ahead of the one read before it. A line of an
+/// epoch after `newest` is damage.
+async fn look(medium: &mut dyn Medium, manifest: Manifest, newest: Option<Epoch>) -> Result<Read, Error> {
     let instance = manifest.instance.clone();
-    let given_out = |line: &Record<'_>| match line.epoch <= manifest.epoch {
+    let given_out = |line: &Record<'_>| match newest.is_none_or(|newest| line.epoch <= newest) {
         true => Ok(()),
         false => Err(Fault::Damage(format!("was written under epoch {}, which was never given out", line.epoch))),
     };
