@@ -33,8 +33,11 @@ pub(super) fn place(store: Option<&str>, environment: &Environment) -> Result<Pa
 
 fn named(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refusal> {
     if let Some(store) = store {
-        let Location::Bundles(dir) = store.parse().map_err(Refusal::usage)?;
-        return Ok(dir);
+        return match store.parse().map_err(Refusal::usage)? {
+            Location::Bundles(dir) => Ok(dir),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(_) => Err(Refusal::usage("no command works on a database yet; give a directory")),
+        };
     }
     let user = || environment.user_state.as_ref().map(|state| state.join("hob"));
     environment.state.clone().or_else(user).ok_or_else(|| {

@@ -78,7 +78,22 @@ impl Store {
     /// One SQLite file, for the processes of one machine. It need not exist yet.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(path: &Path, failpoints: Failpoints) -> Self {
-        Self { backend: Arc::new(Sqlite::new(path, failpoints.clone())), failpoints }
+        Self::of(Sqlite::new(path, failpoints.clone()), failpoints)
+    }
+
+    /// A PostgreSQL database, connected; its tables are made when they are not there. Certificates of
+    /// authorities that are trusted beside the known ones are PEM.
+    ///
+    /// # Errors
+    /// When it cannot be reached, does not let us in, or a newer hob made its tables.
+    #[cfg(feature = "postgres")]
+    pub async fn postgres(
+        address: &super::postgres::Address,
+        extra_ca: Option<&[u8]>,
+        failpoints: Failpoints,
+    ) -> Result<Self, Error> {
+        let backend = super::postgres::Postgres::connect(address, extra_ca, failpoints.clone()).await?;
+        Ok(Self::of(backend, failpoints))
     }
 
     /// Accepts a run, once for its id: when it returns, the run will reach an outcome. Its instance is

@@ -4,11 +4,17 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
+#[cfg(feature = "postgres")]
+use super::postgres;
+
 /// A place that holds instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A directory of bundles.
     Bundles(PathBuf),
+    /// A PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::Address>),
 }
 
 /// A text that names no store, or one that cannot be used.
@@ -20,6 +26,14 @@ pub enum InvalidLocation {
     /// A kind of store that a later version brings.
     #[error("`{0}:` stores are not there yet; give a directory")]
     NotYet(String),
+    /// A kind of store that was left out of this build.
+    #[cfg(not(feature = "postgres"))]
+    #[error("this hob was built without `{0}:` stores; build it with the feature `postgres`, or give a directory")]
+    NotBuilt(String),
+    /// A database that is not named well.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Database(#[from] postgres::InvalidAddress),
     /// Another URL.
     #[error("there is no `{0}:` store; give a directory, or `bundle:DIRECTORY`")]
     Unknown(String),
@@ -48,7 +62,7 @@ pub enum InvalidLocation {
 impl FromStr for Location {
     type Err = InvalidLocation;
 
-    /// A directory, or `bundle:` and a directory.
+    /// A directory, `bundle:` and a directory, or the URL of a PostgreSQL database.
     fn from_str(text: &str) -> Result<Self, InvalidLocation> {
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
@@ -59,7 +73,11 @@ impl FromStr for Location {
         match scheme {
             "bundle" if rest.is_empty() => Err(InvalidLocation::Empty),
             "bundle" => Ok(Self::Bundles(rest.into())),
-            "memory" | "sqlite" | "postgres" | "postgresql" => Err(InvalidLocation::NotYet(scheme.to_owned())),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(text.parse()?))),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
+            "memory" | "sqlite" => Err(InvalidLocation::NotYet(scheme.to_owned())),
             _ if rest.starts_with("//") => Err(InvalidLocation::Unknown(scheme.to_owned())),
             _ => Ok(Self::Bundles(text.into())),
         }
@@ -134,7 +152,6 @@ mod tests {
             ("", Err("the store is named by an empty text; give a directory")),
             ("bundle:", Err("the store is named by an empty text; give a directory")),
             ("sqlite:hob.db", Err("`sqlite:` stores are not there yet; give a directory")),
-            ("postgres://db/hob", Err("`postgres:` stores are not there yet; give a directory")),
             ("s3://bucket", Err("there is no `s3:` store; give a directory, or `bundle:DIRECTORY`")),
         ] {
             let location = text.parse::<Location>().map_err(|error| error.to_string());

@@ -39,6 +39,8 @@ mod medium;
 mod memory;
 mod outbox;
 mod peek;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod process;
 mod read;
 mod record;
