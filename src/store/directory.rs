@@ -78,7 +78,7 @@ impl Store {
     /// One SQLite file, for the processes of one machine. It need not exist yet.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(path: &Path, failpoints: Failpoints) -> Self {
-        Self { backend: Arc::new(Sqlite::new(path, failpoints.clone())), failpoints }
+        Self::of(Sqlite::new(path, failpoints.clone()), failpoints)
     }
 
     /// Accepts a run, once for its id: when it returns, the run will reach an outcome. Its instance is
