@@ -1,10 +1,11 @@
 //! How long a claim lasts, on a clock that all processes of this machine share and nobody can set.
 
+use std::time::Duration;
+
 use rusqlite::Row;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::super::holder::Holder;
-use super::super::memory::LEASE;
 use super::super::process;
 
 /// The time of this machine: since it was started, sleep counted.
@@ -24,13 +25,10 @@ impl Now {
     }
 
     /// When a lease that begins now ends.
-    pub(super) fn lease(&self) -> i64 {
-        self.at.saturating_add(LEASE_MS)
+    pub(super) fn after(&self, lease: Duration) -> i64 {
+        self.at.saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
     }
 }
-
-#[expect(clippy::cast_possible_truncation, reason = "15 seconds")]
-const LEASE_MS: i64 = LEASE.as_millis() as i64;
 
 /// A claim as it is stored.
 #[derive(Debug)]
@@ -38,23 +36,24 @@ pub(super) struct Claim {
     /// JSON.
     pub(super) holder: String,
     pub(super) boot: String,
+    pub(super) renewed: i64,
     pub(super) until: i64,
 }
 
 impl Claim {
-    /// Of the columns `holder`, `boot` and `until`; `None` when there is none.
+    /// Of the columns `holder`, `boot`, `renewed` and `until`; `None` when there is none.
     pub(super) fn of(row: &Row<'_>) -> rusqlite::Result<Option<Self>> {
         let Some(holder) = row.get("holder")? else { return Ok(None) };
         let boot: Option<String> = row.get("boot")?;
-        let until: Option<i64> = row.get("until")?;
-        Ok(Some(Self { holder, boot: boot.unwrap_or_default(), until: until.unwrap_or_default() }))
+        let (renewed, until): (Option<i64>, Option<i64>) = (row.get("renewed")?, row.get("until")?);
+        let (renewed, until) = (renewed.unwrap_or_default(), until.unwrap_or_default());
+        Ok(Some(Self { holder, boot: boot.unwrap_or_default(), renewed, until }))
     }
 
     /// Who has it, for people; `None` when it is over: not renewed in time, or its process is gone.
     pub(super) fn holds(&self, now: &Now) -> Option<String> {
-        let left = self.until.saturating_sub(now.at);
-        // More than a lease is left only where this clock began anew.
-        if self.boot != now.boot || !(1..=LEASE_MS).contains(&left) {
+        // Where the machine's start has no name, a clock that went back tells of another one.
+        if self.boot != now.boot || !(self.renewed..self.until).contains(&now.at) {
             return None;
         }
         match serde_json::from_str::<Holder>(&self.holder) {
@@ -79,17 +78,16 @@ mod tests {
     #[test]
     fn a_claim_lasts_one_lease_of_this_machines_time() {
         let now = Now { boot: "now".into(), at: 100_000 };
-        for (boot, until, holds) in [
-            ("now", 100_000, false),
-            ("now", 100_001, true),
-            ("now", 115_000, true),
-            ("now", 115_001, false),
-            ("now", i64::MIN, false),
-            ("now", i64::MAX, false),
-            ("before", 100_001, false),
-            ("", 100_001, false),
+        for (boot, renewed, until, holds) in [
+            ("now", 85_000, 100_000, false),
+            ("now", 85_001, 100_001, true),
+            ("now", 100_000, 115_000, true),
+            ("now", 100_001, 115_001, false),
+            ("now", i64::MAX, i64::MIN, false),
+            ("before", 100_000, 115_000, false),
+            ("", 100_000, 115_000, false),
         ] {
-            let claim = Claim { holder: holder(None), boot: boot.into(), until };
+            let claim = Claim { holder: holder(None), boot: boot.into(), renewed, until };
             assert_eq!(claim.holds(&now).is_some(), holds, "`{boot}` {until}");
         }
     }
@@ -98,7 +96,12 @@ mod tests {
     fn a_claim_ends_with_its_process() {
         let now = Now::read();
         let this = Process::this().unwrap();
-        let claim = |process| Claim { holder: holder(Some(process)), boot: now.boot.clone(), until: now.lease() };
+        let claim = |process| Claim {
+            holder: holder(Some(process)),
+            boot: now.boot.clone(),
+            renewed: now.at,
+            until: now.after(Duration::from_secs(15)),
+        };
         assert!(claim(this.clone()).holds(&now).is_some());
         assert!(claim(Process { started: this.started + 1, ..this }).holds(&now).is_none());
     }
@@ -106,7 +109,8 @@ mod tests {
     #[test]
     fn a_holder_that_cannot_be_read_holds_for_its_lease() {
         let now = Now::read();
-        let claim = Claim { holder: "{".into(), boot: now.boot.clone(), until: now.lease() };
+        let (boot, until) = (now.boot.clone(), now.after(Duration::from_secs(15)));
+        let claim = Claim { holder: "{".into(), boot, renewed: now.at, until };
         assert_eq!(claim.holds(&now).as_deref(), Some("another process"));
     }
 

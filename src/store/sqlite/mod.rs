@@ -142,7 +142,7 @@ impl Backend for Sqlite {
         let waiting = self.database.look(|db| {
             let now = Now::read();
             let mut select = db.prepare_cached(
-                "select name, holder, boot, until from instances where waits is not null order by waits",
+                "select name, holder, boot, renewed, until from instances where waits is not null order by waits",
             )?;
             let mut rows = select.query([])?;
             let mut waiting = Vec::new();

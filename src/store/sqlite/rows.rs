@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
@@ -9,7 +10,7 @@ use futures::future::{BoxFuture, ready};
 use rusqlite::Connection;
 
 use super::super::chain::{Lines, Tail};
-use super::super::medium::{Change, Each, Inbox, Medium, Part, Written};
+use super::super::medium::{Bid, Change, Each, Inbox, Medium, Part, Written};
 use super::super::record::Sum;
 use super::super::{Error, Holder};
 use super::database::Database;
@@ -89,19 +90,18 @@ impl Medium for Rows {
         .boxed()
     }
 
-    fn claim<'a>(
-        &'a mut self,
-        holder: &'a Holder,
-        epoch: Epoch,
-        log: &'a Tail,
-        cover: &'a str,
-    ) -> BoxFuture<'a, Result<Written, Error>> {
-        let (holder, log, cover) = (holder.clone(), log.next, cover.to_owned());
-        self.ask("claim", move |db, instance| instance.claim(db, &holder, epoch, log, &cover))
+    fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>> {
+        let Bid { holder, epoch, cover, log, lease } = bid;
+        let holder = match serde_json::to_string(holder) {
+            Ok(holder) => holder,
+            Err(source) => return ready(Err(Error::Unstorable { kind: "holder".to_owned(), source })).boxed(),
+        };
+        let bid = verbs::Bid { holder, epoch, cover: cover.to_owned(), log: log.next, lease };
+        self.ask("claim", move |db, instance| instance.claim(db, &bid))
     }
 
-    fn renew(&mut self, fence: Epoch) -> BoxFuture<'_, Result<(), Error>> {
-        self.ask("renew a claim", move |db, instance| instance.renew(db, fence))
+    fn renew(&mut self, fence: Epoch, lease: Duration) -> BoxFuture<'_, Result<(), Error>> {
+        self.ask("renew a claim", move |db, instance| instance.renew(db, fence, lease))
     }
 
     fn release(&mut self, fence: Epoch) -> BoxFuture<'_, Result<(), Error>> {

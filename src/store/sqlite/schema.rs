@@ -38,7 +38,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
         version(&db, path)?;
         write_ahead(&db)?;
         db.execute_batch(
-            "pragma synchronous = full; pragma foreign_keys = on; pragma secure_delete = on; pragma temp_store = memory",
+            "pragma synchronous = full; pragma foreign_keys = off; pragma secure_delete = on; pragma temp_store = memory",
         )?;
         migrate(&mut db, path)?;
         Ok(db)

@@ -2,15 +2,16 @@
 //! that refuses nothing stays.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::super::Error;
 use super::super::chain::Lines;
 use super::super::manifest::{self, Manifest};
 use super::super::medium::{Part, Written};
 use super::super::record::Sum;
-use super::super::{Error, Holder};
 use super::lease::{Claim, Now};
 use super::refused::Refused;
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
@@ -37,6 +38,25 @@ pub(super) struct Change {
     pub(super) blobs: Vec<(Sum, Bytes)>,
 }
 
+/// What [`Bid`](super::super::medium::Bid) says, on its way to another thread.
+#[derive(Debug)]
+pub(super) struct Bid {
+    /// JSON.
+    pub(super) holder: String,
+    pub(super) epoch: Epoch,
+    pub(super) cover: String,
+    /// The place after the last line of the log.
+    pub(super) log: Seq,
+    pub(super) lease: Duration,
+}
+
+/// Who may write to an instance.
+#[derive(Clone, Copy, Debug)]
+struct Fence {
+    epoch: Epoch,
+    is_claimed: bool,
+}
+
 /// An instance as it stands, without its chains.
 #[derive(Debug)]
 struct Standing {
@@ -53,7 +73,7 @@ impl Instance {
 
     /// Adds rows to the inbox, which admit these runs.
     pub(super) fn enter(&self, db: &Connection, rows: &Lines, admits: &[RunId]) -> Result<Written, Refused> {
-        self.standing(db)?;
+        self.fence(db)?;
         if self.add(db, Part::Inbox, rows)? == Written::Moved {
             return Ok(Written::Moved);
         }
@@ -61,15 +81,9 @@ impl Instance {
         Ok(Written::Done)
     }
 
-    /// Gives the next epoch out, after a log of this length.
-    pub(super) fn claim(
-        &self,
-        db: &Connection,
-        holder: &Holder,
-        epoch: Epoch,
-        log: Seq,
-        cover: &str,
-    ) -> Result<Written, Refused> {
+    /// Gives the next epoch out.
+    pub(super) fn claim(&self, db: &Connection, bid: &Bid) -> Result<Written, Refused> {
+        let Bid { holder, epoch, cover, log, lease } = bid;
         let standing = self.standing(db)?;
         let now = Now::read();
         if let Some(by) = standing.claim.and_then(|claim| claim.holds(&now)) {
@@ -79,34 +93,29 @@ impl Instance {
             self.agree(standing.epoch, &standing.cover)?;
             return Ok(Written::Moved);
         }
-        if self.next(db, Part::Log)? != log {
+        if self.next(db, Part::Log)? != *log {
             return Ok(Written::Moved);
         }
-        let holder =
-            serde_json::to_string(holder).map_err(|source| Error::Unstorable { kind: "holder".to_owned(), source })?;
+        let until = now.after(*lease);
         db.prepare_cached(
-            "update instances set epoch = ?2, cover = ?3, holder = ?4, boot = ?5, until = ?6 where id = ?1",
+            "update instances set epoch = ?2, cover = ?3, holder = ?4, boot = ?5, renewed = ?6, until = ?7 where id = ?1",
         )?
-        .execute(params![self.number, epoch.0.cast_signed(), text(cover), holder, now.boot, now.lease()])?;
+        .execute(params![self.number, epoch.0.cast_signed(), text(cover), holder, now.boot, now.at, until])?;
         Ok(Written::Done)
     }
 
     /// Keeps a claim for another lease.
-    pub(super) fn renew(&self, db: &Connection, fence: Epoch) -> Result<(), Refused> {
-        let standing = self.standing(db)?;
-        standing.fence(fence)?;
+    pub(super) fn renew(&self, db: &Connection, fence: Epoch, lease: Duration) -> Result<(), Refused> {
+        self.fence(db)?.check(fence)?;
         let now = Now::read();
-        db.prepare_cached("update instances set boot = ?2, until = ?3 where id = ?1")?.execute(params![
-            self.number,
-            now.boot,
-            now.lease()
-        ])?;
+        db.prepare_cached("update instances set boot = ?2, renewed = ?3, until = ?4 where id = ?1")?
+            .execute(params![self.number, now.boot, now.at, now.after(lease)])?;
         Ok(())
     }
 
     /// Ends a claim, if it is not over.
     pub(super) fn release(&self, db: &Connection, fence: Epoch) -> Result<(), Refused> {
-        if self.standing(db)?.fence(fence).is_ok() {
+        if self.fence(db)?.check(fence).is_ok() {
             self.end(db)?;
         }
         Ok(())
@@ -115,9 +124,9 @@ impl Instance {
     /// Writes a change.
     pub(super) fn write(&self, db: &Connection, change: &Change) -> Result<Written, Refused> {
         let Change { fence, lines, cover, settled, ends, blobs } = change;
-        let standing = self.standing(db)?;
+        let standing = self.fence(db)?;
         if let Some(fence) = fence {
-            standing.fence(*fence)?;
+            standing.check(*fence)?;
         }
         if let Some((part, lines)) = lines
             && self.add(db, *part, lines)? == Written::Moved
@@ -149,31 +158,41 @@ impl Instance {
         if let Some(by) = standing.claim.and_then(|claim| claim.holds(&Now::read())) {
             return Err(Error::Held { by }.into());
         }
-        db.prepare_cached("delete from instances where id = ?1")?.execute([self.number])?;
+        for table in ["log_lines", "inbox_lines", "applied_lines", "runs", "blobs"] {
+            db.execute(&format!("delete from {table} where instance = ?1"), [self.number])?;
+        }
+        db.execute("delete from instances where id = ?1", [self.number])?;
         Ok(true)
     }
 
-    /// Adds lines, if they follow the present end of their chain: lines are never changed, so that
-    /// their number tells.
+    /// Adds lines, if nobody wrote at their place: lines are never changed, so that their number tells.
     pub(super) fn add(&self, db: &Connection, part: Part, lines: &Lines) -> Result<Written, Refused> {
-        if self.next(db, part)? != lines.from.next {
-            return Ok(Written::Moved);
-        }
         let table = table(part);
-        let insert = format!("insert into {table} (instance, seq, ends, line) values (?1, ?2, ?3, ?4)");
+        let insert =
+            format!("insert into {table} (instance, seq, ends, line) values (?1, ?2, ?3, ?4) on conflict do nothing");
         let mut insert = db.prepare_cached(&insert)?;
         let mut ends = lines.from.len;
         for (seq, line) in lines.each() {
+            let offset = ends;
             ends += line.len() as u64;
-            insert.execute(params![self.number, seq.0.cast_signed(), ends.cast_signed(), text(line)])?;
+            let added = insert.execute(params![self.number, seq.0.cast_signed(), ends.cast_signed(), text(line)])?;
+            if added == 0 && seq == lines.from.next {
+                return Ok(Written::Moved);
+            }
+            if added == 0 {
+                let (path, line) = (self.path(part), seq.0.saturating_add(1));
+                return Err(Error::Damaged { path, line, offset, what: "follows no line".to_owned() }.into());
+            }
         }
         Ok(Written::Done)
     }
 
     /// Notes runs that the newest row of all inboxes admits, or one before it.
     pub(super) fn admit(&self, db: &Connection, runs: &[RunId]) -> Result<(), Refused> {
-        let since: i64 = db.query_row("select coalesce(max(id), 0) from inbox_lines", [], |row| row.get(0))?;
-        let mut insert = db.prepare_cached("insert or ignore into runs (instance, run, since) values (?1, ?2, ?3)")?;
+        let mut newest = db.prepare_cached("select coalesce(max(id), 0) from inbox_lines")?;
+        let since: i64 = newest.query_row([], |row| row.get(0))?;
+        let mut insert =
+            db.prepare_cached("insert into runs (instance, run, since) values (?1, ?2, ?3) on conflict do nothing")?;
         for run in runs {
             insert.execute(params![self.number, run.as_str(), since])?;
         }
@@ -199,7 +218,7 @@ impl Instance {
             db.prepare_cached("select since from runs where instance = ?1 order by since desc limit 1 offset ?2")?;
         let waits: Option<i64> = match left {
             0 => None,
-            left => first.query_row([self.number, left - 1], |row| row.get(0)).optional()?,
+            left => Some(first.query_row([self.number, left - 1], |row| row.get(0)).optional()?.unwrap_or_default()),
         };
         db.prepare_cached("update instances set waits = ?2 where id = ?1")?.execute(params![self.number, waits])?;
         Ok(())
@@ -207,8 +226,9 @@ impl Instance {
 
     /// Keeps content.
     pub(super) fn keep(&self, db: &Connection, blobs: &[(Sum, Bytes)]) -> Result<(), Refused> {
-        let mut insert =
-            db.prepare_cached("insert or ignore into blobs (instance, digest, content) values (?1, ?2, ?3)")?;
+        let mut insert = db.prepare_cached(
+            "insert into blobs (instance, digest, content) values (?1, ?2, ?3) on conflict do nothing",
+        )?;
         for (digest, content) in blobs {
             insert.execute(params![self.number, digest.as_str(), &content[..]])?;
         }
@@ -216,8 +236,10 @@ impl Instance {
     }
 
     fn end(&self, db: &Connection) -> Result<(), Refused> {
-        db.prepare_cached("update instances set holder = null, boot = null, until = null where id = ?1")?
-            .execute([self.number])?;
+        db.prepare_cached(
+            "update instances set holder = null, boot = null, renewed = null, until = null where id = ?1",
+        )?
+        .execute([self.number])?;
         Ok(())
     }
 
@@ -228,15 +250,29 @@ impl Instance {
         Ok(Seq(last.map_or(0, |last| last.cast_unsigned().saturating_add(1))))
     }
 
+    fn fence(&self, db: &Connection) -> Result<Fence, Refused> {
+        let fence = db
+            .prepare_cached("select epoch, holder is not null from instances where id = ?1")?
+            .query_row([self.number], |row| {
+                Ok(Fence { epoch: Epoch(row.get::<_, i64>(0)?.cast_unsigned()), is_claimed: row.get(1)? })
+            })
+            .optional()?;
+        fence.ok_or_else(|| self.gone())
+    }
+
     fn standing(&self, db: &Connection) -> Result<Standing, Refused> {
         let standing = db
-            .prepare_cached("select epoch, cover, holder, boot, until from instances where id = ?1")?
+            .prepare_cached("select epoch, cover, holder, boot, renewed, until from instances where id = ?1")?
             .query_row([self.number], |row| {
                 let epoch: i64 = row.get("epoch")?;
                 Ok(Standing { epoch: Epoch(epoch.cast_unsigned()), cover: row.get("cover")?, claim: Claim::of(row)? })
             })
             .optional()?;
-        standing.ok_or_else(|| Error::Gone { instance: Box::new(self.id.clone()) }.into())
+        standing.ok_or_else(|| self.gone())
+    }
+
+    fn gone(&self) -> Refused {
+        Error::Gone { instance: Box::new(self.id.clone()) }.into()
     }
 
     /// Whether the cover names the newest epoch.
@@ -251,10 +287,10 @@ impl Instance {
     }
 }
 
-impl Standing {
+impl Fence {
     /// Refuses a writer whose claim is over.
-    fn fence(&self, given: Epoch) -> Result<(), Error> {
-        if self.epoch == given && self.claim.is_some() { Ok(()) } else { Err(Error::Fenced { given }) }
+    fn check(&self, given: Epoch) -> Result<(), Error> {
+        if self.epoch == given && self.is_claimed { Ok(()) } else { Err(Error::Fenced { given }) }
     }
 }
 

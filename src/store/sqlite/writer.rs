@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -15,6 +16,10 @@ use super::refused::{Refused, database, said};
 
 /// Most verbs in one transaction.
 const TOGETHER: usize = 512;
+
+/// How long a commit waits for those that were in the last one: less than a disk takes to keep it, and
+/// without them they would wait for the next.
+const LINGER: Duration = Duration::from_micros(500);
 
 /// Ends its thread when it is dropped.
 #[derive(Debug)]
@@ -62,6 +67,7 @@ impl Drop for Writer {
 /// Commits what is asked until nobody can ask any more.
 fn write(db: &Connection, asked: &Receiver<Box<dyn Job>>) {
     let mut is_broken = false;
+    let mut expected = 1;
     while let Ok(first) = asked.recv() {
         if is_broken {
             first.tell(Some(&Lost::Before));
@@ -72,7 +78,8 @@ fn write(db: &Connection, asked: &Receiver<Box<dyn Job>>) {
             continue;
         }
         let mut jobs = Vec::new();
-        let lost = together(db, first, asked, &mut jobs).err();
+        let lost = together(db, first, asked, expected, &mut jobs).err();
+        expected = jobs.len();
         // Nobody knows what is on the disk then: the next opening finds out.
         is_broken = lost.is_some();
         if is_broken {
@@ -89,14 +96,17 @@ fn together(
     db: &Connection,
     first: Box<dyn Job>,
     asked: &Receiver<Box<dyn Job>>,
+    expected: usize,
     jobs: &mut Vec<Box<dyn Job>>,
 ) -> Result<(), Lost> {
+    let since = Instant::now();
     let mut next = Some(first);
     while let Some(mut job) = next {
         let done = alone(db, &mut *job);
         jobs.push(job);
         done?;
-        next = if jobs.len() < TOGETHER { asked.try_recv().ok() } else { None };
+        let left = if jobs.len() < expected { LINGER.saturating_sub(since.elapsed()) } else { Duration::ZERO };
+        next = if jobs.len() < TOGETHER { asked.recv_timeout(left).ok() } else { None };
     }
     Ok(db.execute_batch("commit")?)
 }

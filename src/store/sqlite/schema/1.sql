@@ -9,13 +9,14 @@ create table instances (
     waits     integer,                     -- the row of inbox_lines that the first of them came with
     holder    text,                        -- the claim under way: who has it,
     boot      text,                        -- and in which time of this machine
-    until     integer                      -- it ends: in milliseconds since the start of that time
+    renewed   integer,                     -- it was last renewed, in milliseconds since the start of that time,
+    until     integer                      -- and when it ends
 ) strict;
 
 create index instances_waits on instances (waits) where waits is not null;
 
 create table log_lines (
-    instance integer not null references instances on delete cascade,
+    instance integer not null references instances,
     seq      integer not null,
     ends     integer not null,             -- bytes of the chain up to the end of this line
     line     text    not null,
@@ -24,7 +25,7 @@ create table log_lines (
 
 create table inbox_lines (
     id       integer primary key,
-    instance integer not null references instances on delete cascade,
+    instance integer not null references instances,
     seq      integer not null,
     ends     integer not null,
     line     text    not null,
@@ -32,7 +33,7 @@ create table inbox_lines (
 ) strict;
 
 create table applied_lines (
-    instance integer not null references instances on delete cascade,
+    instance integer not null references instances,
     seq      integer not null,
     ends     integer not null,
     line     text    not null,
@@ -40,7 +41,7 @@ create table applied_lines (
 ) strict;
 
 create table runs (
-    instance integer not null references instances on delete cascade,
+    instance integer not null references instances,
     run      text    not null,
     since    integer not null,             -- the row of inbox_lines that it came with
     primary key (instance, run)
@@ -49,7 +50,7 @@ create table runs (
 create index runs_since on runs (instance, since);
 
 create table blobs (
-    instance integer not null references instances on delete cascade,
+    instance integer not null references instances,
     digest   text    not null,
     content  blob    not null,
     primary key (instance, digest)
