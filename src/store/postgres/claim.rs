@@ -14,7 +14,7 @@ use crate::domain::id::Epoch;
 /// Gives out an epoch. Whoever had the one before it gave it back, or died, or did not renew it in time.
 pub(super) async fn claim(at: &InPostgres, bid: Bid<'_>) -> Result<Written, Error> {
     const SQL: &str = "UPDATE hob.instances SET
-            epoch = $2, cover = $3, claim = $4, holder = $5, lease = clock_timestamp() + $6 * interval '1 second'
+            epoch = $2, cover = $3, claim = $4, holder = $5, lease = clock_timestamp() + $6::float8 * interval '1 second'
         WHERE number = $1 AND epoch = $7 AND log_next = $8 AND log_sum = $9
             AND (claim IS NULL OR lease < clock_timestamp() OR claim = $10)
         RETURNING number";
@@ -48,7 +48,7 @@ pub(super) async fn claim(at: &InPostgres, bid: Bid<'_>) -> Result<Written, Erro
 
 /// Keeps a claim for another lease. One that nobody took is still there after its end.
 pub(super) async fn renew(at: &InPostgres, fence: Epoch, lease: Duration) -> Result<(), Error> {
-    const SQL: &str = "UPDATE hob.instances SET lease = clock_timestamp() + $3 * interval '1 second'
+    const SQL: &str = "UPDATE hob.instances SET lease = clock_timestamp() + $3::float8 * interval '1 second'
         WHERE number = $1 AND epoch = $2 AND claim IS NOT NULL RETURNING number";
     let renewed = at.ask("renew a claim", SQL, &[&fence.0.cast_signed(), &lease.as_secs_f64()]).await?;
     if renewed.rows.is_empty() {

@@ -51,8 +51,8 @@ async fn begin(
     const SQL: &str = "INSERT INTO hob.instances (id, epoch, cover,
             log_next, log_epoch, log_sum, log_length, inbox_next, inbox_epoch, inbox_sum, inbox_length,
             applied_next, applied_epoch, applied_sum, applied_length, admitted, unsettled, waits)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-            CASE WHEN $17 > 0 THEN clock_timestamp() END)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::bigint,
+            CASE WHEN $17::bigint > 0 THEN clock_timestamp() END)
         ON CONFLICT (id) DO NOTHING RETURNING number";
     let Whole { instance, epoch, cover, chains, runs, unsettled, .. } = whole;
     let tail = |part| chains.iter().find(|(chain, _)| *chain == part).map_or(Tail::START, |(_, lines)| lines.to);

@@ -21,18 +21,18 @@ pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: &[RunId]) -> Re
     const SQL: &str = "WITH moved AS (
             UPDATE hob.instances SET
                 inbox_next = $4, inbox_epoch = $5, inbox_sum = $6, inbox_length = $7,
-                admitted = admitted + $9,
-                unsettled = unsettled + $9,
-                waits = CASE WHEN unsettled + $9 > 0 THEN coalesce(waits, clock_timestamp()) END
-            WHERE number = $1 AND inbox_next = $2 AND inbox_sum = $3
+                admitted = admitted + $9::bigint,
+                unsettled = unsettled + $9::bigint,
+                waits = CASE WHEN unsettled + $9::bigint > 0 THEN coalesce(waits, clock_timestamp()) END
+            WHERE number = $1 AND inbox_next = $2::bigint AND inbox_sum = $3
             RETURNING number, admitted
         ), added AS (
             INSERT INTO hob.lines (instance, chain, place, line)
-            SELECT number, 'inbox', $2 + nth - 1, line
+            SELECT number, 'inbox', $2::bigint + nth - 1, line
             FROM moved, unnest($8::bytea[]) WITH ORDINALITY AS new (line, nth)
         ), known AS (
             INSERT INTO hob.runs (instance, run, place, admitted)
-            SELECT number, run, admitted - $9 + nth - 1, clock_timestamp()
+            SELECT number, run, admitted - $9::bigint + nth - 1, clock_timestamp()
             FROM moved, unnest($10::text[]) WITH ORDINALITY AS new (run, nth)
         )
         SELECT number FROM moved";
@@ -138,11 +138,11 @@ fn statement(part: Option<Part>) -> String {
         None => Default::default(),
         Some(chain) => (
             format!("{chain}_next = $9, {chain}_epoch = $10, {chain}_sum = $11, {chain}_length = $12,"),
-            format!("AND {chain}_next = $7 AND {chain}_sum = $8"),
+            format!("AND {chain}_next = $7::bigint AND {chain}_sum = $8"),
             format!(
                 ", added AS (
                     INSERT INTO hob.lines (instance, chain, place, line)
-                    SELECT number, '{chain}', $7 + nth - 1, line
+                    SELECT number, '{chain}', $7::bigint + nth - 1, line
                     FROM moved, unnest($13::bytea[]) WITH ORDINALITY AS new (line, nth)
                 )"
             ),
@@ -154,14 +154,14 @@ fn statement(part: Option<Part>) -> String {
             UPDATE hob.instances AS i SET
                 {moves}
                 cover = CASE WHEN epoch = $3 THEN $4 ELSE cover END,
-                unsettled = greatest(unsettled - $5, 0),
-                waits = CASE WHEN $5 = 0 THEN waits WHEN unsettled > $5 THEN coalesce((
+                unsettled = greatest(unsettled - $5::bigint, 0),
+                waits = CASE WHEN $5::bigint = 0 THEN waits WHEN unsettled > $5::bigint THEN coalesce((
                     SELECT runs.admitted FROM hob.runs AS runs
-                    WHERE runs.instance = i.number AND runs.place = i.admitted - (i.unsettled - $5)
+                    WHERE runs.instance = i.number AND runs.place = i.admitted - (i.unsettled - $5::bigint)
                 ), clock_timestamp()) END,
-                claim = CASE WHEN $6 THEN NULL ELSE claim END,
-                holder = CASE WHEN $6 THEN NULL ELSE holder END,
-                lease = CASE WHEN $6 THEN NULL ELSE lease END
+                claim = CASE WHEN $6::boolean THEN NULL ELSE claim END,
+                holder = CASE WHEN $6::boolean THEN NULL ELSE holder END,
+                lease = CASE WHEN $6::boolean THEN NULL ELSE lease END
             WHERE number = $1 AND ($2::bigint IS NULL OR epoch = $2 AND claim IS NOT NULL) {expects}
             RETURNING number
         ){adds}
