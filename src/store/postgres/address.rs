@@ -2,6 +2,7 @@
 //! server is trusted.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -97,6 +98,13 @@ impl FromStr for Address {
         // Of several servers only the one that takes writes knows how an instance stands.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { place: place(&config), trust, config })
+    }
+}
+
+impl fmt::Display for Address {
+    /// Without user, password and parameters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
     }
 }
 
@@ -215,12 +223,12 @@ mod tests {
             assert!(!said.contains("cret"), "{said}");
             said
         };
-        insta::assert_snapshot!(said("postgres://hob:s3cret@db/agents?sslmode=allow"), @"");
-        insta::assert_snapshot!(said("postgres://hob:s3@cret@db/agents"), @"");
-        insta::assert_snapshot!(said("postgres://db/agents?application_name=me@home"), @"");
-        insta::assert_snapshot!(said("postgres://hob:s3cret@/agents"), @"");
-        insta::assert_snapshot!(said("postgres://hob:s3cret@db:port/agents"), @"");
-        insta::assert_snapshot!(said("postgres://hob:s3cret@db/agents?sslcert=x"), @"");
+        insta::assert_snapshot!(said("postgres://hob:s3cret@db/agents?sslmode=allow"), @"the database is not named well: `sslmode=allow` is not one of disable, prefer, require, verify-ca, verify-full; write `postgres://USER:PASSWORD@HOST/DATABASE`");
+        insta::assert_snapshot!(said("postgres://hob:s3@cret@db/agents"), @"the database is not named well: an `@` in a user, a password or a parameter is written `%40`; write `postgres://USER:PASSWORD@HOST/DATABASE`");
+        insta::assert_snapshot!(said("postgres://db/agents?application_name=me@home"), @"the database is not named well: an `@` in a parameter is written `%40`; write `postgres://USER:PASSWORD@HOST/DATABASE`");
+        insta::assert_snapshot!(said("postgres://hob:s3cret@/agents"), @"the database is not named well: it has no host; write `postgres://USER:PASSWORD@HOST/DATABASE`");
+        insta::assert_snapshot!(said("postgres://hob:s3cret@db:port/agents"), @"the database is not named well: invalid connection string: invalid value for option `port`; write `postgres://USER:PASSWORD@HOST/DATABASE`");
+        insta::assert_snapshot!(said("postgres://hob:s3cret@db/agents?sslcert=x"), @"the database is not named well: invalid connection string: unknown option `sslcert`; write `postgres://USER:PASSWORD@HOST/DATABASE`");
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Fault {
                     ]
                     .contains(&code)
             }
-            None => error.is_closed() || error.source().is_some_and(|source| source.is::<io::Error>()),
+            None => error.is_closed() || is_of_line(error),
         }
     }
 
@@ -86,12 +86,27 @@ impl Fault {
                     let said = error.as_db_error().map_or_else(String::new, |error| plain(error.message()));
                     format!("{said}; {}", next_move(code))
                 }
-                None => format!("{}; {LINE}", causes(error)),
+                None => format!("{}; {}", causes(error), next_move_alone(error)),
             },
             Self::Silent => format!("the server did not answer in time; {LINE}"),
             Self::Busy => "all connections were in use for too long; start fewer runs at a time".to_owned(),
         };
         Error::Database { place: place.to_owned(), doing, said }
+    }
+}
+
+/// Whether it is the line that broke; a certificate that is refused is told in the same way.
+fn is_of_line(error: &tokio_postgres::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() != io::ErrorKind::InvalidData)
+}
+
+/// Where the server did not say what is wrong.
+fn next_move_alone(error: &tokio_postgres::Error) -> &'static str {
+    match error.to_string() {
+        said if said.contains("TLS") => "see to `sslmode` and `sslrootcert` in its address",
+        said if said.contains("configuration") => "put the user and the password into its address",
+        _ => LINE,
     }
 }
 

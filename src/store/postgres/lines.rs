@@ -107,6 +107,9 @@ impl Walk<'_, '_> {
     }
 
     fn take(&mut self, place: u64, line: &[u8]) -> Result<(), Error> {
+        if place != self.next {
+            return Err(self.damaged(self.next, format!("is missing: line {} follows", place.saturating_add(1))));
+        }
         // Whose chain does not go on where it was left has another history.
         let other = |sum: Sum| record::unseal(line) != Some(sum);
         if place < self.from.next.0 {

@@ -62,7 +62,7 @@ impl Postgres {
     ) -> Result<Self, Error> {
         let place = || address.place.clone();
         let tls = tls::connector(&address.trust, extra_ca);
-        let tls = tls.map_err(|said| Error::Database { place: place(), doing: "connect", said })?;
+        let tls = tls.map_err(|said| Error::Database { place: place(), doing: "begin to work", said })?;
         let name = schema::prepare(address, &tls).await?;
         let server = Arc::new(Server::new(address, tls.clone(), name)?);
         Ok(Self { server, news: News::new(address.config.clone(), tls), failpoints })

@@ -21,7 +21,7 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(26735, 1)";
 /// Connects, and makes the tables this program's if they are older. Returns a name that no other store
 /// has. A newer schema is refused before anything in it is looked at.
 pub(super) async fn prepare(address: &Address, tls: &MakeRustlsConnect) -> Result<String, Error> {
-    let told = |fault: Fault| fault.told(&address.place, "connect");
+    let told = |fault: Fault| fault.told(&address.place, "begin to work");
     // Who begins is not kept waiting by a wrong address; who was let in once knows that it is right.
     let mut prepared = match prepare_once(address, tls).await {
         Err(Failed::Refused(error)) => return Err(error),

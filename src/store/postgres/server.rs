@@ -77,7 +77,7 @@ impl Server {
         let place = address.place.clone();
         match pool {
             Ok(pool) => Ok(Self { pool, place, name, claims: AtomicU64::new(0) }),
-            Err(error) => Err(Error::Database { place, doing: "connect", said: error.to_string() }),
+            Err(error) => Err(Error::Database { place, doing: "begin to work", said: error.to_string() }),
         }
     }
 

@@ -48,31 +48,49 @@ impl Server {
     /// Starts one that trusts everybody who can reach it; `None`, with a line that says so, where the
     /// programs are not.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with("trust", &[])
+        Self::start_with("trust", None)
     }
 
-    /// Starts one with this way to let users in, and these lines in its configuration. Its user is
-    /// `postgres` with the password `s3cret`.
+    /// Starts one that asks its user `postgres` for the password `s3cret`.
+    pub(crate) fn with_password() -> Option<Self> {
+        Self::start_with("scram-sha-256", None)
+    }
+
+    /// Starts one that lets nobody in without TLS, by its socket aside; the PEM files are its own.
+    pub(crate) fn with_certificate(key: &Path, certificate: &Path) -> Option<Self> {
+        Self::start_with("trust", Some((key, certificate)))
+    }
+
     #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
-    pub(crate) fn start_with(auth: &str, settings: &[&str]) -> Option<Self> {
+    fn start_with(auth: &str, certificate: Option<(&Path, &Path)>) -> Option<Self> {
         let programs = programs()?;
         let dir = TempDir::new().expect("a temporary directory").keep();
+        let socket = format!("unix_socket_directories = '{}'", dir.display());
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let common = [
+        let mut settings = vec![
             "listen_addresses = '127.0.0.1'",
-            &format!("unix_socket_directories = '{}'", dir.display()),
+            &socket,
             // A test kills the server, never the machine.
             "fsync = off",
             "shared_buffers = 16MB",
             "max_connections = 200",
         ];
-        std::fs::write(dir.join("settings"), [&common, settings].concat().join("\n") + "\n").expect("a file");
+        let rules = format!("hba_file = '{}'", dir.join("hba").display());
+        let mut its_own = vec![dir.clone(), dir.join("password")];
+        if let Some((key, certificate)) = certificate {
+            settings.extend(["ssl = on", "ssl_key_file = '../key'", "ssl_cert_file = '../certificate'", &rules]);
+            std::fs::write(dir.join("hba"), "local all all trust\nhostssl all all all trust\n").expect("a file");
+            std::fs::copy(key, dir.join("key")).expect("a key");
+            std::fs::copy(certificate, dir.join("certificate")).expect("a certificate");
+            its_own.push(dir.join("key"));
+        }
+        std::fs::write(dir.join("settings"), settings.join("\n") + "\n").expect("a file");
         std::fs::write(dir.join("password"), "s3cret").expect("a file");
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "keeper"]).arg(&dir).arg(programs).args([&port.to_string(), auth]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         if rustix::process::geteuid().is_root() {
-            for path in [&dir, &dir.join("password")] {
+            for path in &its_own {
                 chown(path, Some(NOBODY), Some(NOBODY)).expect("another owner");
             }
             command.uid(NOBODY).gid(NOBODY);
@@ -111,7 +129,11 @@ impl Server {
         writeln!(stdin, "{verb}").expect("it listens");
         let mut line = String::new();
         self.said.read_line(&mut line).expect("it answers");
-        assert_eq!(line.trim_end(), verb, "the server said something else");
+        if line.trim_end() != verb {
+            drop(self.keeper.stdin.take());
+            let _ = std::io::Read::read_to_string(&mut self.said, &mut line);
+            panic!("the server did not {verb}: {line}");
+        }
     }
 }
 

@@ -229,7 +229,7 @@ async fn a_wish_to_end_is_written_down_once() {
 async fn an_instance_is_read_whole() {
     at_every_message(async |scene, number| {
         let (_, mut log, fence) = scene.claimed(number).await;
-        let texts: Vec<String> = (0..40).map(|n| format!("{n}: {}", "x".repeat(9000))).collect();
+        let texts: Vec<String> = (0..6).map(|n| format!("{n}: {}", "x".repeat(9000))).collect();
         log.append(fence, path(&log, texts.iter().map(|text| note(text))), at(3)).await.unwrap();
         scene.breaks();
         let peek = scene.breaking.peek(&thread(number)).await.unwrap().unwrap();

@@ -1,8 +1,12 @@
 //! What a PostgreSQL store promises beside what all of them do: on a real server.
 
 mod lost_lines;
+mod many_processes;
 mod proxy;
+mod refused;
+mod restarts;
 mod smoke;
+mod tls;
 
 use hob::domain::effect::{Effect, EffectKey, Write};
 use hob::domain::entry::Body;

@@ -42,12 +42,13 @@ impl Proxy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let Ok(server) = UnixStream::connect(&socket).await else { continue };
+                client.set_nodelay(true).unwrap();
                 let plan = of_lines.clone();
                 tokio::spawn(async move {
                     let (mut from_client, mut to_client) = client.into_split();
                     let (mut from_server, mut to_server) = server.into_split();
                     // The first message has no kind.
-                    let begun = pass(&mut from_client, &mut to_server).await;
+                    let begun = pass(&mut from_client, &mut to_server, b"").await;
                     if begun.is_ok() {
                         // When one direction ends, both do.
                         tokio::select! {
@@ -93,18 +94,17 @@ async fn passes(
         if cut.is_some_and(|cut| !cut.delivered) {
             return Ok(());
         }
-        to.write_u8(kind).await?;
-        pass(from, to).await?;
+        pass(from, to, &[kind]).await?;
         if cut.is_some() {
             return Ok(());
         }
     }
 }
 
-/// Passes on the rest of a message: its length, and so many bytes.
-async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+/// Passes on a message of this kind: its length, and so many bytes; all at once.
+async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), kind: &[u8]) -> io::Result<()> {
     let length = from.read_u32().await?;
-    to.write_u32(length).await?;
-    tokio::io::copy(&mut from.take(u64::from(length) - 4), to).await?;
-    to.flush().await
+    let mut message = [kind, &length.to_be_bytes()].concat();
+    from.take(u64::from(length) - 4).read_to_end(&mut message).await?;
+    to.write_all(&message).await
 }
