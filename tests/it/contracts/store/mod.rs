@@ -17,6 +17,8 @@ mod append;
 mod bundle;
 mod claims;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod settle;
 
 use hob::domain::effect::{Effect, EffectKey, Object, State as Became, Write};
