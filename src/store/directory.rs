@@ -105,7 +105,11 @@ impl Store {
         let Admission { run, json } = admission;
         for _ in 0..TRIES {
             let mut medium = self.made(&run.instance, label, at).await?;
-            let Inbox { tail, knows } = medium.inbox(&run.id).await?;
+            let Inbox { tail, knows } = match medium.inbox(&run.id).await {
+                // Somebody removed it just now: one of its name begins from nothing.
+                Err(Error::Gone { .. }) => continue,
+                inbox => inbox?,
+            };
             if knows {
                 let known = Peek::of(medium).await?;
                 let state = known.runs().find(|(known, _)| known.id == run.id).map(|(_, state)| state);

@@ -26,14 +26,20 @@ pub(super) fn sync_dir(path: &Path) -> Result<(), Error> {
 
 /// Opens a regular file to read, and to write when asked; a link, a pipe or a device is refused.
 pub(super) fn open(path: &Path, write: bool) -> Result<File, Error> {
+    open_with(path, OpenOptions::new().read(true).write(write))
+}
+
+/// Makes an empty file unless somebody else made it, durable with its name.
+pub(super) fn create(path: &Path) -> Result<(), Error> {
+    let file = open_with(path, OpenOptions::new().write(true).create(true).truncate(false).mode(0o600))?;
+    file.sync_all().map_err(|source| failed(path, "create", source))?;
+    path.parent().map_or(Ok(()), sync_dir)
+}
+
+fn open_with(path: &Path, options: &mut OpenOptions) -> Result<File, Error> {
     let nofollow = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(nofollow.bits()).unwrap_or_default();
-    let file = OpenOptions::new()
-        .read(true)
-        .write(write)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(|source| failed(path, "open", source))?;
+    let file = options.custom_flags(flags).open(path).map_err(|source| failed(path, "open", source))?;
     let meta = file.metadata().map_err(|source| failed(path, "look at", source))?;
     if !meta.is_file() {
         let source = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");

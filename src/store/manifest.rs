@@ -94,6 +94,9 @@ impl Manifest {
             serde_json::to_string(self).map_err(|source| Error::Unstorable { kind: "manifest".into(), source })?;
         line.pop();
         record::seal(&mut line, 0);
+        if line.len() as u64 > SIZE_MAX {
+            return Err(Error::TooLarge { what: "the cover of an instance".to_owned(), most: SIZE_MAX });
+        }
         Ok(line)
     }
 }

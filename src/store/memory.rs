@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,11 +19,25 @@ use super::medium::{Backend, Bid, Change, Cover, Each, Inbox, Medium, Part, Whol
 use super::record::Sum;
 use crate::domain::id::{Epoch, InstanceId, RunId};
 
+/// How long nobody looks who was not told.
+const POLL: Duration = Duration::from_millis(500);
+
 /// All instances.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    instances: Arc<Mutex<BTreeMap<InstanceId, Kept>>>,
-    news: Arc<Notify>,
+pub(super) struct Memory(Arc<Instances>);
+
+#[derive(Debug, Default)]
+struct Instances {
+    kept: Mutex<BTreeMap<InstanceId, Kept>>,
+    /// How many runs were ever admitted.
+    admitted: AtomicU64,
+    news: Notify,
+}
+
+impl Instances {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Kept>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One instance.
@@ -33,7 +48,11 @@ struct Kept {
     chains: BTreeMap<Part, Chain>,
     blobs: BTreeMap<String, Bytes>,
     runs: HashSet<RunId>,
+    /// When each run was admitted among all of all instances.
+    turns: Vec<u64>,
     unsettled: u32,
+    /// Tells it from one of the same name that is made after it.
+    life: Arc<()>,
     claim: Option<(Holder, Instant)>,
 }
 
@@ -57,6 +76,19 @@ impl Chain {
 }
 
 impl Kept {
+    fn admit<'a>(&mut self, runs: impl IntoIterator<Item = &'a RunId>, admitted: &AtomicU64) {
+        for run in runs {
+            self.runs.insert(run.clone());
+            self.turns.push(admitted.fetch_add(1, Ordering::Relaxed));
+        }
+    }
+
+    /// When the oldest run was admitted that has no outcome; runs get theirs in their order, as a rule.
+    fn waits(&self) -> Option<u64> {
+        let settled = self.turns.len().saturating_sub(usize::try_from(self.unsettled).unwrap_or(usize::MAX));
+        self.turns.get(settled).copied()
+    }
+
     fn holder(&self) -> Option<&Holder> {
         self.claim.as_ref().filter(|(_, until)| *until > Instant::now()).map(|(holder, _)| holder)
     }
@@ -70,20 +102,16 @@ impl Kept {
 #[derive(Debug)]
 struct InMemory {
     instance: InstanceId,
-    instances: Arc<Mutex<BTreeMap<InstanceId, Kept>>>,
-    news: Arc<Notify>,
-}
-
-fn lock(instances: &Mutex<BTreeMap<InstanceId, Kept>>) -> MutexGuard<'_, BTreeMap<InstanceId, Kept>> {
-    instances.lock().unwrap_or_else(PoisonError::into_inner)
+    life: Arc<()>,
+    instances: Arc<Instances>,
 }
 
 impl InMemory {
     /// Does something with what is kept.
     fn with<T>(&self, verb: impl FnOnce(&mut Kept) -> Result<T, Error>) -> Result<T, Error> {
-        match lock(&self.instances).get_mut(&self.instance) {
-            Some(kept) => verb(kept),
-            None => Err(Error::Gone { instance: Box::new(self.instance.clone()) }),
+        match self.instances.lock().get_mut(&self.instance) {
+            Some(kept) if Arc::ptr_eq(&kept.life, &self.life) => verb(kept),
+            _ => Err(Error::Gone { instance: Box::new(self.instance.clone()) }),
         }
     }
 }
@@ -127,12 +155,12 @@ impl Medium for InMemory {
         let entered = self.with(|kept| {
             let written = kept.chain(Part::Inbox).add(rows);
             if written == Written::Done {
-                kept.runs.extend(admits.iter().cloned());
+                kept.admit(admits, &self.instances.admitted);
                 kept.unsettled += u32::try_from(admits.len()).unwrap_or(u32::MAX);
             }
             Ok(written)
         });
-        self.news.notify_waiters();
+        self.instances.news.notify_waiters();
         ready(entered).boxed()
     }
 
@@ -171,7 +199,7 @@ impl Medium for InMemory {
             }
             Ok(())
         });
-        self.news.notify_waiters();
+        self.instances.news.notify_waiters();
         ready(released).boxed()
     }
 
@@ -198,7 +226,7 @@ impl Medium for InMemory {
             Ok(Written::Done)
         });
         if ends {
-            self.news.notify_waiters();
+            self.instances.news.notify_waiters();
         }
         ready(written).boxed()
     }
@@ -222,16 +250,16 @@ impl Medium for InMemory {
 
 impl Backend for Memory {
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
-        let found = lock(&self.instances).contains_key(instance).then(|| {
-            let (instances, news) = (self.instances.clone(), self.news.clone());
-            Box::new(InMemory { instance: instance.clone(), instances, news }) as Box<dyn Medium>
+        let found = self.0.lock().get(instance).map(|kept| {
+            let (instance, life, instances) = (instance.clone(), kept.life.clone(), self.0.clone());
+            Box::new(InMemory { instance, life, instances }) as Box<dyn Medium>
         });
         ready(Ok(found)).boxed()
     }
 
     fn make<'a>(&'a self, whole: &'a Whole<'a>) -> BoxFuture<'a, Result<Written, Error>> {
         let Whole { instance, epoch, cover, chains, blobs, runs, unsettled } = whole;
-        let mut instances = lock(&self.instances);
+        let mut instances = self.0.lock();
         if instances.contains_key(instance) {
             return ready(Ok(Written::Moved)).boxed();
         }
@@ -239,23 +267,23 @@ impl Backend for Memory {
             epoch: *epoch,
             cover: (*cover).into(),
             blobs: blobs.iter().map(|(sum, content)| (sum.as_str().to_owned(), content.clone())).collect(),
-            runs: runs.iter().cloned().collect(),
             unsettled: *unsettled,
             ..Kept::default()
         };
         kept.chain(Part::Inbox);
+        kept.admit(runs, &self.0.admitted);
         for (part, lines) in chains {
             // They begin where an empty chain ends.
             let _ = kept.chain(*part).add(lines);
         }
         instances.insert((*instance).clone(), kept);
         drop(instances);
-        self.news.notify_waiters();
+        self.0.news.notify_waiters();
         ready(Ok(Written::Done)).boxed()
     }
 
     fn remove<'a>(&'a self, instance: &'a InstanceId, _: &'a Holder) -> BoxFuture<'a, Result<bool, Error>> {
-        let mut instances = lock(&self.instances);
+        let mut instances = self.0.lock();
         if let Some(by) = instances.get(instance).and_then(Kept::holder) {
             return ready(Err(Error::Held { by: by.to_string() })).boxed();
         }
@@ -263,19 +291,22 @@ impl Backend for Memory {
     }
 
     fn covers(&self) -> BoxFuture<'_, Result<Vec<Cover>, Error>> {
-        let instances = lock(&self.instances);
+        let instances = self.0.lock();
         let covers =
             instances.iter().map(|(id, kept)| Cover { place: format!("memory:{id}"), content: Ok(kept.cover.clone()) });
         ready(Ok(covers.collect())).boxed()
     }
 
     fn waiting(&self, most: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, Error>> {
-        let instances = lock(&self.instances);
-        let waits = instances.iter().filter(|(_, kept)| kept.unsettled > 0 && kept.holder().is_none());
-        ready(Ok(waits.map(|(id, _)| id.clone()).take(most).collect())).boxed()
+        let instances = self.0.lock();
+        let free = instances.iter().filter(|(_, kept)| kept.holder().is_none());
+        let mut waiting: Vec<_> = free.filter_map(|(id, kept)| Some((kept.waits()?, id))).collect();
+        waiting.sort_unstable();
+        ready(Ok(waiting.into_iter().take(most).map(|(_, id)| id.clone()).collect())).boxed()
     }
 
     fn news(&self) -> BoxFuture<'_, ()> {
-        self.news.notified().boxed()
+        // Nobody is told who was not listening yet.
+        async { _ = tokio::time::timeout(POLL, self.0.news.notified()).await }.boxed()
     }
 }

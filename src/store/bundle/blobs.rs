@@ -1,9 +1,11 @@
 //! `blobs/<sha256>`: content that entries name by its digest.
 
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::fs::{FlockOperation, flock};
 
 use super::super::Error;
 use super::super::disk::{self, failed};
@@ -31,13 +33,23 @@ impl Blobs {
 
     /// Writes content unless it is there already; durable with the next [`Blobs::sync`].
     pub(super) fn put(&mut self, digest: Sum, content: &[u8]) -> Result<(), Error> {
-        // One that is there but damaged is written again.
-        let is_there = self.get(digest)?.is_some_and(|stored| Sum::of(&stored) == digest);
-        if !is_there {
+        // One that is there may be another writer's, who has not made its name durable.
+        self.unsynced = true;
+        if self.has(digest)? {
+            return Ok(());
+        }
+        // Nobody else writes the same one meanwhile.
+        let one = File::open(&self.dir).map_err(|source| failed(&self.dir, "open", source))?;
+        flock(&one, FlockOperation::LockExclusive).map_err(|errno| failed(&self.dir, "lock", errno.into()))?;
+        if !self.has(digest)? {
             disk::replace(&self.dir.join(digest.as_str()), content)?;
-            self.unsynced = true;
         }
         Ok(())
+    }
+
+    /// One that is there but damaged is not what was put.
+    fn has(&self, digest: Sum) -> Result<bool, Error> {
+        Ok(self.get(digest)?.is_some_and(|stored| Sum::of(&stored) == digest))
     }
 
     /// Makes every blob that was put durable under its name.

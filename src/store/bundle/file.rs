@@ -83,8 +83,7 @@ impl ChainFile {
     /// error nothing of it stays, as far as the disk lets us.
     pub(super) fn append(&mut self, lines: &Lines) -> Result<Written, Error> {
         if self.file()?.is_none() {
-            disk::replace(&self.path, b"")?;
-            self.path.parent().map_or(Ok(()), disk::sync_dir)?;
+            disk::create(&self.path)?;
         }
         let _one = self.one_at_a_time()?;
         if self.has_more(&lines.from)? {

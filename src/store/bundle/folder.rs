@@ -1,7 +1,8 @@
 //! One instance as a directory.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,13 +18,15 @@ use super::super::{Error, Holder, Manifest, manifest};
 use super::blobs::Blobs;
 use super::file::ChainFile;
 use super::lock::{self, Lock};
-use crate::domain::id::{Epoch, RunId};
+use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::telemetry::failpoint::{self, Failpoints};
 
 /// The directory of one instance.
 #[derive(Debug)]
 pub(super) struct Folder {
     dir: PathBuf,
+    /// Which directory that was when it was found, and whose; `None` where nobody removes it.
+    found: Option<(File, InstanceId)>,
     log: ChainFile,
     inbox: ChainFile,
     applied: ChainFile,
@@ -42,8 +45,29 @@ impl Folder {
             applied: file(Part::Applied),
             blobs: Blobs::new(dir),
             dir: dir.to_owned(),
+            found: None,
             lock: None,
             failpoints,
+        }
+    }
+
+    /// One of many; `None` when there is no such directory.
+    pub(super) fn find(dir: &Path, instance: &InstanceId, failpoints: Failpoints) -> Result<Option<Self>, Error> {
+        match File::open(dir) {
+            Ok(found) => Ok(Some(Self { found: Some((found, instance.clone())), ..Self::new(dir, failpoints) })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(failed(dir, "open", source)),
+        }
+    }
+
+    /// Refuses a directory that was removed, whatever stands in its place now.
+    fn there(&self) -> Result<(), Error> {
+        let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        match &self.found {
+            Some((found, instance)) if found.metadata().ok().map(id) != std::fs::metadata(&self.dir).ok().map(id) => {
+                Err(Error::Gone { instance: Box::new(instance.clone()) })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -56,6 +80,7 @@ impl Folder {
     }
 
     fn look_into_inbox(&mut self, run: &RunId) -> Result<Inbox, Error> {
+        self.there()?;
         let path = self.inbox.path().to_owned();
         let mut verifier = Verifier::new(&path, Tail::START, &[]);
         // Every run stands in its row, which nobody can write who was not asked for one of that name.
@@ -73,6 +98,18 @@ impl Folder {
         Ok(Inbox { tail: verifier.end()?, knows })
     }
 
+    /// Takes the lock, unless it is held here already.
+    fn take(&mut self, holder: &Holder) -> Result<(), Error> {
+        self.there()?;
+        if self.lock.is_none() {
+            let lock = lock::take(&lock_of(&self.dir), holder)?;
+            // Nobody removes it from here on.
+            self.there()?;
+            self.lock = Some(lock);
+        }
+        Ok(())
+    }
+
     /// Gives the claim to who holds the lock, and so is the only one who changes the cover.
     fn give(&mut self, bid: &Bid<'_>) -> Result<Written, Error> {
         let newest = Manifest::parse(&self.dir.join(manifest::NAME), &read_cover(&self.dir)?)?.epoch;
@@ -85,6 +122,7 @@ impl Folder {
     }
 
     fn put(&mut self, change: &Change<'_>) -> Result<Written, Error> {
+        self.there()?;
         let Change { fence, lines, cover, ends, settled: _ } = change;
         if let (Some(fence), None) = (fence, &self.lock) {
             return Err(Error::Fenced { given: *fence });
@@ -152,19 +190,15 @@ impl Medium for Folder {
     }
 
     fn hold<'a>(&'a mut self, holder: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
-        let held = match &self.lock {
-            Some(_) => Ok(()),
-            None => lock::take(&lock_of(&self.dir), holder).map(|lock| self.lock = Some(lock)),
-        };
-        ready(held).boxed()
+        ready(self.take(holder)).boxed()
     }
 
     fn cover(&mut self) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
-        ready(read_cover(&self.dir)).boxed()
+        ready(self.there().and_then(|()| read_cover(&self.dir))).boxed()
     }
 
     fn lines<'a>(&'a mut self, part: Part, from: &'a Tail, each: Each<'a>) -> BoxFuture<'a, Result<bool, Error>> {
-        ready(self.file(part).lines(from, each)).boxed()
+        ready(self.there().and_then(|()| self.file(part).lines(from, each))).boxed()
     }
 
     fn cut<'a>(&'a mut self, part: Part, end: &'a Tail) -> BoxFuture<'a, Result<Option<String>, Error>> {
@@ -176,15 +210,11 @@ impl Medium for Folder {
     }
 
     fn enter<'a>(&'a mut self, rows: &'a Lines, _: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>> {
-        ready(self.inbox.append(rows)).boxed()
+        ready(self.there().and_then(|()| self.inbox.append(rows))).boxed()
     }
 
     fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>> {
-        async move {
-            self.hold(bid.holder).await?;
-            ready(self.give(&bid)).await
-        }
-        .boxed()
+        ready(self.take(bid.holder).and_then(|()| self.give(&bid))).boxed()
     }
 
     fn renew(&mut self, fence: Epoch, _: Duration) -> BoxFuture<'_, Result<(), Error>> {
@@ -202,7 +232,7 @@ impl Medium for Folder {
     }
 
     fn put_blob<'a>(&'a mut self, digest: Sum, content: &'a [u8]) -> BoxFuture<'a, Result<(), Error>> {
-        ready(self.blobs.put(digest, content)).boxed()
+        ready(self.there().and_then(|()| self.blobs.put(digest, content))).boxed()
     }
 
     fn blob(&mut self, digest: Sum) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {

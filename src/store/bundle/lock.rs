@@ -30,12 +30,18 @@ const HOLDER_MAX: u64 = 4096;
 /// Takes the lock and says who holds it; a file without a lock on it is stale and just taken.
 pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
     loop {
-        let lock = take_once(path, holder)?;
         // Whoever removes an instance removes this file with it: then that lock is on nothing.
-        if is_at(&lock.file, path) {
+        if let Some(lock) = take_once(path, holder)?.filter(|lock| is_at(&lock.file, path)) {
             return Ok(lock);
         }
     }
+}
+
+/// Whether somebody holds it, as far as can be told.
+pub(super) fn is_taken(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    // For a moment, and beside others that look: see `take_once`.
+    flock(&file, FlockOperation::NonBlockingLockShared).is_err_and(|errno| errno == Errno::WOULDBLOCK)
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
@@ -44,7 +50,13 @@ fn is_at(file: &File, path: &Path) -> bool {
     id(file) == id(path)
 }
 
-fn take_once(path: &Path, holder: &Holder) -> Result<Lock, Error> {
+/// Whether those who have it only look whether it is taken.
+fn looked_at(file: &File) -> bool {
+    flock(file, FlockOperation::NonBlockingLockShared).is_ok()
+}
+
+/// `None` when somebody was just looking.
+fn take_once(path: &Path, holder: &Holder) -> Result<Option<Lock>, Error> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let mut file = OpenOptions::new()
         .read(true)
@@ -57,6 +69,7 @@ fn take_once(path: &Path, holder: &Holder) -> Result<Lock, Error> {
         .map_err(|source| failed(path, "open", source))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
+        Err(Errno::WOULDBLOCK) if looked_at(&file) => return Ok(None),
         Err(Errno::WOULDBLOCK) => return Err(Error::Held { by: read(&mut file) }),
         Err(errno) => return Err(failed(path, "lock", errno.into())),
     }
@@ -66,7 +79,7 @@ fn take_once(path: &Path, holder: &Holder) -> Result<Lock, Error> {
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(content.as_bytes()))
         .map_err(|source| failed(path, "write", source))?;
-    Ok(Lock { file })
+    Ok(Some(Lock { file }))
 }
 
 /// Who holds it, as far as the file tells.

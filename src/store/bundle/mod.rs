@@ -71,6 +71,9 @@ impl Bundles {
     async fn waits(&self) -> Result<Vec<InstanceId>, Error> {
         let mut waiting = Vec::new();
         for dir in self.dirs()? {
+            if lock::is_taken(&lock_of(&dir)) {
+                continue;
+            }
             // What cannot be read is told by whoever opens it.
             let Ok(read) = read(&mut Folder::new(&dir, Failpoints::default())).await else { continue };
             let is_open = |id| !matches!(read.runs.state(id), Some(State::Settled(_)));
@@ -85,9 +88,8 @@ impl Bundles {
 impl Backend for Bundles {
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
         let dir = self.root.join(instance.external());
-        let is_there = !std::fs::symlink_metadata(&dir).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let folder = is_there.then(|| Box::new(Folder::new(&dir, self.failpoints.clone())) as Box<dyn Medium>);
-        ready(Ok(folder)).boxed()
+        let folder = Folder::find(&dir, instance, self.failpoints.clone());
+        ready(folder.map(|folder| folder.map(|folder| Box::new(folder) as Box<dyn Medium>))).boxed()
     }
 
     fn make<'a>(&'a self, whole: &'a Whole<'a>) -> BoxFuture<'a, Result<Written, Error>> {

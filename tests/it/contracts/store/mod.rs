@@ -12,14 +12,24 @@ macro_rules! every_store {
     };
 }
 
+mod abort;
 mod admission;
 mod append;
+mod blobs;
 mod bundle;
 mod claims;
+mod effects;
+mod forget;
+mod leases;
+mod listing;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod refresh;
 mod settle;
+mod text;
+mod together;
+mod waiting;
 
 use hob::domain::effect::{Effect, EffectKey, Object, State as Became, Write};
 use hob::domain::entry::{Body, Entry};

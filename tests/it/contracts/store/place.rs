@@ -72,10 +72,28 @@ impl Place {
 
     /// Lets the lease of every claim run out.
     pub(super) fn expire(&self) {
+        self.pass(LEASE + Duration::from_millis(1));
+    }
+
+    /// As long as a claim may be left alone without a thought.
+    pub(super) fn half_a_lease(&self) {
+        self.pass(LEASE / 2);
+    }
+
+    fn pass(&self, time: Duration) {
         match self.kind {
-            Kind::Memory => self.run(tokio::time::advance(LEASE + Duration::from_millis(1))),
-            // They end with their process alone.
+            Kind::Memory => self.run(tokio::time::advance(time)),
+            // Claims end with their process alone.
             Kind::Bundles(_) => {}
+        }
+    }
+
+    /// How many instances a place of its kind should not mind.
+    pub(super) fn many(&self) -> u32 {
+        match self.kind {
+            Kind::Memory => 3000,
+            // Each is a few files, and as many waits for the disk.
+            Kind::Bundles(_) => 200,
         }
     }
 

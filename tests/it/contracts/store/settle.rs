@@ -108,8 +108,9 @@ fn several_runs_are_settled_at_once(place: &Place) {
     writer.settle(claim.fence, last).unwrap();
     let joined = State::Settled(joined);
     assert_eq!(place.states(), [COMPLETED, joined.clone(), joined, State::Queued]);
+    drop(writer);
     assert_eq!(place.waiting(), [instance()]);
-    assert_eq!(writer.take().unwrap().run, run("fourth"));
+    assert_eq!(place.beside().open().take().unwrap().run, run("fourth"));
 }
 
 fn a_run_in_the_line_may_be_settled_before_its_head(place: &Place) {

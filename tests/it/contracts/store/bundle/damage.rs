@@ -239,7 +239,7 @@ fn resealed(line: &str, from: &str, to: &str) -> String {
 #[test]
 fn no_number_of_a_hostile_file_is_one_too_many() {
     let root = tempfile::tempdir().unwrap();
-    let (mut writer, _) = open(root.path()).unwrap();
+    let (writer, _) = open(root.path()).unwrap();
     place(root.path()).admit("first");
     drop(writer);
     let manifest = dir(root.path()).join("manifest.json");
