@@ -114,12 +114,12 @@ fn together(
 /// Does one verb, so that nothing of it stays when it refuses.
 fn alone(db: &Connection, job: &mut dyn Job) -> Result<(), Lost> {
     db.prepare_cached("savepoint verb")?.execute([])?;
-    if !job.run(db) {
-        if db.is_autocommit() {
-            // SQLite gave the whole transaction up.
-            let what = "another write of the same moment failed, and took this one with it";
-            return Err(Lost::Said(what.to_owned()));
-        }
+    let may_stay = job.run(db);
+    if db.is_autocommit() {
+        // As SQLite does when it cannot go on.
+        return Err(Lost::Said("a write of the same moment took this one with it; run it again".to_owned()));
+    }
+    if !may_stay {
         db.prepare_cached("rollback to verb")?.execute([])?;
     }
     db.prepare_cached("release verb")?.execute([])?;
@@ -174,5 +174,74 @@ impl<T: Send, F: FnOnce(&Connection) -> Result<T, Refused> + Send> Job for Asked
         };
         // Who asked may be gone.
         let _ = tell.send(answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("create table cakes (name text)").unwrap();
+        Writer::start(db, Path::new("hob.sqlite")).unwrap()
+    }
+
+    fn bake(writer: &Writer, name: &'static str) -> BoxFuture<'static, Result<usize, Error>> {
+        writer.ask("bake", move |db| Ok(db.execute("insert into cakes values (?1)", [name])?))
+    }
+
+    async fn baked(writer: &Writer) -> Result<i64, Error> {
+        writer.ask("count", |db| Ok(db.query_row("select count(*) from cakes", [], |row| row.get(0))?)).await
+    }
+
+    #[tokio::test]
+    async fn of_a_verb_that_refuses_nothing_stays_and_those_beside_it_do_not_notice() {
+        let writer = writer();
+        let before = bake(&writer, "apple");
+        let refused = writer.ask("burn", |db| {
+            db.execute("insert into cakes values ('burnt')", [])?;
+            Err::<(), _>(Refused::Sqlite(rusqlite::Error::InvalidQuery))
+        });
+        let after = bake(&writer, "cherry");
+        before.await.unwrap();
+        insta::assert_snapshot!(refused.await.unwrap_err(), @"cannot burn in `hob.sqlite`: Query is not read-only; run the same command again");
+        after.await.unwrap();
+        assert_eq!(baked(&writer).await.unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_transaction_that_was_lost_everything_is_refused() {
+        let writer = writer();
+        // As SQLite does when the disk fails.
+        let lost = writer.ask("bake", |db| Ok(db.execute_batch("rollback")?)).await.unwrap_err();
+        insta::assert_snapshot!(lost, @"cannot bake in `hob.sqlite`: a write of the same moment took this one with it; run it again");
+        let refused = bake(&writer, "apple").await.unwrap_err();
+        insta::assert_snapshot!(refused, @"an earlier write to `hob.sqlite` failed; run the same command again, it goes on from what is stored");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_for_all_who_wait() {
+        let writer = writer();
+        let panics = writer.ask("bake", |_| -> Result<(), Refused> { panic!("the oven is on fire") });
+        let beside = bake(&writer, "apple");
+        assert!(matches!(panics.await, Err(Error::Broken { .. })));
+        assert!(matches!(beside.await, Err(Error::Broken { .. })));
+        assert!(matches!(baked(&writer).await, Err(Error::Broken { .. })));
+    }
+
+    #[test]
+    fn the_thread_ends_with_its_writer_and_does_what_was_asked_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cakes.sqlite");
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch("create table cakes (name text)").unwrap();
+        let writer = Writer::start(db, &path).unwrap();
+        // Nobody waits for it.
+        drop(bake(&writer, "apple"));
+        drop(writer);
+        let count = "select count(*) from cakes";
+        let baked: i64 = Connection::open(&path).unwrap().query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(baked, 1);
     }
 }

@@ -40,7 +40,10 @@ async fn work(store: &Store) {
             let open = peek.runs().filter(|(_, state)| !matches!(state, State::Settled(_))).count();
             left += open;
             if open > 0 && store.waiting(9).await.unwrap().contains(&instance(key)) {
-                let _ = attempt(store, key).await;
+                match attempt(store, key).await {
+                    Ok(()) | Err(Error::Held { .. } | Error::Fenced { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
         if left == 0 {
@@ -90,13 +93,21 @@ async fn child() {
     tokio::join!(work(&store), work(&store), work(&store));
 }
 
-#[expect(clippy::disallowed_methods, reason = "what is tested is the death of a process")]
 fn start(place: &Place, failpoints: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    start_within(place, failpoints, "unlimited", Stdio::inherit())
+}
+
+/// `blocks` bounds the size of every file that it writes.
+#[expect(clippy::disallowed_methods, reason = "what is tested is the death of a process")]
+fn start_within(place: &Place, failpoints: &str, blocks: &str, stderr: Stdio) -> Child {
+    Command::new("/bin/sh")
+        .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
         .args(["--exact", "store::sqlite::tests::crash::child", "--ignored", "--nocapture"])
         .env(FILE, place.file())
         .env(FAILPOINTS, failpoints)
         .stdout(Stdio::piped())
+        .stderr(stderr)
         .spawn()
         .unwrap()
 }
@@ -182,6 +193,25 @@ fn killed_at_every_failpoint_the_next_process_reaches_the_same_end() {
         }
     }
     assert!(killed > 40, "only {killed}: a failpoint was lost");
+}
+
+#[test]
+fn out_of_space_at_any_size_nothing_acknowledged_is_lost() {
+    let mut refused = 0;
+    for blocks in (0..1200).step_by(37) {
+        let place = Place::new();
+        let mut child = start_within(&place, "", &blocks.to_string(), Stdio::null());
+        let told: Vec<String> = acknowledged(&mut child).collect();
+        let what = format!("{blocks} blocks");
+        if child.wait().unwrap().success() {
+            break;
+        }
+        refused += 1;
+        check(&place, &told, &what);
+        assert!(run_to_end(&place, "").1, "{what}: the next process did not come to its end");
+        check_end(&place, &what);
+    }
+    assert!(refused > 3, "the limit was never met");
 }
 
 #[test]

@@ -81,23 +81,3 @@ fn a_file_is_made_once_by_whoever_comes_first() {
     let peek = runtime.block_on(place.store().peek(&instance("1"))).unwrap().unwrap();
     assert_eq!(peek.runs().count(), 4);
 }
-
-#[tokio::test]
-async fn after_a_commit_that_failed_everything_is_refused_until_the_file_is_opened_again() {
-    let place = Place::new();
-    let store = place.store();
-    admit(&store, "1", "one").await;
-    // A deferred check of another program fails at the commit, and nowhere before.
-    let shell = place.shell();
-    let blocks = "create table never (id integer references empty deferrable initially deferred);
-        create trigger never after insert on inbox_lines begin insert into never values (1); end;";
-    shell.execute_batch(&format!("create table empty (id integer primary key); {blocks}")).unwrap();
-    let admission = Admission::new(&run("1", "two"), &Redactor::default()).unwrap();
-    let refused = store.admit(&admission, "1", at(1)).await.unwrap_err();
-    insta::assert_snapshot!(place.said(&refused), @"cannot admit in `DIR/state/hob.sqlite`: FOREIGN KEY constraint failed; run the same command again");
-    shell.execute_batch("drop trigger never").unwrap();
-    let refused = store.admit(&admission, "1", at(1)).await.unwrap_err();
-    insta::assert_snapshot!(place.said(&refused), @"an earlier write to `DIR/state/hob.sqlite` failed; run the same command again, it goes on from what is stored");
-    assert_eq!(store.list().await.unwrap().len(), 1);
-    assert_eq!(admit(&place.store(), "1", "two").await, Admitted::New);
-}
