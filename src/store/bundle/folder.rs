@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +30,9 @@ pub(super) struct Folder {
     applied: ChainFile,
     blobs: Blobs,
     /// The one right to write, from [`Medium::hold`] until this is dropped.
-    lock: Option<Lock>,
+    lock: Option<Arc<Lock>>,
+    /// The same right, held by the one that this is the twin of.
+    twins: Weak<Lock>,
     failpoints: Failpoints,
 }
 
@@ -43,6 +46,7 @@ impl Folder {
             blobs: Blobs::new(dir),
             dir: dir.to_owned(),
             lock: None,
+            twins: Weak::new(),
             failpoints,
         }
     }
@@ -151,10 +155,15 @@ impl Medium for Folder {
         self.dir.clone()
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        let twins = self.lock.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Box::new(Self { twins, ..Self::new(&self.dir, self.failpoints.clone()) })
+    }
+
     fn hold<'a>(&'a mut self, holder: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         let held = match &self.lock {
             Some(_) => Ok(()),
-            None => lock::take(&lock_of(&self.dir), holder).map(|lock| self.lock = Some(lock)),
+            None => lock::take(&lock_of(&self.dir), holder).map(|lock| self.lock = Some(Arc::new(lock))),
         };
         ready(held).boxed()
     }
@@ -188,7 +197,7 @@ impl Medium for Folder {
     }
 
     fn renew(&mut self, fence: Epoch, _: Duration) -> BoxFuture<'_, Result<(), Error>> {
-        let is_held = self.lock.is_some();
+        let is_held = self.lock.is_some() || self.twins.strong_count() > 0;
         ready(if is_held { Ok(()) } else { Err(Error::Fenced { given: fence }) }).boxed()
     }
 
