@@ -125,6 +125,11 @@ impl Medium for InMemory {
         format!("memory:{}", self.instance).into()
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        let (instance, instances) = (self.instance.clone(), self.instances.clone());
+        Box::new(Self { instance, instances, life: self.life.clone() })
+    }
+
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         ready(Ok(())).boxed()
     }

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,7 +33,9 @@ pub(super) struct Folder {
     applied: ChainFile,
     blobs: Blobs,
     /// The one right to write, from [`Medium::hold`] until this is dropped.
-    lock: Option<Lock>,
+    lock: Option<Arc<Lock>>,
+    /// The same right, held by the one that this is the twin of.
+    twins: Weak<Lock>,
     failpoints: Failpoints,
 }
 
@@ -47,6 +50,7 @@ impl Folder {
             dir: dir.to_owned(),
             found: None,
             lock: None,
+            twins: Weak::new(),
             failpoints,
         }
     }
@@ -105,7 +109,7 @@ impl Folder {
             let lock = lock::take(&lock_of(&self.dir), holder)?;
             // Nobody removes it from here on.
             self.there()?;
-            self.lock = Some(lock);
+            self.lock = Some(Arc::new(lock));
         }
         Ok(())
     }
@@ -189,6 +193,11 @@ impl Medium for Folder {
         self.dir.clone()
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        let twins = self.lock.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Box::new(Self { twins, ..Self::new(&self.dir, self.failpoints.clone()) })
+    }
+
     fn hold<'a>(&'a mut self, holder: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         ready(self.take(holder)).boxed()
     }
@@ -218,7 +227,7 @@ impl Medium for Folder {
     }
 
     fn renew(&mut self, fence: Epoch, _: Duration) -> BoxFuture<'_, Result<(), Error>> {
-        let is_held = self.lock.is_some();
+        let is_held = self.lock.is_some() || self.twins.strong_count() > 0;
         ready(if is_held { Ok(()) } else { Err(Error::Fenced { given: fence }) }).boxed()
     }
 
