@@ -35,6 +35,8 @@ fn named(store: Option<&str>, environment: &Environment) -> Result<PathBuf, Refu
     if let Some(store) = store {
         return match store.parse().map_err(Refusal::usage)? {
             Location::Bundles(dir) => Ok(dir),
+            #[cfg(feature = "sqlite")]
+            Location::Sqlite(_) => Err(Refusal::usage("no command works on a database yet; give a directory")),
             #[cfg(feature = "postgres")]
             Location::Postgres(_) => Err(Refusal::usage("no command works on a database yet; give a directory")),
         };

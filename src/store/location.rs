@@ -12,6 +12,9 @@ use super::postgres;
 pub enum Location {
     /// A directory of bundles.
     Bundles(PathBuf),
+    /// An SQLite file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
     /// A PostgreSQL database.
     #[cfg(feature = "postgres")]
     Postgres(Box<postgres::Address>),
@@ -23,12 +26,15 @@ pub enum InvalidLocation {
     /// Nothing was given.
     #[error("the store is named by an empty text; give a directory")]
     Empty,
+    /// An SQLite file without its name.
+    #[error("`sqlite:` names no file; give one: `sqlite:FILE`")]
+    NoFile,
     /// A kind of store that a later version brings.
     #[error("`{0}:` stores are not there yet; give a directory")]
     NotYet(String),
     /// A kind of store that was left out of this build.
-    #[cfg(not(feature = "postgres"))]
-    #[error("this hob was built without `{0}:` stores; build it with the feature `postgres`, or give a directory")]
+    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+    #[error("this hob was built without `{0}:` stores; build it with that feature, or give a directory")]
     NotBuilt(String),
     /// A database that is not named well.
     #[cfg(feature = "postgres")]
@@ -62,7 +68,7 @@ pub enum InvalidLocation {
 impl FromStr for Location {
     type Err = InvalidLocation;
 
-    /// A directory, `bundle:` and a directory, or the URL of a PostgreSQL database.
+    /// A directory, `bundle:` and a directory, `sqlite:` and a file, or the URL of a PostgreSQL database.
     fn from_str(text: &str) -> Result<Self, InvalidLocation> {
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
@@ -77,7 +83,12 @@ impl FromStr for Location {
             "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(text.parse()?))),
             #[cfg(not(feature = "postgres"))]
             "postgres" | "postgresql" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
-            "memory" | "sqlite" => Err(InvalidLocation::NotYet(scheme.to_owned())),
+            "sqlite" if rest.is_empty() => Err(InvalidLocation::NoFile),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Ok(Self::Sqlite(rest.into())),
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
+            "memory" => Err(InvalidLocation::NotYet(scheme.to_owned())),
             _ if rest.starts_with("//") => Err(InvalidLocation::Unknown(scheme.to_owned())),
             _ => Ok(Self::Bundles(text.into())),
         }
@@ -151,11 +162,19 @@ mod tests {
             ("bundle:/var/hob", Ok("/var/hob")),
             ("", Err("the store is named by an empty text; give a directory")),
             ("bundle:", Err("the store is named by an empty text; give a directory")),
-            ("sqlite:hob.db", Err("`sqlite:` stores are not there yet; give a directory")),
+            ("sqlite:", Err("`sqlite:` names no file; give one: `sqlite:FILE`")),
             ("s3://bucket", Err("there is no `s3:` store; give a directory, or `bundle:DIRECTORY`")),
         ] {
             let location = text.parse::<Location>().map_err(|error| error.to_string());
             assert_eq!(location, expected.map(|p| Location::Bundles(p.into())).map_err(str::to_owned), "`{text}`");
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_store_may_be_an_sqlite_file() {
+        for (text, file) in [("sqlite:hob.db", "hob.db"), ("sqlite:/var/hob/hob.db", "/var/hob/hob.db")] {
+            assert_eq!(text.parse::<Location>().unwrap(), Location::Sqlite(file.into()), "`{text}`");
         }
     }
 
