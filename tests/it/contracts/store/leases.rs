@@ -6,7 +6,10 @@ use super::*;
 macro_rules! stores_with_leases {
     ($($case:ident),+ $(,)?) => {
         mod memory {
-            $(#[test] fn $case() { super::$case(&super::Place::memory()); })+
+            $(#[test] fn $case() { super::$case(&super::Place::memory().with_short_leases()); })+
+        }
+        mod sqlite {
+            $(#[test] fn $case() { super::$case(&super::Place::sqlite().with_short_leases()); })+
         }
     };
 }

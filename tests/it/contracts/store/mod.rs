@@ -9,6 +9,9 @@ macro_rules! every_store {
         mod bundle {
             $(#[test] fn $case() { super::$case(&super::Place::bundles()); })+
         }
+        mod sqlite {
+            $(#[test] fn $case() { super::$case(&super::Place::sqlite()); })+
+        }
     };
 }
 
