@@ -41,8 +41,8 @@ enum Kind {
     Memory,
     /// With the directory that is removed at the end, if it is of this place.
     Bundles(Option<Arc<TempDir>>),
-    /// With the directory of the file.
-    Sqlite(Arc<TempDir>),
+    /// Opens it once more.
+    Database(Arc<dyn Fn(&Runtime) -> Store + Send + Sync>),
 }
 
 impl Place {
@@ -55,9 +55,27 @@ impl Place {
         Self::new(Store::bundles(&dir.path().join("state"), Failpoints::default()), Kind::Bundles(Some(Arc::new(dir))))
     }
 
+    #[cfg(feature = "sqlite")]
     pub(super) fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        Self::new(sqlite(dir.path()), Kind::Sqlite(Arc::new(dir)))
+        Self::database(move |_| Store::sqlite(&dir.path().join("hob.sqlite"), Failpoints::default()))
+    }
+
+    /// `None`, with a line that says so, where there is no server.
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres() -> Option<Self> {
+        use crate::scene::postgres::database;
+        let url = Builder::new_current_thread().enable_all().build().unwrap().block_on(database())?;
+        let address: hob::store::postgres::Address = url.parse().unwrap();
+        let open =
+            move |runtime: &Runtime| runtime.block_on(Store::postgres(&address, None, Failpoints::default())).unwrap();
+        Some(Self::database(open))
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn database(open: impl Fn(&Runtime) -> Store + Send + Sync + 'static) -> Self {
+        let runtime = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
+        Self { store: open(&runtime), runtime, kind: Kind::Database(Arc::new(open)), lease: LEASE }
     }
 
     /// The bundles in a directory that outlives this.
@@ -75,7 +93,7 @@ impl Place {
     /// The same place as another process would open it.
     pub(super) fn beside(&self) -> Self {
         let store = match &self.kind {
-            Kind::Sqlite(dir) => sqlite(dir.path()),
+            Kind::Database(open) => open(&self.runtime),
             Kind::Bundles(Some(dir)) => Store::bundles(&dir.path().join("state"), Failpoints::default()),
             Kind::Memory | Kind::Bundles(None) => self.store.clone(),
         };
@@ -107,7 +125,7 @@ impl Place {
             Kind::Memory => self.run(tokio::time::advance(time)),
             // Claims end with their process alone.
             Kind::Bundles(_) => {}
-            Kind::Sqlite(_) => std::thread::sleep(time),
+            Kind::Database(_) => std::thread::sleep(time),
         }
     }
 
@@ -116,7 +134,7 @@ impl Place {
         match self.kind {
             Kind::Memory => 3000,
             // Each is a wait for the disk, or several.
-            Kind::Bundles(_) | Kind::Sqlite(_) => 200,
+            Kind::Bundles(_) | Kind::Database(_) => 200,
         }
     }
 
@@ -124,7 +142,7 @@ impl Place {
     pub(super) fn open_doomed(&self) -> Writer {
         let holder = match self.kind {
             Kind::Memory | Kind::Bundles(_) => holder(),
-            Kind::Sqlite(_) => gone(),
+            Kind::Database(_) => gone(),
         };
         Writer { log: self.run(self.store.open(&instance(), LABEL, holder)).unwrap().0, runtime: self.runtime.clone() }
     }
@@ -323,10 +341,6 @@ pub(super) fn draft(parent: Seq, body: Body) -> Draft {
 
 fn redactor() -> Redactor {
     Redactor::new(&[Secret::new(SECRET.to_owned())])
-}
-
-fn sqlite(dir: &Path) -> Store {
-    Store::sqlite(&dir.join("hob.sqlite"), Failpoints::default())
 }
 
 /// A process of this machine that has ended.
