@@ -112,7 +112,7 @@ fn it_stands_there_before_the_run_is_ever_claimed(place: &Place) {
 
 fn it_is_still_there_after_a_process_died(place: &Place) {
     place.admit("first");
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     writer.take().unwrap();
     place.abort(None, "octocat");
     place.dies(writer);

@@ -24,6 +24,15 @@ fn sha256(content: &[u8]) -> String {
     hex::encode(sha2::Sha256::digest(content))
 }
 
+/// Puts content, and writes an entry that names it: then it is there for others.
+fn put_and_name(writer: &mut Writer, content: &[u8]) -> String {
+    let fence = writer.claim();
+    let digest = writer.put_blob(content);
+    writer.append(fence, [note(&digest)]).unwrap();
+    writer.release();
+    digest
+}
+
 fn content_comes_back_under_its_digest(place: &Place) {
     let mut writer = place.open();
     for content in [&[0xff, 0, b'x'][..], b"text\r\n", b"\n", "ä 🎉".as_bytes()] {
@@ -61,7 +70,7 @@ fn content_of_many_bytes_comes_back(place: &Place) {
     })
     .take((5 << 20) + 7)
     .collect();
-    let digest = place.open().put_blob(&content);
+    let digest = put_and_name(&mut place.open(), &content);
     assert!(place.beside().open().blob(&digest).unwrap() == content);
 }
 
@@ -117,14 +126,12 @@ fn content_is_kept_without_secrets(place: &Place) {
 }
 
 fn who_only_looks_reads_content_too(place: &Place) {
-    let mut writer = place.open();
-    writer.claim();
-    let digest = writer.put_blob(b"content");
+    let digest = put_and_name(&mut place.open(), b"content");
     assert_eq!(&*place.run(place.beside().peek().blob(&digest)).unwrap(), b"content");
 }
 
 fn content_outlives_its_process(place: &Place) {
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     let fence = writer.claim();
     let digest = writer.put_blob(b"content");
     writer.append(fence, [note(&digest)]).unwrap();

@@ -58,7 +58,7 @@ fn lines_of_two_instances_are_claimed_apart(place: &Place) {
 
 fn no_epoch_is_ever_given_twice(place: &Place) {
     let mut given = Vec::new();
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     given.push(writer.claim());
     writer.release();
     given.push(writer.claim());
@@ -165,7 +165,7 @@ fn what_was_given_back_is_resumed_by_the_next(place: &Place) {
 
 fn a_run_that_was_claimed_and_never_begun_is_not_resumed(place: &Place) {
     place.admit("first");
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     assert!(!writer.take().unwrap().resumed);
     place.dies(writer);
     let claim = place.beside().open().take().unwrap();
@@ -173,7 +173,7 @@ fn a_run_that_was_claimed_and_never_begun_is_not_resumed(place: &Place) {
 }
 
 fn a_claim_is_over_for_the_log_of_the_next_opening(place: &Place) {
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     let fence = writer.claim();
     place.dies(writer);
     let mut writer = place.open();
@@ -215,7 +215,7 @@ fn a_claim_that_was_kept_goes_on(place: &Place) {
 
 fn a_run_whose_process_died_comes_before_all_that_came_later(place: &Place) {
     place.admit("first");
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     let claim = writer.take().unwrap();
     writer.append(claim.fence, [started(&claim.run, 1)]).unwrap();
     place.admit("second");
@@ -228,7 +228,7 @@ fn a_run_whose_process_died_comes_before_all_that_came_later(place: &Place) {
 fn what_a_process_that_died_wrote_is_there_for_the_next(place: &Place) {
     place.admit("first");
     for attempt in 1..4 {
-        let mut writer = place.beside().open();
+        let mut writer = place.beside().open_doomed();
         assert_eq!(writer.take_entries().len(), usize::try_from(attempt * 2 - 1).unwrap());
         let claim = writer.take().unwrap();
         assert_eq!((claim.fence, claim.resumed), (Epoch(u64::from(attempt)), attempt > 1));

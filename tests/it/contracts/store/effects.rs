@@ -227,7 +227,7 @@ fn an_older_process_may_still_say_what_came_of_its_effect(place: &Place) {
     older.claim();
     older.effect_claim(&effect).unwrap();
     older.release();
-    let mut newer = place.beside().open();
+    let mut newer = place.beside().open_doomed();
     assert_eq!(newer.claim(), Epoch(2));
     newer.effect_claim(&of_the_newer).unwrap();
     older.effect_done(&effect, applied(7)).unwrap();
@@ -269,7 +269,7 @@ fn effects_of_two_instances_are_kept_apart(place: &Place) {
 
 fn a_claim_alone_outlives_its_process(place: &Place) {
     let one = comment(&run("first"), 0);
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     writer.claim();
     writer.effect_claim(&one).unwrap();
     place.dies(writer);

@@ -66,7 +66,7 @@ fn what_somebody_works_on_is_not_forgotten(place: &Place) {
 
 fn what_a_process_that_died_left_is_forgotten(place: &Place) {
     place.admit("first");
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     writer.take().unwrap();
     place.dies(writer);
     assert!(place.beside().forget().unwrap());

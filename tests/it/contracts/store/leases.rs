@@ -6,7 +6,17 @@ use super::*;
 macro_rules! stores_with_leases {
     ($($case:ident),+ $(,)?) => {
         mod memory {
-            $(#[test] fn $case() { super::$case(&super::Place::memory()); })+
+            $(#[test] fn $case() { super::$case(&super::Place::memory().with_short_leases()); })+
+        }
+        #[cfg(feature = "sqlite")]
+        mod sqlite {
+            $(#[test] fn $case() { super::$case(&super::Place::sqlite().with_short_leases()); })+
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $case() {
+                if let Some(place) = super::Place::postgres() { super::$case(&place.with_short_leases()) }
+            })+
         }
     };
 }

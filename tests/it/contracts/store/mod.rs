@@ -9,6 +9,14 @@ macro_rules! every_store {
         mod bundle {
             $(#[test] fn $case() { super::$case(&super::Place::bundles()); })+
         }
+        #[cfg(feature = "sqlite")]
+        mod sqlite {
+            $(#[test] fn $case() { super::$case(&super::Place::sqlite()); })+
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $case() { if let Some(place) = super::Place::postgres() { super::$case(&place) } })+
+        }
     };
 }
 

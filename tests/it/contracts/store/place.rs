@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hob::domain::secret::Secret;
 use hob::queue::{self, Claim};
-use hob::store::{Admission, Admitted, Blob, Draft, Listed, Log, Peek, Store};
+use hob::store::{Admission, Admitted, Blob, Draft, Listed, Log, Peek, Process, Store};
 use hob::telemetry::failpoint::Failpoints;
 use hob::telemetry::redact::Redactor;
 use tempfile::TempDir;
@@ -19,8 +19,11 @@ use super::*;
 /// How people call every instance that is not called otherwise.
 pub(super) const LABEL: &str = "acme/widgets#42 (triage)";
 
-/// As long as a claim lives in every store here.
+/// As long as a claim lives that is not renewed.
 const LEASE: Duration = Duration::from_secs(15);
+
+/// Long enough for a claim to be renewed in time on a machine that is busy, short enough to be waited for.
+const SHORT_LEASE: Duration = Duration::from_secs(2);
 
 /// The one secret that a redactor here knows.
 pub(super) const SECRET: &str = "ghp-hunter2hunter2";
@@ -30,6 +33,7 @@ pub(super) struct Place {
     pub(super) store: Store,
     runtime: Arc<Runtime>,
     kind: Kind,
+    lease: Duration,
 }
 
 #[derive(Clone)]
@@ -37,6 +41,8 @@ enum Kind {
     Memory,
     /// With the directory that is removed at the end, if it is of this place.
     Bundles(Option<Arc<TempDir>>),
+    /// Opens it once more.
+    Database(Arc<dyn Fn(&Runtime) -> Store + Send + Sync>),
 }
 
 impl Place {
@@ -49,6 +55,29 @@ impl Place {
         Self::new(Store::bundles(&dir.path().join("state"), Failpoints::default()), Kind::Bundles(Some(Arc::new(dir))))
     }
 
+    #[cfg(feature = "sqlite")]
+    pub(super) fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self::database(move |_| Store::sqlite(&dir.path().join("hob.sqlite"), Failpoints::default()))
+    }
+
+    /// `None`, with a line that says so, where there is no server.
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres() -> Option<Self> {
+        use crate::scene::postgres::database;
+        let url = Builder::new_current_thread().enable_all().build().unwrap().block_on(database())?;
+        let address: hob::store::postgres::Address = url.parse().unwrap();
+        let open =
+            move |runtime: &Runtime| runtime.block_on(Store::postgres(&address, None, Failpoints::default())).unwrap();
+        Some(Self::database(open))
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn database(open: impl Fn(&Runtime) -> Store + Send + Sync + 'static) -> Self {
+        let runtime = Arc::new(Builder::new_current_thread().enable_all().build().unwrap());
+        Self { store: open(&runtime), runtime, kind: Kind::Database(Arc::new(open)), lease: LEASE }
+    }
+
     /// The bundles in a directory that outlives this.
     pub(super) fn bundles_in(root: &Path, failpoints: Failpoints) -> Self {
         Self::new(Store::bundles(root, failpoints), Kind::Bundles(None))
@@ -58,26 +87,37 @@ impl Place {
         let mut runtime = Builder::new_current_thread();
         // The clock of memory is the runtime's.
         runtime.enable_all().start_paused(matches!(kind, Kind::Memory));
-        Self { store: store.with_lease(LEASE), runtime: Arc::new(runtime.build().unwrap()), kind }
+        Self { store, runtime: Arc::new(runtime.build().unwrap()), kind, lease: LEASE }
     }
 
     /// The same place as another process would open it.
     pub(super) fn beside(&self) -> Self {
         let store = match &self.kind {
+            Kind::Database(open) => open(&self.runtime),
             Kind::Bundles(Some(dir)) => Store::bundles(&dir.path().join("state"), Failpoints::default()),
             Kind::Memory | Kind::Bundles(None) => self.store.clone(),
         };
-        Self { store, runtime: self.runtime.clone(), kind: self.kind.clone() }
+        Self {
+            store: store.with_lease(self.lease),
+            runtime: self.runtime.clone(),
+            kind: self.kind.clone(),
+            lease: self.lease,
+        }
+    }
+
+    /// The same place with leases that a test can wait for.
+    pub(super) fn with_short_leases(&self) -> Self {
+        Self { lease: SHORT_LEASE, ..self.beside() }.beside()
     }
 
     /// Lets the lease of every claim run out.
     pub(super) fn expire(&self) {
-        self.pass(LEASE + Duration::from_millis(1));
+        self.pass(self.lease + Duration::from_millis(1));
     }
 
     /// As long as a claim may be left alone without a thought.
     pub(super) fn half_a_lease(&self) {
-        self.pass(LEASE / 2);
+        self.pass(self.lease / 2);
     }
 
     fn pass(&self, time: Duration) {
@@ -85,6 +125,7 @@ impl Place {
             Kind::Memory => self.run(tokio::time::advance(time)),
             // Claims end with their process alone.
             Kind::Bundles(_) => {}
+            Kind::Database(_) => std::thread::sleep(time),
         }
     }
 
@@ -92,15 +133,27 @@ impl Place {
     pub(super) fn many(&self) -> u32 {
         match self.kind {
             Kind::Memory => 3000,
-            // Each is a few files, and as many waits for the disk.
-            Kind::Bundles(_) => 200,
+            // Each is a wait for the disk, or several.
+            Kind::Bundles(_) | Kind::Database(_) => 200,
         }
     }
 
-    /// The end of a process that says nothing any more.
-    pub(super) fn dies(&self, writer: Writer) {
-        drop(writer);
-        self.expire();
+    /// Opens the instance for a process that is about to end.
+    pub(super) fn open_doomed(&self) -> Writer {
+        let holder = match self.kind {
+            Kind::Memory | Kind::Bundles(_) => holder(),
+            Kind::Database(_) => gone(),
+        };
+        Writer { log: self.run(self.store.open(&instance(), LABEL, holder)).unwrap().0, runtime: self.runtime.clone() }
+    }
+
+    /// The end of such a process: it says nothing any more.
+    pub(super) fn dies(&self, doomed: Writer) {
+        drop(doomed);
+        if let Kind::Memory = self.kind {
+            // Its processes are of this one, and do not end alone.
+            self.expire();
+        }
     }
 
     pub(super) fn run<T>(&self, verb: impl Future<Output = T>) -> T {
@@ -288,4 +341,12 @@ pub(super) fn draft(parent: Seq, body: Body) -> Draft {
 
 fn redactor() -> Redactor {
     Redactor::new(&[Secret::new(SECRET.to_owned())])
+}
+
+/// A process of this machine that has ended.
+#[expect(clippy::disallowed_methods, reason = "what is tested is the end of a process")]
+fn gone() -> Holder {
+    let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
+    child.wait().unwrap();
+    Holder { pid: child.id(), process: Process::this(), ..holder() }
 }

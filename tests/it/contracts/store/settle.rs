@@ -24,8 +24,7 @@ every_store! {
 
 fn a_run_goes_from_admitted_to_settled_and_every_opening_agrees(place: &Place) {
     let (first, second) = (run("first"), run("second"));
-    let (mut writer, notes_of_opening) = place.try_open().unwrap();
-    assert!(notes_of_opening.is_empty());
+    let mut writer = place.open_doomed();
     assert_eq!(writer.state(&first.id), None);
     place.admit("first");
     place.admit("second");
@@ -44,7 +43,8 @@ fn a_run_goes_from_admitted_to_settled_and_every_opening_agrees(place: &Place) {
     assert_eq!(entries.iter().map(|entry| (entry.seq.0, entry.epoch.0)).collect::<Vec<_>>(), [(3, 2), (4, 2)]);
     drop(writer);
 
-    let mut writer = place.beside().open();
+    let (mut writer, notes_of_opening) = place.beside().try_open().unwrap();
+    assert!(notes_of_opening.is_empty());
     assert_eq!(writer.runs(), [first.clone(), second.clone()]);
     assert_eq!((writer.state(&first.id), writer.state(&second.id)), (Some(COMPLETED), Some(State::Queued)));
     let entries = writer.take_entries();

@@ -197,7 +197,16 @@ fn the_same_content_is_put_there_at_once(place: &Place) {
     let content = vec![7; 300_000];
     let digests: BTreeSet<String> = std::thread::scope(|scope| {
         let content = &content;
-        let each: Vec<_> = idle.into_iter().map(|mut writer| scope.spawn(move || writer.put_blob(content))).collect();
+        let put = |mut writer: Writer| {
+            move || {
+                let digest = writer.put_blob(content);
+                let (fence, _) = patiently(|| writer.try_claim());
+                writer.append(fence, [note(&digest)]).unwrap();
+                writer.release();
+                digest
+            }
+        };
+        let each: Vec<_> = idle.into_iter().map(|writer| scope.spawn(put(writer))).collect();
         each.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(digests.len(), 1);

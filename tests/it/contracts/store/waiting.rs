@@ -76,7 +76,7 @@ fn what_was_given_back_waits_again(place: &Place) {
 
 fn what_a_process_that_died_left_waits_again(place: &Place) {
     place.admit("first");
-    let mut writer = place.open();
+    let mut writer = place.open_doomed();
     writer.take().unwrap();
     place.dies(writer);
     assert_eq!(place.waiting(), [instance()]);
