@@ -175,6 +175,21 @@ impl Store {
         Ok((log, notes))
     }
 
+    /// Opens an instance that is there, called as it is called; `None` when it is not there. Else as
+    /// [`Store::open`].
+    ///
+    /// # Errors
+    /// As for [`Store::open`].
+    pub async fn reopen(
+        &self,
+        instance: &InstanceId,
+        holder: Holder,
+    ) -> Result<Option<(Log, Vec<String>)>, Error> {
+        let Some(mut medium) = self.backend.find(instance).await? else { return Ok(None) };
+        let label = read::cover(&mut *medium).await?.label;
+        Ok(Some(self.open(instance, &label, holder).await?))
+    }
+
     /// An instance as it stands; `None` when it is not there.
     ///
     /// # Errors

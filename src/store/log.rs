@@ -35,7 +35,7 @@ pub(super) const TRIES: usize = 64;
 pub struct Log {
     pub(super) medium: Box<dyn Medium>,
     pub(super) holder: Holder,
-    lease: Duration,
+    pub(super) lease: Duration,
     pub(super) manifest: Manifest,
     pub(super) log: Tail,
     pub(super) inbox: Tail,
@@ -45,7 +45,7 @@ pub struct Log {
     /// Read at the opening, until somebody takes them.
     entries: Vec<Entry>,
     /// The epoch of the claim under way.
-    claimed: Option<Epoch>,
+    pub(super) claimed: Option<Epoch>,
     /// A write failed.
     broken: bool,
     pub(super) failpoints: Failpoints,

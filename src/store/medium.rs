@@ -102,6 +102,9 @@ pub(super) trait Medium: Debug + Send {
     /// Where the instance is, for people.
     fn place(&self) -> PathBuf;
 
+    /// Another hand on the same instance and the same claim, for what is done while this one writes.
+    fn twin(&self) -> Box<dyn Medium>;
+
     /// Makes ready to write: where one open file is the right to write, takes it.
     ///
     /// # Errors

@@ -125,6 +125,11 @@ impl Medium for InMemory {
         format!("memory:{}", self.instance).into()
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        let (instances, news) = (self.instances.clone(), self.news.clone());
+        Box::new(Self { instance: self.instance.clone(), instances, news })
+    }
+
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         ready(Ok(())).boxed()
     }

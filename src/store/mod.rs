@@ -42,6 +42,7 @@ mod peek;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod process;
+mod pulse;
 mod read;
 mod record;
 mod rows;
@@ -60,6 +61,7 @@ pub use log::Log;
 pub use manifest::Manifest;
 pub use peek::Peek;
 pub use process::Process;
+pub use pulse::{Beat, Pulse};
 
 use crate::domain::effect::{EffectKey, State};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};

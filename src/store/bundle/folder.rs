@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,13 +27,15 @@ use crate::telemetry::failpoint::{self, Failpoints};
 pub(super) struct Folder {
     dir: PathBuf,
     /// Which directory that was when it was found, and whose; `None` where nobody removes it.
-    found: Option<(File, InstanceId)>,
+    found: Option<(Arc<File>, InstanceId)>,
     log: ChainFile,
     inbox: ChainFile,
     applied: ChainFile,
     blobs: Blobs,
     /// The one right to write, from [`Medium::hold`] until this is dropped.
-    lock: Option<Lock>,
+    lock: Option<Arc<Lock>>,
+    /// The same right, held by the one that this is the twin of.
+    twins: Weak<Lock>,
     failpoints: Failpoints,
 }
 
@@ -47,6 +50,7 @@ impl Folder {
             dir: dir.to_owned(),
             found: None,
             lock: None,
+            twins: Weak::new(),
             failpoints,
         }
     }
@@ -54,7 +58,7 @@ impl Folder {
     /// One of many; `None` when there is no such directory.
     pub(super) fn find(dir: &Path, instance: &InstanceId, failpoints: Failpoints) -> Result<Option<Self>, Error> {
         match File::open(dir) {
-            Ok(found) => Ok(Some(Self { found: Some((found, instance.clone())), ..Self::new(dir, failpoints) })),
+            Ok(found) => Ok(Some(Self { found: Some((Arc::new(found), instance.clone())), ..Self::new(dir, failpoints) })),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed(dir, "open", source)),
         }
@@ -105,7 +109,7 @@ impl Folder {
             let lock = lock::take(&lock_of(&self.dir), holder)?;
             // Nobody removes it from here on.
             self.there()?;
-            self.lock = Some(lock);
+            self.lock = Some(Arc::new(lock));
         }
         Ok(())
     }
@@ -189,6 +193,11 @@ impl Medium for Folder {
         self.dir.clone()
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        let twins = self.lock.as_ref().map(Arc::downgrade).unwrap_or_default();
+        Box::new(Self { twins, found: self.found.clone(), ..Self::new(&self.dir, self.failpoints.clone()) })
+    }
+
     fn hold<'a>(&'a mut self, holder: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         ready(self.take(holder)).boxed()
     }
@@ -218,7 +227,7 @@ impl Medium for Folder {
     }
 
     fn renew(&mut self, fence: Epoch, _: Duration) -> BoxFuture<'_, Result<(), Error>> {
-        let is_held = self.lock.is_some();
+        let is_held = self.lock.is_some() || self.twins.strong_count() > 0;
         ready(if is_held { Ok(()) } else { Err(Error::Fenced { given: fence }) }).boxed()
     }
 
