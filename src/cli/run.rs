@@ -150,10 +150,14 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
             output::tell("stopped: what was done is kept, the same command goes on");
             Ok(watch.exit())
         }
+        Worked::Lost => Err(Refusal::failed(goes_on(LOST))),
         Worked::Unanswered(reason) => Err(Refusal::failed(goes_on(&redactor.redact(&reason)))),
         Worked::Misconfigured(reason) => Err(Refusal::usage(goes_on(&redactor.redact(&reason)))),
     }
 }
+
+/// Another process took over, or the store could not be asked for too long.
+const LOST: &str = "the right to write to this session was lost";
 
 /// Why a run stopped without an outcome, and what to do next.
 fn goes_on(reason: &str) -> String {

@@ -109,7 +109,9 @@ impl Watch {
     ) -> Result<Worked, Refusal> {
         let Given { refused, ends, redactor, failpoints } = given;
         let cancel = self.cancel.clone();
-        let with = Circumstances { clock: clock(), cancel, ends, refused, redactor, failpoints, marker, jitter };
+        // Who runs a command waits for it, or a job does that has an end of its own.
+        let wall = None;
+        let with = Circumstances { clock: clock(), cancel, ends, wall, refused, redactor, failpoints, marker, jitter };
         // What is cancelled ends by itself, a command of the agent as soon as it has cleaned up.
         let worked = self.drive(Duration::MAX, Box::pin(work_until(run, harness, log, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)

@@ -4,22 +4,30 @@
 //!  admit            claim                     settle
 //! ───────▶ queued ─────────▶ running ──────────────────────▶ settled(outcome)
 //!                               ▲ │
-//!                               └─┘ the process died: claim again, resume from the log
+//!                               └─┘ released, or lost: claim again, resume from the log
 //! ```
 //!
 //! A run is admitted durably before anybody is told, and reaches exactly one outcome. Runs of one
 //! instance are worked on one at a time, in the order of their admission: the head of the line is
 //! the oldest one without an outcome, so a run that was left by a process that died comes before
-//! everything admitted after it. There is no "give back": whoever stops drops the claim, and the
-//! log says how far it got.
+//! everything admitted after it. There is no way back to `queued`: whoever stops releases the claim,
+//! or dies and loses it, and the log says how far the run got.
+//!
+//! A claim lives for a lease of the store, and [`keep`] renews it while the run is worked on. That a
+//! run shall end is a wish in the inbox ([`abort`]): whoever has the claim hears of it with the next
+//! beat, and whoever claims next finds it.
+
+mod keep;
+mod supersede;
 
 use jiff::Timestamp;
 
 use crate::domain::entry::Entry;
-use crate::domain::id::Epoch;
+use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::domain::run::{Run, State};
 use crate::store::{Admission, Admitted, Draft, Error, Log, Store};
 use crate::telemetry::redact::Redactor;
+pub use keep::keep;
 
 /// The right to work on one run, until it is settled or somebody else claims.
 #[derive(Clone, Debug)]
@@ -30,6 +38,8 @@ pub struct Claim {
     pub fence: Epoch,
     /// Somebody worked on it before and did not finish.
     pub resumed: bool,
+    /// Nobody worked on it yet, and this later one makes it pointless.
+    pub superseded_by: Option<RunId>,
 }
 
 /// Accepts a run, once for its id: when it returns, the run will reach an outcome. `label` is how
@@ -59,7 +69,34 @@ pub async fn claim(log: &mut Log, at: Timestamp) -> Result<(Option<Claim>, Vec<E
         return Ok((None, entries));
     };
     let (run, resumed) = (run.clone(), state == State::Running);
-    Ok((Some(Claim { run, fence, resumed }), entries))
+    let behind = log.runs().iter().skip_while(|earlier| earlier.id != run.id).skip(1);
+    let open = behind.filter(|later| !matches!(log.state(&later.id), Some(State::Settled(_))));
+    let superseded_by = if resumed { None } else { supersede::superseded_by(&run, open) };
+    Ok((Some(Claim { run, fence, resumed, superseded_by }), entries))
+}
+
+/// Writes down that somebody wants a run to end, or every run of the instance that has no outcome; the
+/// first wish counts. Returns those that it is about: each settles as aborted, also when nobody works
+/// on it, unless its answer was there already.
+///
+/// # Errors
+/// When the store cannot keep it.
+pub async fn abort(
+    store: &Store,
+    instance: &InstanceId,
+    run: Option<&RunId>,
+    by: &str,
+    at: Timestamp,
+) -> Result<Vec<RunId>, Error> {
+    store.abort(instance, run, by, at).await
+}
+
+/// Gives a claim back without an outcome: whoever claims next goes on.
+///
+/// # Errors
+/// When the store cannot be told: then the claim ends by itself.
+pub async fn release(log: &mut Log) -> Result<(), Error> {
+    log.release().await
 }
 
 fn next(log: &Log) -> Option<(&Run, State)> {

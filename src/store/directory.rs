@@ -180,11 +180,7 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::open`].
-    pub async fn reopen(
-        &self,
-        instance: &InstanceId,
-        holder: Holder,
-    ) -> Result<Option<(Log, Vec<String>)>, Error> {
+    pub async fn reopen(&self, instance: &InstanceId, holder: Holder) -> Result<Option<(Log, Vec<String>)>, Error> {
         let Some(mut medium) = self.backend.find(instance).await? else { return Ok(None) };
         let label = read::cover(&mut *medium).await?.label;
         Ok(Some(self.open(instance, &label, holder).await?))

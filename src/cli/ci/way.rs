@@ -63,6 +63,9 @@ const UNKEPT: &str = "the job was told to stop before its session was kept: the 
 /// Why a run has no outcome that may still use time, and its job may not.
 const OUT_OF_TIME: &str = "the time of this job is over, and the next job of the thread goes on";
 
+/// Why a run has no outcome that somebody else works on.
+const LOST: &str = "another process has the right to write this session, and goes on";
+
 /// What the way needs beside what it starts with.
 pub(super) struct Way<'a> {
     pub(super) job: &'a Job,
@@ -154,6 +157,7 @@ impl Way<'_> {
             }
             Worked::Interrupted => (History::default(), "the job was told to stop".to_owned(), watch.exit()),
             Worked::OutOfTime => (History::default(), OUT_OF_TIME.to_owned(), Exit::Limited),
+            Worked::Lost => (History::default(), LOST.to_owned(), Exit::Failed),
             Worked::Unanswered(reason) => (History::default(), reason, Exit::Failed),
             Worked::Misconfigured(reason) => (History::default(), reason, Exit::Usage),
         };
