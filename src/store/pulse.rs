@@ -81,13 +81,21 @@ impl Pulse {
         })
     }
 
+    /// Ends the claim, for who has lost its log.
+    ///
+    /// # Errors
+    /// When the store cannot be told: then it ends by itself.
+    pub async fn release(&mut self) -> Result<(), Error> {
+        self.medium.release(self.fence).await
+    }
+
     /// Ends the claim and opens the instance anew, with notes for people: for a claim whose log was lost
     /// with the work that held it. What that work may still do elsewhere is written by nobody.
     ///
     /// # Errors
     /// As for [`Store::open`](super::Store::open).
     pub async fn reopen(mut self) -> Result<(Log, Vec<String>), Error> {
-        self.medium.release(self.fence).await?;
+        self.release().await?;
         Log::open(self.medium, self.holder, self.lease, self.failpoints).await
     }
 }

@@ -53,7 +53,7 @@ impl Instance {
     }
 
     /// Gives the claim back.
-    async fn release(mut self, ended: Ended) -> Result<Ended, harness::Error> {
+    pub(super) async fn release(mut self, ended: Ended) -> Result<Ended, harness::Error> {
         queue::release(&mut self.log).await?;
         Ok(ended)
     }
@@ -99,16 +99,22 @@ async fn under_claim(
     let of_this = Circumstances { cancel: stop.cancel.clone(), ends, ..with.clone() };
     let attempt = Box::pin(attempt(harness, instance, claim, &of_this));
     let (stopped, mut instance) = match supervise(&claim.run.id, &mut pulse, &stop, late, attempt).await {
-        Supervised::Ended(ended) => ended?,
+        Supervised::Ended(Ok(ended)) => ended,
+        Supervised::Ended(Err(error)) => {
+            let _ = pulse.release().await;
+            return Err(error);
+        }
         Supervised::Lost => return Ok(Ended::Lost),
         Supervised::Panicked(words) => {
-            let reason = format!("bug: hob panicked: {words}; please report it");
-            return anew(pulse, claim, needs_result, Verdict::failed(reason), harness, with).await;
+            return anew(pulse, claim, needs_result, Verdict::bug(&words), harness, with).await;
         }
         Supervised::Hung if stop.why().is_some() => {
             return anew(pulse, claim, needs_result, Verdict::late(with.wall), harness, with).await;
         }
-        Supervised::Hung => return Instance::new(reopen(pulse, harness).await?).release(Ended::Interrupted).await,
+        Supervised::Hung => {
+            pulse.release().await?;
+            return Ok(Ended::Interrupted);
+        }
     };
     let ended = match stopped {
         Stopped::Over(ending) => return settle(instance, claim, ending.into(), with).await,

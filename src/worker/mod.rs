@@ -4,10 +4,12 @@ mod attempt;
 mod claimed;
 mod recovery;
 mod settle;
+mod shift;
 mod supervise;
 
 pub use attempt::Circumstances;
 pub use recovery::ATTEMPTS;
+pub use shift::{Harnesses, Left, Unfit, Until, Worker};
 
 use crate::domain::id::RunId;
 use crate::domain::outcome::Outcome;

@@ -43,6 +43,11 @@ impl Verdict {
         Outcome::Failed { reason }.into()
     }
 
+    /// Our own code panicked on it, with these words.
+    pub(super) fn bug(words: &str) -> Self {
+        Self::failed(format!("bug: hob panicked: {words}; please report it"))
+    }
+
     /// A budget ended it, with what exists.
     pub(super) fn limited(limit: Limited) -> Self {
         Outcome::Completed { limited: Some(limit) }.into()

@@ -114,7 +114,7 @@ async fn until(late: Option<Instant>) {
 }
 
 /// What a panic says.
-fn words(panic: &(dyn Any + Send)) -> String {
+pub(super) fn words(panic: &(dyn Any + Send)) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     let words = words.unwrap_or("a panic without words");
     words[..words.floor_char_boundary(PANIC_MAX)].to_owned()
