@@ -119,3 +119,122 @@ pub(super) fn words(panic: &(dyn Any + Send)) -> String {
     let words = words.unwrap_or("a panic without words");
     words[..words.floor_char_boundary(PANIC_MAX)].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{EventKey, InstanceId};
+    use crate::domain::run::{Authority, Run, Task};
+    use crate::store::{Holder, Log, Store};
+    use crate::telemetry::failpoint::Failpoints;
+    use crate::telemetry::redact::Redactor;
+
+    const NOW: &str = "2026-03-01T09:00:00Z";
+
+    fn run() -> Run {
+        let instance: InstanceId = "github.com/700100/issue/42/triage".parse().unwrap();
+        let event_key = EventKey::from_parts(["1"]);
+        Run {
+            id: RunId::derive(&instance, &event_key, None),
+            instance,
+            event_key,
+            attempt_tag: None,
+            admitted_at: NOW.parse().unwrap(),
+            authority: Authority::default(),
+            task: Task { message: Some("go".into()), ..Task::default() },
+        }
+    }
+
+    async fn open(store: &Store) -> Log {
+        let holder = Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into() };
+        store.reopen(&run().instance, holder).await.unwrap().unwrap().0
+    }
+
+    /// A store with a run that is claimed, the pulse of that claim, and what stops its attempt.
+    async fn claimed() -> (Store, Log, Pulse, Stop) {
+        let store = Store::memory(Failpoints::default());
+        queue::admit(&store, &run(), "x", &Redactor::default()).await.unwrap();
+        let mut log = open(&store).await;
+        queue::claim(&mut log, NOW.parse().unwrap()).await.unwrap().0.unwrap();
+        let pulse = log.pulse().unwrap();
+        (store, log, pulse, Stop::new(&CancellationToken::new()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_lives_as_long_as_its_attempt() {
+        let (store, _log, mut pulse, stop) = claimed().await;
+        let hours = sleep(Duration::from_secs(3 * 3600));
+        let ended = supervise(&run().id, &mut pulse, &stop, None, hours).await;
+        assert!(matches!(ended, Supervised::Ended(())), "{ended:?}");
+        assert!(matches!(
+            queue::claim(&mut open(&store).await, NOW.parse().unwrap()).await,
+            Err(crate::store::Error::Held { .. })
+        ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_whose_claim_somebody_took_is_dropped() {
+        let (store, _log, mut pulse, stop) = claimed().await;
+        // As a process that was stopped for longer than its lease.
+        tokio::time::advance(Duration::from_secs(16)).await;
+        let (taken, _) = queue::claim(&mut open(&store).await, NOW.parse().unwrap()).await.unwrap();
+        assert!(!taken.unwrap().resumed, "it has no attempt yet");
+        let ended = supervise(&run().id, &mut pulse, &stop, None, std::future::pending::<()>()).await;
+        assert!(matches!(ended, Supervised::Lost), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_claim_that_ran_out_and_that_nobody_took_goes_on() {
+        let (_store, _log, mut pulse, stop) = claimed().await;
+        tokio::time::advance(Duration::from_secs(600)).await;
+        let ended = supervise(&run().id, &mut pulse, &stop, None, sleep(Duration::from_secs(60))).await;
+        assert!(matches!(ended, Supervised::Ended(())), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_is_heard_within_a_third_of_the_lease() {
+        let (store, _log, mut pulse, stop) = claimed().await;
+        let run = run();
+        store.abort(&run.instance, None, "ann", NOW.parse().unwrap()).await.unwrap();
+        let asked = Instant::now();
+        let cancelled = stop.cancel.clone();
+        let ended = supervise(&run.id, &mut pulse, &stop, None, cancelled.cancelled()).await;
+        assert!(matches!(ended, Supervised::Ended(())), "{ended:?}");
+        assert_eq!((stop.why(), asked.elapsed().as_secs()), (Some(Why::Abort), 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_stop_is_dropped_a_minute_after_its_time() {
+        let (_store, _log, mut pulse, stop) = claimed().await;
+        let began = Instant::now();
+        let late = Some(began + Duration::from_secs(3600));
+        let ended = supervise(&run().id, &mut pulse, &stop, late, std::future::pending::<()>()).await;
+        assert!(matches!(ended, Supervised::Hung), "{ended:?}");
+        assert_eq!((stop.why(), began.elapsed().as_secs()), (Some(Why::Late), 3660));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_process_must_go_what_does_not_stop_is_dropped_within_two_seconds() {
+        let (_store, _log, mut pulse, _) = claimed().await;
+        let all = CancellationToken::new();
+        let stop = Stop::new(&all);
+        all.cancel();
+        let began = Instant::now();
+        let ended = supervise(&run().id, &mut pulse, &stop, None, std::future::pending::<()>()).await;
+        assert!(matches!(ended, Supervised::Hung), "{ended:?}");
+        assert_eq!((stop.why(), began.elapsed() < Duration::from_secs(2)), (None, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_an_ending_with_words() {
+        for (panics, expected) in [
+            ((|| panic!("plain")) as fn(), "plain"),
+            (|| panic!("with {}", "parts"), "with parts"),
+            (|| std::panic::panic_any(7), "a panic without words"),
+        ] {
+            let (_store, _log, mut pulse, stop) = claimed().await;
+            let ended = supervise(&run().id, &mut pulse, &stop, None, async { panics() }).await;
+            assert!(matches!(&ended, Supervised::Panicked(words) if words == expected), "{ended:?}");
+        }
+    }
+}

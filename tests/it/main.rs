@@ -30,3 +30,4 @@ mod recovery;
 mod secrets;
 mod signals;
 mod terminal;
+mod worker;
