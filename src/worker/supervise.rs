@@ -146,7 +146,8 @@ mod tests {
     }
 
     async fn open(store: &Store) -> Log {
-        let holder = Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into() };
+        let since = NOW.parse().unwrap();
+        let holder = Holder { pid: 1, host: "h".into(), since, what: "test".into(), process: None };
         store.reopen(&run().instance, holder).await.unwrap().unwrap().0
     }
 

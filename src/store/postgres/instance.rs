@@ -99,6 +99,12 @@ impl Medium for InPostgres {
         PathBuf::from(format!("{}/{}", self.server.place, self.instance))
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        let Self { server, number, instance, failpoints } = self;
+        let (server, instance, failpoints) = (server.clone(), instance.clone(), failpoints.clone());
+        Box::new(Self { server, number: *number, instance, failpoints })
+    }
+
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         ready(Ok(())).boxed()
     }

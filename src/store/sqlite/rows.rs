@@ -60,6 +60,10 @@ impl Medium for Rows {
         self.instance.place.clone()
     }
 
+    fn twin(&self) -> Box<dyn Medium> {
+        Box::new(Self { database: self.database.clone(), instance: self.instance.clone(), blobs: Vec::new() })
+    }
+
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
         ready(Ok(())).boxed()
     }

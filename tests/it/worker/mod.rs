@@ -6,6 +6,9 @@ macro_rules! every_store {
         mod memory {
             $(#[test] fn $case() { crate::worker::block_on(super::$case(crate::worker::Place::memory())) })+
         }
+        mod sqlite {
+            $(#[test] fn $case() { crate::worker::block_on(super::$case(crate::worker::Place::sqlite())) })+
+        }
         mod bundle {
             $(#[test] fn $case() { crate::worker::block_on(super::$case(crate::worker::Place::bundles())) })+
         }
@@ -33,7 +36,7 @@ use hob::harness::Harness;
 use hob::queue;
 use hob::sandbox::{self, local};
 use hob::skill::library::Library as Skills;
-use hob::store::{Holder, Peek, Store};
+use hob::store::{Holder, Peek, Process, Store};
 use hob::telemetry::failpoint::Failpoints;
 use hob::telemetry::redact::Redactor;
 use hob::trust::frame::Marker;
@@ -62,6 +65,12 @@ impl Place {
     fn bundles() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::bundles(&dir.path().join("state"), Failpoints::default()).with_lease(LEASE);
+        Self { store, dir }.ready()
+    }
+
+    fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::sqlite(&dir.path().join("state.db"), Failpoints::default()).with_lease(LEASE);
         Self { store, dir }.ready()
     }
 
@@ -191,7 +200,13 @@ fn clock() -> Clock {
 }
 
 fn holder(what: &str) -> Holder {
-    Holder { pid: std::process::id(), host: "desk".into(), since: clock().now(), what: what.into() }
+    Holder {
+        pid: std::process::id(),
+        host: "desk".into(),
+        since: clock().now(),
+        what: what.into(),
+        process: Process::this(),
+    }
 }
 
 /// A run of an instance such as `42/ready`, which does what its message says.

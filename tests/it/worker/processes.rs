@@ -41,6 +41,7 @@ fn open(address: &str) -> Store {
     let (kind, place) = address.split_once(':').unwrap();
     let store = match kind {
         "bundle" => Store::bundles(Path::new(place), Failpoints::default()),
+        "sqlite" => Store::sqlite(Path::new(place), Failpoints::default()),
         other => unreachable!("there is no store `{other}`"),
     };
     store.with_lease(LEASE)
@@ -58,6 +59,20 @@ fn four_processes_share_bundles() {
     let root = tempfile::tempdir().unwrap();
     let address = format!("bundle:{}", root.path().join("state").display());
     weather(&address, Storm { seed: 4, processes: 4, instances: 8, runs: 40, kills: 12, stops: 4 });
+}
+
+#[test]
+fn two_processes_share_an_sqlite_file() {
+    let root = tempfile::tempdir().unwrap();
+    let address = format!("sqlite:{}", root.path().join("state.db").display());
+    weather(&address, Storm { seed: 2, processes: 2, instances: 5, runs: 30, kills: 8, stops: 5 });
+}
+
+#[test]
+fn four_processes_share_an_sqlite_file() {
+    let root = tempfile::tempdir().unwrap();
+    let address = format!("sqlite:{}", root.path().join("state.db").display());
+    weather(&address, Storm { seed: 4, processes: 4, instances: 8, runs: 40, kills: 12, stops: 6 });
 }
 
 /// `HOB_TEST_STORM=seed,processes,instances,runs,kills,stops`, and the store's address beside it; prints
