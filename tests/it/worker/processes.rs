@@ -136,6 +136,17 @@ impl Owner {
         self.0.wait().unwrap();
     }
 
+    /// Stops it for twice the lease. A thread continues it: what it holds may be what the test waits for.
+    fn pause(self) -> Paused {
+        self.signal(Signal::STOP);
+        let pid = Pid::from_child(&self.0);
+        let again = std::thread::spawn(move || {
+            std::thread::sleep(LEASE * 2);
+            kill_process(pid, Signal::CONT).unwrap();
+        });
+        Paused { owner: self, again }
+    }
+
     /// Asks it to go; how long that took.
     fn leave(mut self) -> Duration {
         let told = Instant::now();
@@ -144,6 +155,12 @@ impl Owner {
         assert!(status.success(), "{status}, signal {:?}", status.signal());
         told.elapsed()
     }
+}
+
+/// A worker process that is stopped, and the thread that continues it.
+struct Paused {
+    owner: Owner,
+    again: std::thread::JoinHandle<()>,
 }
 
 impl Drop for Owner {
@@ -202,7 +219,7 @@ async fn brave(store: &Store, address: &str, project: &Path, storm: Storm) -> BT
     let mut acknowledged: BTreeMap<InstanceId, Vec<Run>> = BTreeMap::new();
     let began = Instant::now();
     let (mut admitted, mut kills, mut stops) = (0, 0, 0);
-    let mut stopped: Vec<(Instant, Owner)> = Vec::new();
+    let mut stopped: Vec<Paused> = Vec::new();
     loop {
         assert!(began.elapsed() < PATIENCE, "it does not end, seed {}", storm.seed);
         for _ in 0..(storm.runs - admitted).min(1 + chance.below(4)) {
@@ -220,17 +237,15 @@ async fn brave(store: &Store, address: &str, project: &Path, storm: Storm) -> BT
             }
             1 if stops < storm.stops => {
                 let owner = std::mem::replace(&mut owners[place], Owner::start(address, project));
-                owner.signal(Signal::STOP);
-                stopped.push((Instant::now() + LEASE * 2, owner));
+                stopped.push(owner.pause());
                 stops += 1;
             }
             _ => {}
         }
         // Continued, they find out that their time is over; then they may go.
-        for (_, owner) in stopped.extract_if(.., |(until, _)| *until <= Instant::now()) {
-            owner.signal(Signal::CONT);
+        for paused in stopped.extract_if(.., |paused| paused.again.is_finished()) {
             tokio::time::sleep(Duration::from_millis(chance.below(200) as u64)).await;
-            owner.leave();
+            paused.owner.leave();
         }
         tokio::time::sleep(Duration::from_millis(20 + chance.below(150) as u64)).await;
         let is_over = admitted == storm.runs && kills == storm.kills && stops == storm.stops && stopped.is_empty();
