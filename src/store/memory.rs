@@ -126,8 +126,8 @@ impl Medium for InMemory {
     }
 
     fn twin(&self) -> Box<dyn Medium> {
-        let (instances, news) = (self.instances.clone(), self.news.clone());
-        Box::new(Self { instance: self.instance.clone(), instances, news })
+        let (life, instances) = (self.life.clone(), self.instances.clone());
+        Box::new(Self { instance: self.instance.clone(), life, instances })
     }
 
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {

@@ -58,7 +58,9 @@ impl Folder {
     /// One of many; `None` when there is no such directory.
     pub(super) fn find(dir: &Path, instance: &InstanceId, failpoints: Failpoints) -> Result<Option<Self>, Error> {
         match File::open(dir) {
-            Ok(found) => Ok(Some(Self { found: Some((Arc::new(found), instance.clone())), ..Self::new(dir, failpoints) })),
+            Ok(found) => {
+                Ok(Some(Self { found: Some((Arc::new(found), instance.clone())), ..Self::new(dir, failpoints) }))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed(dir, "open", source)),
         }

@@ -41,7 +41,9 @@ async fn open(address: &str) -> Store {
     let (kind, place) = address.split_once(':').unwrap();
     let store = match kind {
         "bundle" => Store::bundles(Path::new(place), Failpoints::default()),
+        #[cfg(feature = "sqlite")]
         "sqlite" => Store::sqlite(Path::new(place), Failpoints::default()),
+        #[cfg(feature = "postgres")]
         "postgres" => Store::postgres(&address.parse().unwrap(), None, Failpoints::default()).await.unwrap(),
         other => unreachable!("there is no store `{other}`"),
     };
@@ -63,6 +65,7 @@ fn four_processes_share_bundles() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn two_processes_share_an_sqlite_file() {
     let root = tempfile::tempdir().unwrap();
     let address = format!("sqlite:{}", root.path().join("state.db").display());
@@ -70,9 +73,28 @@ fn two_processes_share_an_sqlite_file() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn four_processes_share_an_sqlite_file() {
     let root = tempfile::tempdir().unwrap();
     let address = format!("sqlite:{}", root.path().join("state.db").display());
+    weather(&address, Storm { seed: 4, processes: 4, instances: 8, runs: 40, kills: 12, stops: 6 });
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn two_processes_share_a_postgresql_database() {
+    let mut url = None;
+    block_on(async { url = crate::scene::postgres::database().await });
+    let Some(address) = url else { return };
+    weather(&address, Storm { seed: 2, processes: 2, instances: 5, runs: 30, kills: 8, stops: 5 });
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn four_processes_share_a_postgresql_database() {
+    let mut url = None;
+    block_on(async { url = crate::scene::postgres::database().await });
+    let Some(address) = url else { return };
     weather(&address, Storm { seed: 4, processes: 4, instances: 8, runs: 40, kills: 12, stops: 6 });
 }
 
