@@ -126,8 +126,8 @@ impl Medium for InMemory {
     }
 
     fn twin(&self) -> Box<dyn Medium> {
-        let (instance, instances) = (self.instance.clone(), self.instances.clone());
-        Box::new(Self { instance, instances, life: self.life.clone() })
+        let (life, instances) = (self.life.clone(), self.instances.clone());
+        Box::new(Self { instance: self.instance.clone(), life, instances })
     }
 
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {

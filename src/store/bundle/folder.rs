@@ -27,7 +27,7 @@ use crate::telemetry::failpoint::{self, Failpoints};
 pub(super) struct Folder {
     dir: PathBuf,
     /// Which directory that was when it was found, and whose; `None` where nobody removes it.
-    found: Option<(File, InstanceId)>,
+    found: Option<(Arc<File>, InstanceId)>,
     log: ChainFile,
     inbox: ChainFile,
     applied: ChainFile,
@@ -58,7 +58,9 @@ impl Folder {
     /// One of many; `None` when there is no such directory.
     pub(super) fn find(dir: &Path, instance: &InstanceId, failpoints: Failpoints) -> Result<Option<Self>, Error> {
         match File::open(dir) {
-            Ok(found) => Ok(Some(Self { found: Some((found, instance.clone())), ..Self::new(dir, failpoints) })),
+            Ok(found) => {
+                Ok(Some(Self { found: Some((Arc::new(found), instance.clone())), ..Self::new(dir, failpoints) }))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(failed(dir, "open", source)),
         }
@@ -195,7 +197,7 @@ impl Medium for Folder {
 
     fn twin(&self) -> Box<dyn Medium> {
         let twins = self.lock.as_ref().map(Arc::downgrade).unwrap_or_default();
-        Box::new(Self { twins, ..Self::new(&self.dir, self.failpoints.clone()) })
+        Box::new(Self { twins, found: self.found.clone(), ..Self::new(&self.dir, self.failpoints.clone()) })
     }
 
     fn hold<'a>(&'a mut self, holder: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {

@@ -6,6 +6,14 @@ macro_rules! every_store {
         mod memory {
             $(#[test] fn $case() { crate::worker::block_on(super::$case(crate::worker::Place::memory())) })+
         }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $case() { crate::worker::block_on(async {
+                let Some(place) = crate::worker::Place::postgres().await else { return };
+                super::$case(place).await;
+            }) })+
+        }
+        #[cfg(feature = "sqlite")]
         mod sqlite {
             $(#[test] fn $case() { crate::worker::block_on(super::$case(crate::worker::Place::sqlite())) })+
         }
@@ -68,6 +76,15 @@ impl Place {
         Self { store, dir }.ready()
     }
 
+    /// `None` where there is no server.
+    #[cfg(feature = "postgres")]
+    async fn postgres() -> Option<Self> {
+        let url = crate::scene::postgres::database().await?;
+        let store = Store::postgres(&url.parse().unwrap(), None, Failpoints::default()).await.unwrap();
+        Some(Self { store: store.with_lease(LEASE), dir: tempfile::tempdir().unwrap() }.ready())
+    }
+
+    #[cfg(feature = "sqlite")]
     fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::sqlite(&dir.path().join("state.db"), Failpoints::default()).with_lease(LEASE);

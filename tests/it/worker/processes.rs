@@ -37,11 +37,14 @@ struct Storm {
 }
 
 /// Opens a store by its address, as each process does for itself.
-fn open(address: &str) -> Store {
+async fn open(address: &str) -> Store {
     let (kind, place) = address.split_once(':').unwrap();
     let store = match kind {
         "bundle" => Store::bundles(Path::new(place), Failpoints::default()),
+        #[cfg(feature = "sqlite")]
         "sqlite" => Store::sqlite(Path::new(place), Failpoints::default()),
+        #[cfg(feature = "postgres")]
+        "postgres" => Store::postgres(&address.parse().unwrap(), None, Failpoints::default()).await.unwrap(),
         other => unreachable!("there is no store `{other}`"),
     };
     store.with_lease(LEASE)
@@ -62,6 +65,7 @@ fn four_processes_share_bundles() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn two_processes_share_an_sqlite_file() {
     let root = tempfile::tempdir().unwrap();
     let address = format!("sqlite:{}", root.path().join("state.db").display());
@@ -69,9 +73,28 @@ fn two_processes_share_an_sqlite_file() {
 }
 
 #[test]
+#[cfg(feature = "sqlite")]
 fn four_processes_share_an_sqlite_file() {
     let root = tempfile::tempdir().unwrap();
     let address = format!("sqlite:{}", root.path().join("state.db").display());
+    weather(&address, Storm { seed: 4, processes: 4, instances: 8, runs: 40, kills: 12, stops: 6 });
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn two_processes_share_a_postgresql_database() {
+    let mut url = None;
+    block_on(async { url = crate::scene::postgres::database().await });
+    let Some(address) = url else { return };
+    weather(&address, Storm { seed: 2, processes: 2, instances: 5, runs: 30, kills: 8, stops: 5 });
+}
+
+#[test]
+#[cfg(feature = "postgres")]
+fn four_processes_share_a_postgresql_database() {
+    let mut url = None;
+    block_on(async { url = crate::scene::postgres::database().await });
+    let Some(address) = url else { return };
     weather(&address, Storm { seed: 4, processes: 4, instances: 8, runs: 40, kills: 12, stops: 6 });
 }
 
@@ -97,7 +120,8 @@ fn as_many_as_you_like() {
 fn child() {
     let (Ok(address), Ok(project)) = (std::env::var(STORE), std::env::var(PROJECT)) else { return };
     block_on(async {
-        let worker = Worker { store: open(&address), holder: holder("child"), at_once: 3, observer: Arc::new(()) };
+        let store = open(&address).await;
+        let worker = Worker { store, holder: holder("child"), at_once: 3, observer: Arc::new(()) };
         let desk = Desk { dir: project.into(), model: Arc::default() };
         let with = circumstances();
         let mut term = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
@@ -192,7 +216,7 @@ fn weather(address: &str, storm: Storm) -> String {
     write_agents(&project.path().join("agents"));
     let mut said = String::new();
     block_on(async {
-        let store = open(address);
+        let store = open(address).await;
         let acknowledged = brave(&store, address, project.path(), storm).await;
         let steps = std::fs::read_to_string(project.path().join("steps.txt")).unwrap();
         let mut done: BTreeMap<&str, usize> = BTreeMap::new();
