@@ -106,7 +106,7 @@ async fn a_model_that_is_not_there_leaves_the_run_and_says_so(place: Place) {
     let reasons: Vec<_> = left.iter().map(|left| (&left.instance, left.reason.as_str())).collect();
     assert_eq!(reasons, [(&run.instance, "the model is not there")]);
     assert_eq!((place.state(&run).await, place.outcome(&other).await.as_str()), (State::Running, "completed"));
-    assert_eq!(place.store.waiting(9).await.unwrap(), [run.instance.clone()]);
+    assert_eq!(place.store.waiting(9).await.unwrap(), std::slice::from_ref(&run.instance));
 }
 
 async fn a_worker_hears_of_what_is_admitted_while_it_waits(place: Place) {

@@ -21,7 +21,7 @@ async fn a_run_whose_end_is_asked_for_stops_with_the_next_beat(place: Place) {
     let (left, ()) = tokio::join!(worker.work(&desk, &with, Until::Empty), async {
         model.waits(1).await;
         let asked = queue::abort(&place.store, &run.instance, Some(&run.id), "ann", clock().now()).await.unwrap();
-        assert_eq!(asked, [run.id.clone()]);
+        assert_eq!(asked, std::slice::from_ref(&run.id));
     });
     assert_eq!(left.unwrap(), []);
     assert_eq!(
@@ -89,7 +89,7 @@ async fn a_worker_that_is_told_to_stop_is_out_at_once_and_another_one_goes_on(pl
     });
     assert!(told.elapsed() < Duration::from_secs(2), "{:?}", told.elapsed());
     assert_eq!((left.unwrap(), place.state(&run).await), (vec![], State::Running));
-    assert_eq!(place.store.waiting(9).await.unwrap(), [run.instance.clone()], "the claim was given back");
+    assert_eq!(place.store.waiting(9).await.unwrap(), std::slice::from_ref(&run.instance), "the claim was given back");
     let (desk, worker) = (place.desk(), place.worker("two", 1));
     desk.model.gate.add_permits(1);
     assert_eq!(worker.work(&desk, &circumstances(), Until::Empty).await.unwrap(), []);
