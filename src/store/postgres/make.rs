@@ -48,19 +48,19 @@ async fn begin(
     transaction: &deadpool_postgres::Transaction<'_>,
     whole: &Whole<'_>,
 ) -> Result<Option<i64>, tokio_postgres::Error> {
-    const SQL: &str = "INSERT INTO hob.instances (id, epoch, cover,
+    const SQL: &str = "INSERT INTO hob.instances (name, id, epoch, cover,
             log_next, log_epoch, log_sum, log_length, inbox_next, inbox_epoch, inbox_sum, inbox_length,
             applied_next, applied_epoch, applied_sum, applied_length, admitted, unsettled, waits)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17::bigint,
-            CASE WHEN $17::bigint > 0 THEN clock_timestamp() END)
-        ON CONFLICT (id) DO NOTHING RETURNING number";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18::bigint,
+            CASE WHEN $18::bigint > 0 THEN clock_timestamp() END)
+        ON CONFLICT (name) DO NOTHING RETURNING number";
     let Whole { instance, epoch, cover, chains, runs, unsettled, .. } = whole;
     let tail = |part| chains.iter().find(|(chain, _)| *chain == part).map_or(Tail::START, |(_, lines)| lines.to);
     let tails = Part::ALL.map(tail);
     let [log, inbox, applied] = tails.each_ref().map(End::of);
-    let (id, epoch, cover) = (instance.to_string(), epoch.0.cast_signed(), cover.as_bytes());
+    let (name, id, epoch, cover) = (instance.external(), instance.to_string(), epoch.0.cast_signed(), cover.as_bytes());
     let (admitted, unsettled) = (runs.len() as i64, i64::from(*unsettled));
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&id, &epoch, &cover];
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&name, &id, &epoch, &cover];
     for End { next, epoch, sum, length } in [&log, &inbox, &applied] {
         parameters.extend([next as &(dyn ToSql + Sync), epoch, sum, length]);
     }
@@ -114,7 +114,7 @@ async fn fill(
 
 /// Whether what is there is this very one: it was made, and only the answer was lost.
 async fn stands(server: &Server, whole: &Whole<'_>) -> Result<bool, Fault> {
-    const SQL: &str = "SELECT number FROM hob.instances WHERE id = $1 AND cover = $2";
-    let answer = server.try_ask(SQL, &[&whole.instance.to_string(), &whole.cover.as_bytes()]).await?;
+    const SQL: &str = "SELECT number FROM hob.instances WHERE name = $1 AND cover = $2";
+    let answer = server.try_ask(SQL, &[&whole.instance.external(), &whole.cover.as_bytes()]).await?;
     Ok(!answer.rows.is_empty())
 }

@@ -69,8 +69,8 @@ impl Postgres {
     }
 
     async fn number(&self, instance: &InstanceId) -> Result<Option<i64>, Error> {
-        const SQL: &str = "SELECT number FROM hob.instances WHERE id = $1";
-        let rows = self.server.ask("look for an instance", SQL, &[&instance.to_string()]).await?.rows;
+        const SQL: &str = "SELECT number FROM hob.instances WHERE name = $1";
+        let rows = self.server.ask("look for an instance", SQL, &[&instance.external()]).await?.rows;
         rows.first().map(|row| row.try_get(0)).transpose().map_err(|error| self.server.unreadable(&error))
     }
 

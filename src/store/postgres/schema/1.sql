@@ -16,7 +16,9 @@ CREATE TABLE IF NOT EXISTS hob.version (
 -- writes here, in the one statement that also writes its lines.
 CREATE TABLE IF NOT EXISTS hob.instances (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id text COLLATE "C" NOT NULL UNIQUE,
+    -- What its id is digested to: a key in it may be longer than an index takes.
+    name text COLLATE "C" NOT NULL UNIQUE,
+    id text COLLATE "C" NOT NULL,
     -- The newest epoch that was given out.
     epoch bigint NOT NULL,
     -- The bytes of manifest.json.

@@ -148,45 +148,37 @@ async fn word_of_an_admission_and_of_a_release_comes_at_once() {
     heard.unwrap();
 }
 
-/// Backends are terminated as fast as a client can, whatever they are at.
+/// While each verb is said, every backend is terminated, whatever it is at.
 #[tokio::test]
 async fn what_was_acknowledged_stands_while_backends_are_terminated() {
+    const KILL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'hob'";
     let Some(url) = database().await else { return };
     let stores = join_all((0..3).map(|_| store(&url))).await;
-    let killer = tokio::spawn({
-        let url = url.clone();
+    let admin = client(&url).await;
+    let workers = (1..).zip(&stores).map(|(pid, store)| {
+        let (store, admin, thread) = (store.as_ref().unwrap(), &admin, thread(pid as usize));
         async move {
-            let client = client(&url).await;
-            let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
-            loop {
-                client.batch_execute(kill).await.unwrap();
-                tokio::time::sleep(Duration::from_millis(25)).await;
+            let kill = || async { admin.batch_execute(KILL).await.unwrap() };
+            let mut acknowledged = Vec::new();
+            for n in 0..12 {
+                let run = run(&thread, &n.to_string());
+                tokio::join!(admit(store, &run), kill()).0.unwrap();
+                let mut log = open(store, &thread, pid).await;
+                let (fence, _) = tokio::join!(log.claim(at(n)), kill()).0.unwrap();
+                for m in 0..4 {
+                    let text = format!("{n}.{m}");
+                    let drafts = path(&log, [note(&text)]);
+                    tokio::join!(log.append(fence, drafts, at(n)), kill()).0.unwrap();
+                    acknowledged.push(text);
+                }
+                let drafts = path(&log, [settled(&run)]);
+                tokio::join!(log.settle(fence, drafts, at(n)), kill()).0.unwrap();
             }
+            (thread, acknowledged)
         }
     });
-    let workers = (1..).zip(&stores).map(|(pid, store)| async move {
-        let store = store.as_ref().unwrap();
-        let thread = thread(pid as usize);
-        let mut acknowledged = Vec::new();
-        for n in 0..12 {
-            let run = run(&thread, &format!("{n}"));
-            admit(store, &run).await.unwrap();
-            let mut log = open(store, &thread, pid).await;
-            let (fence, _) = log.claim(at(n)).await.unwrap();
-            for m in 0..4 {
-                let text = format!("{n}.{m}");
-                log.append(fence, path(&log, [note(&text)]), at(n)).await.unwrap();
-                acknowledged.push(text);
-            }
-            log.settle(fence, path(&log, [settled(&run)]), at(n)).await.unwrap();
-        }
-        (thread, acknowledged)
-    });
-    let done = join_all(workers).await;
-    killer.abort();
-    let _ = killer.await;
-    for (thread, acknowledged) in done {
+    for (thread, acknowledged) in join_all(workers).await {
         let peek = store(&url).await.unwrap().peek(&thread).await.unwrap().unwrap();
         assert_eq!(notes(&peek), acknowledged);
         assert_eq!((peek.runs().count(), peek.manifest.epoch), (12, Epoch(12)));

@@ -5,7 +5,6 @@ mod many_processes;
 mod proxy;
 mod refused;
 mod restarts;
-mod smoke;
 mod tls;
 
 use hob::domain::effect::{Effect, EffectKey, Write};
