@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::env::Environment;
-use super::output::{self, Exit};
-use super::refusal::Refusal;
-use super::report::{self, Report};
-use super::runtime::block_on;
-use super::wish::{self, Again, Wish};
-use super::work::{Given, Watch};
-use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
+use crate::cli::env::Environment;
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
+use crate::cli::report::{self, Report};
+use crate::cli::runtime::block_on;
+use crate::cli::wish::{self, Again, Wish};
+use crate::cli::work::{Given, Watch};
+use crate::cli::{kept, live, parts};
 use crate::domain::event::Event;
 use crate::domain::run::Authority;
 use crate::skill::library::Library;
@@ -36,7 +36,7 @@ use crate::worker::Worked;
                   model that is unknown), 4 limited by a budget, 130 or 143 interrupted. Where a run has no outcome, \
                   the same command goes on. Runs that were left unfinished go first, and their answers are printed first."
 )]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Name of the agent: a file in `agents/`, or one that ships with hob
     agent: String,
 

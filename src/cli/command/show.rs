@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use super::env::Environment;
-use super::output::{self, Exit};
-use super::refusal::Refusal;
-use super::runtime::block_on;
-use super::{kept, timeline};
+use crate::cli::env::Environment;
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
+use crate::cli::runtime::block_on;
+use crate::cli::{kept, timeline};
 use crate::store::{Error, Manifest, Store};
 use crate::telemetry::failpoint::Failpoints;
 
 /// Show a session: what happened in it, in order
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// A run (`run-…`), an instance (`github.com/700100/issue/42/triage`), or what people call it (`acme/widgets#42`)
     id: String,
 

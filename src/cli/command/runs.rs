@@ -1,10 +1,10 @@
 //! `hob runs`: what is kept, newest first.
 
-use super::env::Environment;
-use super::output::{self, Exit};
-use super::refusal::Refusal;
-use super::runtime::block_on;
-use super::{kept, timeline};
+use crate::cli::env::Environment;
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
+use crate::cli::runtime::block_on;
+use crate::cli::{kept, timeline};
 use crate::domain::run::State;
 use crate::session::history::History;
 use crate::store::Store;
@@ -12,7 +12,7 @@ use crate::telemetry::failpoint::Failpoints;
 
 /// List the runs that are kept, newest first
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Directory where sessions are kept [env: HOB_STATE] [default: the user's state directory]
     #[arg(long, value_name = "DIR")]
     store: Option<String>,
