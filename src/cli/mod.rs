@@ -4,6 +4,7 @@
 
 mod command;
 pub mod env;
+mod find;
 mod kept;
 mod live;
 pub mod output;
@@ -13,6 +14,7 @@ mod problem;
 mod refusal;
 mod report;
 mod runtime;
+mod table;
 mod timeline;
 mod wish;
 mod work;

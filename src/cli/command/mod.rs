@@ -1,11 +1,16 @@
 //! The commands, one file each.
 
+mod abort;
 mod check;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 mod ci;
 mod completions;
+mod export;
+mod forget;
+mod import;
 mod run;
 mod runs;
+mod sessions;
 mod show;
 
 use clap::Subcommand;
@@ -21,7 +26,12 @@ pub(super) enum Command {
     Run(run::Args),
     Check(check::Args),
     Runs(runs::Args),
+    Sessions(sessions::Args),
     Show(show::Args),
+    Abort(abort::Args),
+    Forget(forget::Args),
+    Export(export::Args),
+    Import(import::Args),
     #[cfg(any(feature = "github", feature = "gitlab"))]
     Ci(ci::Args),
     Completions(completions::Args),
@@ -33,13 +43,23 @@ impl Command {
         match self {
             Self::Run(args) => run::run(args, &Environment::take().map_err(Refusal::usage)?),
             Self::Check(args) => check(args),
-            Self::Runs(args) => runs::run(args, &Environment::look().map_err(Refusal::usage)?),
-            Self::Show(args) => show::run(args, &Environment::look().map_err(Refusal::usage)?),
+            Self::Runs(args) => runs::run(args, &look()?),
+            Self::Sessions(args) => sessions::run(args, &look()?),
+            Self::Show(args) => show::run(args, &look()?),
+            Self::Abort(args) => abort::run(args, &look()?),
+            Self::Forget(args) => forget::run(args, &look()?),
+            Self::Export(args) => export::run(args, &look()?),
+            Self::Import(args) => import::run(args, &look()?),
             #[cfg(any(feature = "github", feature = "gitlab"))]
             Self::Ci(args) => ci::run(args, &Environment::take().map_err(Refusal::usage)?),
             Self::Completions(args) => completions::run(args),
         }
     }
+}
+
+/// What a command that neither asks a model nor starts a tool needs to know.
+fn look() -> Result<Environment, Refusal> {
+    Environment::look().map_err(Refusal::usage)
 }
 
 fn check(args: &check::Args) -> Result<Exit, Refusal> {
