@@ -209,6 +209,29 @@ impl Store {
         Ok(runs.all().to_vec())
     }
 
+    /// The cover of the instance that a run was admitted to, by inboxes alone; beside it, why some could
+    /// not be asked.
+    ///
+    /// # Errors
+    /// When the place cannot be read.
+    pub async fn whose(&self, run: &RunId) -> Result<(Option<Manifest>, Vec<Error>), Error> {
+        let mut unread = Vec::new();
+        for listed in self.list().await? {
+            match self.admits(listed.manifest, run).await {
+                Ok(None) => {}
+                Ok(found) => return Ok((found, unread)),
+                Err(error) => unread.push(error),
+            }
+        }
+        Ok((None, unread))
+    }
+
+    async fn admits(&self, cover: Result<Manifest, Error>, run: &RunId) -> Result<Option<Manifest>, Error> {
+        let cover = cover?;
+        let Some(mut medium) = self.backend.find(&cover.instance).await? else { return Ok(None) };
+        Ok(medium.inbox(run).await?.knows.then_some(cover))
+    }
+
     /// All instances, by their covers alone: newest first, unreadable ones last.
     ///
     /// # Errors

@@ -137,6 +137,9 @@ pub(super) trait Medium: Debug + Send {
     /// [`Error::Held`] while somebody else has it.
     fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>>;
 
+    /// Who has the right to write now, for people.
+    fn held(&mut self) -> BoxFuture<'_, Result<Option<String>, Error>>;
+
     /// Keeps the claim for another lease. One that ran out, and that nobody took since, goes on.
     ///
     /// # Errors

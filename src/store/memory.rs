@@ -186,6 +186,10 @@ impl Medium for InMemory {
         ready(claimed).boxed()
     }
 
+    fn held(&mut self) -> BoxFuture<'_, Result<Option<String>, Error>> {
+        ready(self.with(|kept| Ok(kept.holder().map(ToString::to_string)))).boxed()
+    }
+
     fn renew(&mut self, fence: Epoch, lease: Duration) -> BoxFuture<'_, Result<(), Error>> {
         let renewed = self.with(|kept| match &mut kept.claim {
             Some((_, until)) if kept.epoch == fence => {

@@ -228,6 +228,10 @@ impl Medium for Folder {
         ready(self.take(bid.holder).and_then(|()| self.give(&bid))).boxed()
     }
 
+    fn held(&mut self) -> BoxFuture<'_, Result<Option<String>, Error>> {
+        ready(lock::held(&lock_of(&self.dir))).boxed()
+    }
+
     fn renew(&mut self, fence: Epoch, _: Duration) -> BoxFuture<'_, Result<(), Error>> {
         let is_held = self.lock.is_some() || self.twins.strong_count() > 0;
         ready(if is_held { Ok(()) } else { Err(Error::Fenced { given: fence }) }).boxed()

@@ -1,14 +1,14 @@
 //! One writer for each instance: a lock held by an open file, so that it ends with its process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-use super::super::disk::failed;
+use super::super::disk::{self, failed};
 use super::super::{Error, Holder};
 
 /// The right to write, until it is dropped or the process ends however it ends.
@@ -39,9 +39,25 @@ pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
 
 /// Whether somebody holds it, as far as can be told.
 pub(super) fn is_taken(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    held(path).is_ok_and(|held| held.is_some())
+}
+
+/// Who holds it now, for people.
+pub(super) fn held(path: &Path) -> Result<Option<String>, Error> {
+    let mut file = match disk::open(path, false) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
     // For a moment, and beside others that look: see `take_once`.
-    flock(&file, FlockOperation::NonBlockingLockShared).is_err_and(|errno| errno == Errno::WOULDBLOCK)
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => Ok(Some(read(&mut file))),
+        Err(errno) => Err(failed(path, "look at", errno.into())),
+        Ok(()) => {
+            // Closing would do, but for a child that was just forked and still has the file open.
+            let _ = flock(&file, FlockOperation::Unlock);
+            Ok(None)
+        }
+    }
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
@@ -117,6 +133,23 @@ mod tests {
         let text = r#"{"pid":71,"host":"desk","since":"2026-03-01T09:00:00Z","what":"hob run triage"}"#;
         assert_eq!(serde_json::from_str::<Holder>(text).unwrap(), holder("hob run triage"));
         assert_eq!(serde_json::to_string(&holder("hob run triage")).unwrap(), text);
+    }
+
+    #[test]
+    fn who_looks_sees_the_holder_and_stands_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        assert_eq!(held(&path).unwrap(), None);
+        let lock = take(&path, &holder("hob run triage")).unwrap();
+        assert_eq!(held(&path).unwrap(), Some(holder("hob run triage").to_string()));
+        drop(lock);
+        assert_eq!(held(&path).unwrap(), None);
+        std::thread::scope(|scope| {
+            let looker = scope.spawn(|| (0..2000).for_each(|_| drop(held(&path).unwrap())));
+            while !looker.is_finished() {
+                drop(take(&path, &holder("hob run assist")).unwrap());
+            }
+        });
     }
 
     #[test]

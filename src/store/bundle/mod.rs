@@ -29,7 +29,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::disk::{self, failed};
 use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
 use super::read::read;
-use super::{Error, Holder, manifest};
+use super::{Error, Holder, Manifest, manifest};
 use crate::domain::id::InstanceId;
 use crate::domain::run::State;
 use crate::telemetry::failpoint::Failpoints;
@@ -117,6 +117,14 @@ impl Backend for Bundles {
     fn news(&self) -> BoxFuture<'_, ()> {
         tokio::time::sleep(POLL).boxed()
     }
+}
+
+/// Whose bundle is in a directory, as its cover says.
+///
+/// # Errors
+/// When the cover cannot be read.
+pub fn whose(dir: &Path) -> Result<InstanceId, Error> {
+    Ok(Manifest::parse(&dir.join(manifest::NAME), &read_cover(dir)?)?.instance)
 }
 
 /// Makes the whole directory beside its place, then gives it its name: there is no half of one.

@@ -46,6 +46,11 @@ pub(super) async fn claim(at: &InPostgres, bid: Bid<'_>) -> Result<Written, Erro
     }
 }
 
+/// Who has the claim now, for people.
+pub(super) async fn held(at: &InPostgres) -> Result<Option<String>, Error> {
+    Ok(at.standing().await?.claim.and_then(|claim| claim.by()))
+}
+
 /// Keeps a claim for another lease. One that nobody took is still there after its end.
 pub(super) async fn renew(at: &InPostgres, fence: Epoch, lease: Duration) -> Result<(), Error> {
     const SQL: &str = "UPDATE hob.instances SET lease = clock_timestamp() + $3::float8 * interval '1 second'

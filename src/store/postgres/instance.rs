@@ -129,6 +129,10 @@ impl Medium for InPostgres {
         claim::claim(self, bid).boxed()
     }
 
+    fn held(&mut self) -> BoxFuture<'_, Result<Option<String>, Error>> {
+        claim::held(self).boxed()
+    }
+
     fn renew(&mut self, fence: Epoch, lease: Duration) -> BoxFuture<'_, Result<(), Error>> {
         claim::renew(self, fence, lease).boxed()
     }

@@ -9,6 +9,7 @@ use super::super::Error;
 use super::super::chain::{Tail, Verifier};
 use super::super::medium::{Each, Inbox, Part};
 use super::super::record::{self, Sum};
+use super::lease::Claim;
 use super::refused::Refused;
 use super::verbs::{Instance, line, table};
 use crate::domain::id::{Epoch, RunId, Seq};
@@ -17,6 +18,12 @@ use crate::domain::id::{Epoch, RunId, Seq};
 pub(super) fn cover(db: &Connection, instance: &Instance) -> Result<Option<Vec<u8>>, Refused> {
     let mut select = db.prepare_cached("select cover from instances where id = ?1")?;
     Ok(select.query_row([instance.number], |row| Ok(line(bytes(row.get_ref(0)?)))).optional()?)
+}
+
+/// The claim that was taken last, if it was not given back.
+pub(super) fn claim(db: &Connection, instance: &Instance) -> Result<Option<Option<Claim>>, Refused> {
+    let mut select = db.prepare_cached("select holder, boot, renewed, until from instances where id = ?1")?;
+    Ok(select.query_row([instance.number], |row| Claim::of(row)).optional()?)
 }
 
 /// Gives every line of a chain after `from`, in order; whether there is such a chain.

@@ -14,6 +14,7 @@ use super::super::medium::{Bid, Change, Each, Inbox, Medium, Part, Written};
 use super::super::record::Sum;
 use super::super::{Error, Holder};
 use super::database::Database;
+use super::lease::Now;
 use super::look;
 use super::refused::Refused;
 use super::verbs::{self, Instance};
@@ -102,6 +103,11 @@ impl Medium for Rows {
         };
         let bid = verbs::Bid { holder, epoch, cover: cover.to_owned(), log: log.next, lease };
         self.ask("claim", move |db, instance| instance.claim(db, &bid))
+    }
+
+    fn held(&mut self) -> BoxFuture<'_, Result<Option<String>, Error>> {
+        let claim = self.look(look::claim);
+        ready(claim.map(|claim| claim.and_then(|claim| claim.holds(&Now::read())))).boxed()
     }
 
     fn renew(&mut self, fence: Epoch, lease: Duration) -> BoxFuture<'_, Result<(), Error>> {

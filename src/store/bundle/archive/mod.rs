@@ -15,7 +15,7 @@ mod tests;
 mod unpack;
 
 pub use pack::pack;
-pub use unpack::{Reach, Unpacked, unpack};
+pub use unpack::{Reach, Unpacked, unpack, whose};
 
 use super::super::manifest;
 use super::super::medium::Part as Chain;
@@ -23,8 +23,8 @@ use super::super::record::Sum;
 use super::blobs;
 use crate::domain::id::InstanceId;
 
-/// Largest archive.
-const ARCHIVE_MAX: usize = 64 << 20;
+/// Largest archive, in bytes.
+pub const ARCHIVE_MAX: usize = 64 << 20;
 /// Most files in an archive.
 const ENTRIES_MAX: usize = 20_000;
 /// Most bytes that come out of an archive.

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use zip::read::{ArchiveOffset, Config, ZipFileEntry};
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::super::super::disk::{self, failed};
 use super::super::super::log::Log;
+use super::super::super::manifest::{self, Manifest};
 use super::super::super::medium::LEASE;
 use super::super::super::read::read;
 use super::super::super::record::Sum;
@@ -64,13 +66,7 @@ pub async fn unpack(
     holder: &Holder,
     failpoints: &Failpoints,
 ) -> Result<Unpacked, Error> {
-    if archive.len() > ARCHIVE_MAX {
-        return Err(Error::TooMuch { most: ARCHIVE_MAX as u64, unit: "bytes" });
-    }
-    // Before the list of files is read into memory.
-    if entries(archive)? > ENTRIES_MAX {
-        return Err(Error::TooMuch { most: ENTRIES_MAX as u64, unit: "files" });
-    }
+    bounded(archive)?;
     let dir = root.join(instance.external());
     disk::create_dir(root)?;
     let _lock = lock::take(&lock_of(&dir), holder)?;
@@ -81,6 +77,39 @@ pub async fn unpack(
     let unpacked = unpacked?;
     cleared?;
     Ok(unpacked)
+}
+
+/// Whose bundle is in an archive, as its cover says; nothing else of it is looked at.
+///
+/// # Errors
+/// When it is no archive, or has no cover.
+pub fn whose(archive: &[u8]) -> Result<InstanceId, Error> {
+    bounded(archive)?;
+    let mut zip = opened(archive)?;
+    let content = zip.by_name(manifest::NAME).map_err(not_one)?;
+    let mut cover = Vec::new();
+    content.take(manifest::SIZE_MAX).read_to_end(&mut cover).map_err(|error| not_one(error.into()))?;
+    Ok(Manifest::parse(manifest::NAME.as_ref(), &cover).map_err(in_archive)?.instance)
+}
+
+/// Refuses what is too large before its list of files is read into memory.
+fn bounded(archive: &[u8]) -> Result<(), Error> {
+    if archive.len() > ARCHIVE_MAX {
+        return Err(Error::TooMuch { most: ARCHIVE_MAX as u64, unit: "bytes" });
+    }
+    if entries(archive)? > ENTRIES_MAX {
+        return Err(Error::TooMuch { most: ENTRIES_MAX as u64, unit: "files" });
+    }
+    Ok(())
+}
+
+fn not_one(error: ZipError) -> Error {
+    Error::Archive { what: format!("cannot be read: {error}") }
+}
+
+fn opened(archive: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Error> {
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    ZipArchive::with_config(config, Cursor::new(archive)).map_err(not_one)
 }
 
 /// Works in the directory `new`, which is nobody else's.
@@ -144,9 +173,7 @@ fn in_archive(error: StoreError) -> Error {
 
 /// Writes the files of the archive into a directory with an empty `blobs`.
 fn inflate(archive: &[u8], dir: &Path) -> Result<(), Error> {
-    let not_one = |error: zip::result::ZipError| Error::Archive { what: format!("cannot be read: {error}") };
-    let config = Config { archive_offset: ArchiveOffset::Known(0) };
-    let mut zip = ZipArchive::with_config(config, Cursor::new(archive)).map_err(not_one)?;
+    let mut zip = opened(archive)?;
     if zip.has_duplicate_names() {
         return Err(Error::Archive { what: "holds two files of one name".to_owned() });
     }

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::{Attempt, Ear, Job, News, Unkept, bounded, private};
 use crate::channel::Heard;
 use crate::channel::ci::gitlab::{self, Named, Objects, Wanted};
-use crate::cli::ci::log::Runner;
-use crate::cli::ci::patience::Patience;
+use crate::cli::command::ci::log::Runner;
+use crate::cli::command::ci::patience::Patience;
 use crate::cli::env::{Ci, Environment};
-use crate::cli::parts;
 use crate::cli::refusal::Refusal;
+use crate::cli::{kept, parts};
 use crate::domain::event::{Event, ThreadKind};
 use crate::forge::gitlab::{Gitlab, Object, Options, Token};
 use crate::forge::{Error, Line, Thread};
@@ -49,7 +49,7 @@ pub(super) fn job(environment: &Environment) -> Result<Job, Refusal> {
     let shelf = forge.packages(&registry, Some(job.id)).map_err(Refusal::usage)?.at(commit);
     let payload = ci.job("TRIGGER_PAYLOAD").map(|path| bounded(path.as_ref(), "TRIGGER_PAYLOAD")).transpose()?;
     let sessions = match &environment.state {
-        Some(state) => state.clone(),
+        Some(state) => kept::directory(state)?,
         None => {
             // Among the temporary files of everybody.
             let own = environment.temporary().join(format!("hob-job-{}", job.id));

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::cli::ci::runner::{self, Obeyed};
-use crate::cli::ci::script::{self, Story, Words};
+use crate::cli::command::ci::runner::{self, Obeyed};
+use crate::cli::command::ci::script::{self, Story, Words};
 use crate::domain::outcome::Outcome;
 
 const COMPLETED: Outcome = Outcome::Completed { limited: None };

@@ -3,12 +3,13 @@
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::output::{self, Exit};
-use super::refusal::Refusal;
+use crate::cli::Cli;
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// The shell it is for
     shell: Shell,
 }
@@ -21,7 +22,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Refusal> {
 
 fn script(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut super::Cli::command(), "hob", &mut script);
+    clap_complete::generate(shell, &mut Cli::command(), "hob", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }
 

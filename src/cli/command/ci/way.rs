@@ -105,7 +105,7 @@ impl Way<'_> {
             record: None,
             redactor: self.redactor,
             workspace: self.workspace,
-            root: &sessions.root,
+            forbidden: vec![sessions.root.clone()],
             environment: self.environment,
             observer: observer.clone(),
             is_own_log: false,

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::cli::ci::runner;
-use crate::cli::ci::script::HOSTILE;
+use crate::cli::command::ci::runner;
+use crate::cli::command::ci::script::HOSTILE;
 use crate::cli::output::defuse;
 
 const RANDOM: Uuid = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);

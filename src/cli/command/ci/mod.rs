@@ -26,12 +26,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::env::Environment;
-use super::output::{self, Exit};
-use super::refusal::Refusal;
-use super::runtime::block_on;
-use super::work::{Watch, clock};
-use super::{kept, parts};
+use crate::cli::env::Environment;
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
+use crate::cli::runtime::block_on;
+use crate::cli::work::{Watch, clock};
+use crate::cli::{kept, parts};
 use crate::domain::front_matter::length;
 use crate::telemetry::redact::Redactor;
 use admission::Admitted;
@@ -57,7 +57,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
     after_help = "Exit codes: 0 completed, or nothing to do, 1 failed, 2 usage or configuration, 3 refused, 4 limited by a \
                   budget or by the job's time, 130 or 143 interrupted (the next job of the same thread goes on)."
 )]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// What to do
     #[arg(long, value_enum, value_name = "PHASE", default_value_t = Phase::Run)]
     phase: Phase,

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::cli::ci::runner;
-use crate::cli::ci::script::{self, Story, Words};
+use crate::cli::command::ci::runner;
+use crate::cli::command::ci::script::{self, Story, Words};
 use crate::domain::outcome::Outcome;
 
 const COMPLETED: Outcome = Outcome::Completed { limited: None };

@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::env::Environment;
-use super::output::{self, Exit};
-use super::refusal::Refusal;
-use super::report::{self, Report};
-use super::runtime::block_on;
-use super::wish::{self, Again, Wish};
-use super::work::{Given, Watch};
-use super::{kept, live, parts};
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
+use crate::cli::env::Environment;
+use crate::cli::kept::{self, Where};
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
+use crate::cli::report::{self, Report};
+use crate::cli::runtime::block_on;
+use crate::cli::wish::{self, Again, Wish};
+use crate::cli::work::{Given, Watch};
+use crate::cli::{live, parts};
 use crate::domain::event::Event;
 use crate::domain::run::Authority;
 use crate::skill::library::Library;
-use crate::store::Store;
 use crate::telemetry::progress::Progress;
 use crate::telemetry::redact::Redactor;
 use crate::worker::Worked;
@@ -36,7 +36,7 @@ use crate::worker::Worked;
                   model that is unknown), 4 limited by a budget, 130 or 143 interrupted. Where a run has no outcome, \
                   the same command goes on. Runs that were left unfinished go first, and their answers are printed first."
 )]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// Name of the agent: a file in `agents/`, or one that ships with hob
     agent: String,
 
@@ -68,9 +68,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 
-    /// Directory where sessions are kept [env: HOB_STATE] [default: the user's state directory]
-    #[arg(long, value_name = "DIR")]
-    store: Option<String>,
+    #[command(flatten)]
+    place: Where,
 
     /// Run again though this event is settled
     #[arg(long, requires = "event", conflicts_with_all = ["message", "input"])]
@@ -94,7 +93,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let skills = Arc::new(Library::open(&workspace));
     let found = parts::agent(&args.agent, &workspace, &skills)?;
-    let redactor = Redactor::new(environment.secrets());
+    let redactor = Redactor::new(environment.secrets().chain(&args.place.password()));
     let observer = live::on_stderr(redactor.clone());
     for note in parts::replaced(&found, &skills) {
         observer.see(Progress::Note(&note));
@@ -104,13 +103,12 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let notes = notes(request.event.as_ref(), &agent);
     let instance = request.instance(&agent.name).map_err(Refusal::usage)?;
     let label = wish::label(&instance, request.event.as_ref());
-    let root = kept::root(args.store.as_deref(), environment, &workspace)?;
-    let failpoints = kept::failpoints(environment)?;
-    let store = Store::bundles(&root, failpoints.clone());
+    let kept = args.place.to_work(environment, &workspace).await?;
+    let (store, failpoints) = (&kept.store, kept::failpoints(environment)?);
     let again = if args.again { Again::Anew } else { Again::Shown };
     let wish = Wish::new(request.ask(&agent.name, fresh()), again, &redactor);
 
-    if let Some((run, entries)) = wish.settled(&store, &instance).await? {
+    if let Some((run, entries)) = wish.settled(store, &instance).await? {
         drop(observer);
         return report::settled_before(entries, &run, args.json);
     }
@@ -121,7 +119,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
         record: args.record.as_deref(),
         redactor: &redactor,
         workspace: &workspace,
-        root: &root,
+        forbidden: kept.paths(),
         environment,
         observer,
         is_own_log: true,
@@ -129,8 +127,8 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let harness = order.harness()?;
     // Only here: until now a signal ends the process where it is, also while it reads standard input.
     let mut watch = Watch::new()?;
-    let mut log = kept::open("run", &store, &instance, &label, &*harness.observer).await?;
-    let run = wish.admit(Authority::Operator, &store, &mut log, &redactor).await?;
+    let mut log = kept::open("run", store, &instance, &label, &*harness.observer).await?;
+    let run = wish.admit(Authority::Operator, store, &mut log, &redactor).await?;
     let first = wish::left_before(&run, &log);
     for note in &notes {
         harness.observer.see(Progress::Note(note));
@@ -140,7 +138,7 @@ async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     // The live view ends before the answer is printed.
     drop(harness);
     if !first.is_empty()
-        && let Some(peeked) = kept::look(&store, &instance, |_| true).await?
+        && let Some(peeked) = kept::look(store, &instance, |_| true).await?
     {
         report::left_behind(peeked.entries, &first, args.json)?;
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use super::*;
-use crate::cli::ci::script::{self, Story, Words};
+use crate::cli::command::ci::script::{self, Story, Words};
 use crate::domain::budget::Limited;
 use crate::domain::outcome::Outcome;
 

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::output::Paint;
-use super::problem;
 use crate::agent;
+use crate::cli::output::Paint;
+use crate::cli::problem;
 use crate::domain::problem::{Problem, Report, Severity};
 use crate::skill;
 use crate::skill::library::{Library, PLACES, SKILL_FILE};
@@ -16,7 +16,7 @@ use crate::skill::library::{Library, PLACES, SKILL_FILE};
 /// Reads them strictly and prints every problem with its place and the next move. Exits with 2 when
 /// there is an error; warnings do not count.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     /// A project, a directory of agents or skills, or one file
     #[arg(value_name = "PATH", default_value = ".")]
     pub path: PathBuf,

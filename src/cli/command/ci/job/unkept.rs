@@ -5,7 +5,7 @@ use crate::domain::event::Visibility;
 /// Why a repository keeps no sessions: more people could read them there than may read the repository,
 /// or nobody knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::cli::ci) enum Unkept {
+pub(in crate::cli::command::ci) enum Unkept {
     /// Anybody reads it.
     Public,
     /// GitLab's word for: everybody with an account.
@@ -41,7 +41,7 @@ impl Unkept {
     }
 
     /// Goes on after "fresh: ".
-    pub(in crate::cli::ci) fn keeper(self) -> &'static str {
+    pub(in crate::cli::command::ci) fn keeper(self) -> &'static str {
         match self {
             Self::Public => "a public repository keeps none",
             #[cfg(feature = "gitlab")]
@@ -53,7 +53,7 @@ impl Unkept {
     }
 
     /// Goes on after "nowhere: ".
-    pub(in crate::cli::ci) fn reader(self) -> &'static str {
+    pub(in crate::cli::command::ci) fn reader(self) -> &'static str {
         match self {
             Self::Public => "nowhere: anybody can read what a public repository keeps",
             #[cfg(feature = "gitlab")]
