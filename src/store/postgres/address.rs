@@ -28,13 +28,6 @@ pub struct Address {
     pub(super) place: String,
 }
 
-/// Without user, password and parameters.
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.place)
-    }
-}
-
 /// What a server's certificate must prove; `sslmode` without its ways to go on without TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trust {

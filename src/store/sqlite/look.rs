@@ -23,7 +23,7 @@ pub(super) fn cover(db: &Connection, instance: &Instance) -> Result<Option<Vec<u
 /// The claim that was taken last, if it was not given back.
 pub(super) fn claim(db: &Connection, instance: &Instance) -> Result<Option<Option<Claim>>, Refused> {
     let mut select = db.prepare_cached("select holder, boot, renewed, until from instances where id = ?1")?;
-    Ok(select.query_row([instance.number], |row| Claim::of(row)).optional()?)
+    Ok(select.query_row([instance.number], Claim::of).optional()?)
 }
 
 /// Gives every line of a chain after `from`, in order; whether there is such a chain.
