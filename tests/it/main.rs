@@ -9,6 +9,7 @@ mod agent_files;
 mod bad_input;
 mod ci;
 mod command_line;
+mod commands;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
