@@ -37,14 +37,22 @@ impl Read {
 /// Reads and verifies all of it.
 pub(super) async fn read(medium: &mut dyn Medium) -> Result<Read, Error> {
     let mut manifest = cover(medium).await?;
+    let mut damage = None;
     for _ in 1..TRIES {
         match look(medium, manifest, None).await {
             // Epochs that were given out meanwhile are right.
             Ok(read) if read.newest() <= read.manifest.epoch || read.newest() <= cover(medium).await?.epoch => {
                 return Ok(read);
             }
-            // A writer that cut a torn end off explains what looked like damage.
-            Ok(_) | Err(Error::Damaged { .. }) => manifest = cover(medium).await?,
+            Ok(_) => manifest = cover(medium).await?,
+            // A writer that cut a torn end off explains what looked like damage, unless it is there still.
+            Err(error @ Error::Damaged { .. }) => {
+                let said = error.to_string();
+                if damage.replace(said.clone()) == Some(said) {
+                    return Err(error);
+                }
+                manifest = cover(medium).await?;
+            }
             Err(error) => return Err(error),
         }
     }
