@@ -1,6 +1,5 @@
 //! What a file of instances keeps, and what it refuses.
 
-mod crash;
 mod damage;
 mod files;
 mod verbs;
