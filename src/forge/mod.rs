@@ -188,6 +188,13 @@ pub struct Origin {
     pub pulls: Vec<u64>,
 }
 
+/// A workflow file's path without the ref that GitHub puts behind it:
+/// `.github/workflows/hob.yml@refs/heads/main` of the file `.github/workflows/hob.yml`.
+pub fn workflow_file(path: &str) -> &str {
+    let files = path.match_indices('@').filter_map(|(at, _)| path.get(..at));
+    files.into_iter().find(|file| file.ends_with(".yml") || file.ends_with(".yaml")).unwrap_or(path)
+}
+
 /// The branch that a pull request is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {

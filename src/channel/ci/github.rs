@@ -9,8 +9,7 @@ use crate::channel::field::Field;
 use crate::channel::json::Json;
 use crate::channel::{Delivery, Heard, Verified, host, parse};
 use crate::domain::event::{Event, EventKind};
-use crate::forge::Account;
-use crate::forge::github::artifacts::workflow_file;
+use crate::forge::{Account, workflow_file};
 
 /// The variables of a job, as they are set.
 #[derive(Clone, Debug, Default)]

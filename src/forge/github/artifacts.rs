@@ -16,7 +16,7 @@ use super::runner::{Runner, names};
 use super::{Github, escaped, read};
 use crate::domain::event::ThreadKind;
 use crate::domain::id::Epoch;
-use crate::forge::{Error, Head, Kept, Origin, Shelf};
+use crate::forge::{Error, Head, Kept, Origin, Shelf, workflow_file};
 
 /// How many artifacts of one name are looked at.
 const LOOKED_AT: usize = 10;
@@ -204,13 +204,6 @@ fn expiry(from: Timestamp, to: Option<Timestamp>) -> String {
         None => "it expired".to_owned(),
     };
     format!("{ended}; `artifact-retention-days` can keep sessions for longer")
-}
-
-/// A workflow file's path without the ref that GitHub puts behind it:
-/// `.github/workflows/hob.yml@refs/heads/main` of the file `.github/workflows/hob.yml`.
-pub fn workflow_file(path: &str) -> &str {
-    let files = path.match_indices('@').filter_map(|(at, _)| path.get(..at));
-    files.into_iter().find(|file| file.ends_with(".yml") || file.ends_with(".yaml")).unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A file cannot be replaced under its name: it would have to be gone before the next one comes. So
-//! two [`names`] take turns, and the one that was kept last stays until the next one is there.
+//! two `names` take turns, and the one that was kept last stays until the next one is there.
 
 mod service;
 mod shapes;
@@ -100,7 +100,7 @@ impl Runner {
         Ok(Self { service: Service { base, authorization, client, line }, job, expires_at })
     }
 
-    /// Keeps a zip archive as an artifact of this workflow run, under one of its [`names`]. What was
+    /// Keeps a zip archive as an artifact of this workflow run, under one of its `names`. What was
     /// kept last gives way once it is there, and not before.
     ///
     /// # Errors
