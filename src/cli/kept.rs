@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use super::env::Environment;
 use super::output;
-use super::parts;
 use super::refusal::Refusal;
 use super::work::clock;
 use crate::domain::id::InstanceId;
@@ -124,7 +123,7 @@ async fn open_store(location: Location, environment: &Environment) -> Result<Kep
         Location::Sqlite(file) => Store::sqlite(file, failpoints),
         #[cfg(feature = "postgres")]
         Location::Postgres(address) => {
-            Store::postgres(address, parts::extra_ca(environment)?.as_deref(), failpoints).await?
+            Store::postgres(address, super::parts::extra_ca(environment)?.as_deref(), failpoints).await?
         }
     };
     Ok(Kept { store, location })

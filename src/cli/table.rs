@@ -86,8 +86,16 @@ mod tests {
             row("idle", 12, "acme/widgets#42 (triage)  github.com/700100/issue/42/triage"),
             row("漢字漢字漢", 1_000_000, "x"),
         ];
-        insta::assert_snapshot!(render(COLUMNS, &rows, Some(60)), @"");
-        insta::assert_snapshot!(render(COLUMNS, &rows, None), @"");
+        insta::assert_snapshot!(render(COLUMNS, &rows, Some(60)), @"
+        state          runs  what
+        idle             12  acme/widgets#42 (triage) github.com/70…
+        漢字漢字漢  1000000  x
+        ");
+        insta::assert_snapshot!(render(COLUMNS, &rows, None), @"
+        state          runs  what
+        idle             12  acme/widgets#42 (triage) github.com/700100/issue/42/triage
+        漢字漢字漢  1000000  x
+        ");
         // However narrow.
         assert!(render(COLUMNS, &rows, Some(1)).contains("acme/widgets#42 (tr…"));
     }

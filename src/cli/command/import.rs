@@ -60,6 +60,9 @@ async fn open(text: &str, environment: &Environment) -> Result<(Kept, Option<Tem
         if archive.starts_with(ARCHIVE) {
             return unpacked(text, &archive, environment).await.map(|(kept, dir)| (kept, Some(dir)));
         }
+        return Err(Refusal::usage(format!(
+            "`{text}` is no archive with a session; an SQLite file is named `sqlite:{text}`"
+        )));
     }
     if path.join("manifest.json").is_file() {
         return linked(path, environment).map(|(kept, dir)| (kept, Some(dir)));

@@ -1,5 +1,7 @@
 //! `hob sessions`: which instances are kept, newest first.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::cli::env::Environment;
 use crate::cli::find;
 use crate::cli::kept::{Kept, Where};
@@ -86,6 +88,27 @@ async fn look(kept: &Kept, instance: &InstanceId) -> Result<Option<Row>, Error> 
 }
 
 impl Row {
+    fn with_id(&self) -> [String; 7] {
+        let [changed, state, runs, tokens, log] = self.figures();
+        let id = format!("{}{}", self.instance, self.by());
+        [changed, state, runs, tokens, log, one_line(&self.label, LABEL), id]
+    }
+
+    fn without_id(&self) -> [String; 6] {
+        let [changed, state, runs, tokens, log] = self.figures();
+        [changed, state, runs, tokens, log, format!("{}{}", one_line(&self.label, LABEL), self.by())]
+    }
+
+    fn figures(&self) -> [String; 5] {
+        let changed = self.changed.strftime("%Y-%m-%d %H:%M").to_string();
+        [changed, self.state(), self.runs.to_string(), self.tokens.to_string(), size(self.bytes)]
+    }
+
+    /// Who works on it, after a name.
+    fn by(&self) -> String {
+        self.held.as_ref().map(|by| format!(", {by}")).unwrap_or_default()
+    }
+
     /// What goes on in it.
     fn state(&self) -> String {
         match (&self.held, self.open) {
@@ -110,24 +133,18 @@ impl Row {
     }
 }
 
+/// With ids where they fit; a label is a name as well.
 fn table(rows: &[Row], terminal: Option<usize>) -> String {
-    const COLUMNS: [Column; 7] = [
-        Column::words("changed (UTC)", 16),
-        Column::words("state", 7),
-        Column::numbers("runs", 4),
-        Column::numbers("tokens", 8),
-        Column::numbers("log", 7),
-        Column::words("what", 0),
-        Column::words("id", 0),
-    ];
-    let cells = |row: &Row| {
-        let by = row.held.as_ref().map(|by| format!(", {by}")).unwrap_or_default();
-        let changed = row.changed.strftime("%Y-%m-%d %H:%M").to_string();
-        let (what, id) = (one_line(&row.label, LABEL), format!("{}{by}", row.instance));
-        [changed, row.state(), row.runs.to_string(), row.tokens.to_string(), size(row.bytes), what, id]
-    };
-    let cells: Vec<_> = rows.iter().map(cells).collect();
-    table::render(COLUMNS, &cells, terminal)
+    let (changed, state) = (Column::words("changed (UTC)", 16), Column::words("state", 7));
+    let (runs, tokens, log) = (Column::numbers("runs", 4), Column::numbers("tokens", 8), Column::numbers("log", 7));
+    let (what, id) = (Column::words("what", 0), Column::words("id", 0));
+    let with_ids: Vec<_> = rows.iter().map(Row::with_id).collect();
+    let wide = table::render([changed, state, runs, tokens, log, what, id], &with_ids, None);
+    if terminal.is_none_or(|terminal| wide.lines().all(|line| line.width() <= terminal)) {
+        return wide;
+    }
+    let without: Vec<_> = rows.iter().map(Row::without_id).collect();
+    table::render([changed, state, runs, tokens, log, what], &without, terminal)
 }
 
 /// Bytes as people read them.
@@ -161,7 +178,17 @@ mod tests {
             Row { open: 12, bytes: 7, label: "a\u{202e}\nb\u{1b}[2J (triage)".to_owned(), ..idle.clone() },
             idle,
         ];
-        insta::assert_snapshot!(table(&rows, Some(100)), @"");
-        insta::assert_snapshot!(table(&rows, None), @"");
+        insta::assert_snapshot!(table(&rows, Some(100)), @"
+        changed (UTC)     state       runs    tokens       log  what
+        2026-03-01 09:00  working        3     41250  20.0 MiB  acme/widgets#42 (triage), process 71 on des…
+        2026-03-01 09:00  12 waiting     3     41250       7 B  a<U+202E> b (triage)
+        2026-03-01 09:00  idle           3     41250    51 KiB  acme/widgets#42 (triage)
+        ");
+        insta::assert_snapshot!(table(&rows, None), @"
+        changed (UTC)     state       runs    tokens       log  what                      id
+        2026-03-01 09:00  working        3     41250  20.0 MiB  acme/widgets#42 (triage)  github.com/700100/issue/42/triage, process 71 on desk since 2026-03-01T09:05:00Z (hob run triage)
+        2026-03-01 09:00  12 waiting     3     41250       7 B  a<U+202E> b (triage)      github.com/700100/issue/42/triage
+        2026-03-01 09:00  idle           3     41250    51 KiB  acme/widgets#42 (triage)  github.com/700100/issue/42/triage
+        ");
     }
 }

@@ -45,5 +45,41 @@ fn what_is_no_session_is_refused() {
         "import ../empty",
         "import ../nowhere",
         "import memory:",
-    ]), @"");
+    ]), @"
+    $ hob import ../cut.zip
+    exit 2
+    --- stdout
+    --- stderr
+    error: `../cut.zip`: the archive does not end as hob ends one: it was cut, or is none; nothing of it was taken: delete it, so that an earlier one is found
+
+    $ hob import ../text.zip
+    exit 2
+    --- stdout
+    --- stderr
+    error: `../text.zip` is no archive with a session; an SQLite file is named `sqlite:../text.zip`
+
+    $ hob import ../other
+    exit 2
+    --- stdout
+    --- stderr
+    error: `../other/manifest.json` is damaged: line 1 (byte 0) is not a manifest: missing field `format` at line 1 column 24; it was left as it is: put back a copy of its directory, or move that away to begin anew
+
+    $ hob import ../empty
+    exit 0
+    --- stdout
+    --- stderr
+    nothing is kept in `../empty`
+
+    $ hob import ../nowhere
+    exit 2
+    --- stdout
+    --- stderr
+    error: there is no `../nowhere` to import from
+
+    $ hob import memory:
+    exit 2
+    --- stdout
+    --- stderr
+    error: what is in `memory:` ends with the command that put it there; name another store with `--store` or HOB_STATE
+    ");
 }

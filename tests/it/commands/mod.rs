@@ -96,6 +96,7 @@ fn filtered() -> SettingsBindDropGuard {
     let mut settings = insta::Settings::clone_current();
     CHANGING.iter().for_each(|(changing, shown)| settings.add_filter(changing, *shown));
     // How long a log is depends on the length of times.
+    settings.add_filter(r" +\d+ KiB", " [N] KiB");
     settings.add_filter(r#""log_bytes":\d+"#, r#""log_bytes":[N]"#);
     settings.bind_to_scope()
 }

@@ -34,7 +34,43 @@ fn a_name_that_is_none_or_several_is_refused_with_those_it_could_be() {
         "runs --session Codertocat/Hello-World#2",
         "export somebody/else#7 --to ../x",
         "forget default Codertocat/Hello-World#1 nobody",
-    ]), @"");
+    ]), @"
+    $ hob abort Codertocat/Hello-World#1
+    exit 2
+    --- stdout
+    --- stderr
+    error: `Codertocat/Hello-World#1` could be `github.com/186853002/issue/1/second` or `github.com/186853002/issue/1/triage`; give one of these
+
+    $ hob forget defalt
+    exit 2
+    --- stdout
+    --- stderr
+    error: nothing kept in `[STORE]` is called `defalt`; did you mean `default`?
+
+    $ hob show [RUN]
+    exit 2
+    --- stdout
+    --- stderr
+    error: nothing kept in `[STORE]` is called `[RUN]`; `hob sessions` lists what is
+
+    $ hob runs --session Codertocat/Hello-World#2
+    exit 2
+    --- stdout
+    --- stderr
+    error: nothing kept in `[STORE]` is called `Codertocat/Hello-World#2`; did you mean `Codertocat/Hello-World#1`?
+
+    $ hob export somebody/else#7 --to ../x
+    exit 2
+    --- stdout
+    --- stderr
+    error: nothing kept in `[STORE]` is called `somebody/else#7`; `hob sessions` lists what is
+
+    $ hob forget default Codertocat/Hello-World#1 nobody
+    exit 2
+    --- stdout
+    --- stderr
+    error: `Codertocat/Hello-World#1` could be `github.com/186853002/issue/1/second` or `github.com/186853002/issue/1/triage`; give one of these
+    ");
 }
 
 #[test]
@@ -53,7 +89,91 @@ fn what_makes_no_sense_is_refused() {
         "forget --all default",
         "export --to ../x",
         "export --all --to ../issue.json",
-    ]), @"");
+    ]), @"
+    $ hob sessions --store memory:
+    exit 2
+    --- stdout
+    --- stderr
+    error: what is in `memory:` ends with the command that put it there; name another store with `--store` or HOB_STATE
+
+    $ hob export --all --to memory:
+    exit 2
+    --- stdout
+    --- stderr
+    error: what is in `memory:` ends with the command that put it there; name another store with `--store` or HOB_STATE
+
+    $ hob sessions --store memory:x
+    exit 2
+    --- stdout
+    --- stderr
+    error: `memory:` is a store without a name; leave out what follows it
+
+    $ hob sessions --store s3://bucket
+    exit 2
+    --- stdout
+    --- stderr
+    error: there is no `s3:` store; give a directory, `sqlite:FILE` or `postgres://…`
+
+    $ hob sessions --store sqlite:
+    exit 2
+    --- stdout
+    --- stderr
+    error: `sqlite:` names no file; give one: `sqlite:FILE`
+
+    $ hob forget
+    exit 2
+    --- stdout
+    --- stderr
+    error: the following required arguments were not provided:
+      <ID|--keep <AGE>|--all>
+
+    Usage: hob forget <ID|--keep <AGE>|--all>
+
+    For more information, try '--help'.
+
+    $ hob forget --keep 30
+    exit 2
+    --- stdout
+    --- stderr
+    error: invalid value '30' for '--keep <AGE>': it should be like `30d`, `12h` or `90m`
+
+    For more information, try '--help'.
+
+    $ hob forget --keep 0d
+    exit 2
+    --- stdout
+    --- stderr
+    error: invalid value '0d' for '--keep <AGE>': it should be like `30d`, `12h` or `90m`
+
+    For more information, try '--help'.
+
+    $ hob forget --all default
+    exit 2
+    --- stdout
+    --- stderr
+    error: the argument '--all' cannot be used with '[ID]...'
+
+    Usage: hob forget <ID|--keep <AGE>|--all>
+
+    For more information, try '--help'.
+
+    $ hob export --to ../x
+    exit 2
+    --- stdout
+    --- stderr
+    error: the following required arguments were not provided:
+      <ID|--all>
+
+    Usage: hob export --to <URL> <ID|--all>
+
+    For more information, try '--help'.
+
+    $ hob export --all --to ../issue.json
+    exit 2
+    --- stdout
+    --- stderr
+    error: the store `../issue.json` is not a directory; give one with `--store` or HOB_STATE, or `sqlite:FILE`
+    ");
     let kept_in_memory = kept.hob(&format!("{HELLO} --store memory:"));
     assert_eq!(kept_in_memory.code(), Some(0), "{}", kept_in_memory.transcript());
 }

@@ -9,7 +9,11 @@ fn a_table_fits_the_terminal() {
     let kept = bundles().worked();
     let mut terminal = Terminal::start(&kept.command("sessions"), 10, 90, Streams::All);
     assert!(terminal.wait().0.success());
-    insta::assert_snapshot!(terminal.lines().join("\n"), @"");
+    insta::assert_snapshot!(terminal.lines().join("\n"), @"
+    changed (UTC)     state      runs    tokens      log  what
+    [TIME]  1 waiting     1         0 [N] KiB  default (triage)
+    [TIME]  idle          1      1050 [N] KiB  Codertocat/Hello-World#1 (triage)
+    ");
 }
 
 #[test]
