@@ -91,8 +91,10 @@ impl FromStr for Location {
             "sqlite" => Ok(Self::Sqlite(rest.into())),
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(text.parse()?))),
-            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
-            "sqlite" | "postgres" | "postgresql" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
             _ if rest.starts_with("//") => Err(InvalidLocation::Unknown(scheme.to_owned())),
             _ => Ok(Self::Bundles(text.into())),
         }
