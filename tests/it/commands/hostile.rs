@@ -7,7 +7,7 @@ use super::*;
 #[test]
 fn no_command_prints_a_label_as_it_came() {
     let kept = bundles();
-    let id = "night\u{202e}ly\u{1b}[2J\u{9b}x\n::error::x ##[group]y";
+    let id = "::error::night\u{202e}ly ##[group]y";
     let run = ["run", "triage", "--message", "hi", "--model", "replay/../tape.jsonl", "--id", id];
     let ran = kept.scene.hob(run);
     assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
