@@ -30,11 +30,14 @@ mod effects;
 mod forget;
 mod leases;
 mod listing;
+mod owner;
 mod place;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod refresh;
 mod settle;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod text;
 mod together;
 mod waiting;
