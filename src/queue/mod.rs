@@ -13,7 +13,7 @@
 //! everything admitted after it. There is no way back to `queued`: whoever stops releases the claim,
 //! or dies and loses it, and the log says how far the run got.
 //!
-//! A claim lives for a lease of the store, and [`keep`] renews it while the run is worked on. That a
+//! A claim lives for a lease of the store, and [`keep()`] renews it while the run is worked on. That a
 //! run shall end is a wish in the inbox ([`abort`]): whoever has the claim hears of it with the next
 //! beat, and whoever claims next finds it.
 
