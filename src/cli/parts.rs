@@ -27,8 +27,8 @@ pub(super) struct Order<'a> {
     /// Takes secrets out of what is recorded.
     pub(super) redactor: &'a Redactor,
     pub(super) workspace: &'a Path,
-    /// Where sessions are kept: no tool may reach it.
-    pub(super) root: &'a Path,
+    /// Where sessions are kept: no tool may reach that.
+    pub(super) forbidden: Vec<PathBuf>,
     pub(super) environment: &'a Environment,
     pub(super) observer: Arc<dyn Observer>,
     /// Whether what is kept never left this machine.
@@ -103,7 +103,7 @@ impl Order<'_> {
             workspace: self.workspace.to_owned(),
             env,
             temporary,
-            forbidden: vec![self.root.to_owned()],
+            forbidden: self.forbidden.clone(),
         };
         sandbox::open(sandbox::Options::Local(options)).map_err(Refusal::usage)
     }

@@ -1,8 +1,6 @@
 //! What is wanted of an instance, compared with what its inbox holds: the same wish again is the
 //! same run.
 
-use std::path::Path;
-
 use super::kept;
 use super::refusal::Refusal;
 use super::work::clock;
@@ -12,7 +10,7 @@ use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Authority, Run, State};
 use crate::queue;
-use crate::store::Bundle;
+use crate::store::{Log, Store};
 use crate::telemetry::redact::Redactor;
 
 /// What is wanted of an instance.
@@ -45,8 +43,12 @@ impl Wish {
 
     /// The run that is this wish and is settled, with its log. Asked of a look alone: it is shown without
     /// a model, a sandbox or the right to write. Refuses when there is neither something to do nor left.
-    pub(super) fn settled(&self, root: &Path, instance: &InstanceId) -> Result<Option<(Run, Vec<Entry>)>, Refusal> {
-        let peeked = kept::look(root, instance, |run| self.may_be(run))?;
+    pub(super) async fn settled(
+        &self,
+        store: &Store,
+        instance: &InstanceId,
+    ) -> Result<Option<(Run, Vec<Entry>)>, Refusal> {
+        let peeked = kept::look(store, instance, |run| self.may_be(run)).await?;
         let known =
             peeked.as_ref().and_then(|peeked| self.known(peeked.runs())).map(|(run, state)| (run.clone(), state));
         match (known, peeked, &self.asked) {
@@ -57,12 +59,18 @@ impl Wish {
     }
 
     /// Admits the run that is wished for on this authority, or finds it, with the one that it was admitted on.
-    pub(super) fn admit(self, authority: Authority, bundle: &mut Bundle, redactor: &Redactor) -> Result<Run, Refusal> {
-        if let Some((run, _)) = self.known(states(bundle)) {
+    pub(super) async fn admit(
+        self,
+        authority: Authority,
+        store: &Store,
+        log: &mut Log,
+        redactor: &Redactor,
+    ) -> Result<Run, Refusal> {
+        if let Some((run, _)) = self.known(states(log)) {
             return Ok(run.clone());
         }
         let Asked { instance, key, task } = self.asked.map_err(Refusal::usage)?;
-        let same = bundle.runs().iter().filter(|run| run.event_key == key).count();
+        let same = log.runs().iter().filter(|run| run.event_key == key).count();
         let attempt_tag = match self.again {
             Again::Attempt(tag) => Some(tag),
             Again::Shown | Again::Anew => (same > 0).then(|| format!("again-{same}")),
@@ -76,7 +84,9 @@ impl Wish {
             authority,
             task,
         };
-        queue::admit(bundle, &run, redactor)?;
+        let label = log.manifest().label.clone();
+        queue::admit(store, &run, &label, redactor).await?;
+        log.refresh().await?;
         Ok(run)
     }
 
@@ -104,8 +114,8 @@ impl Wish {
 }
 
 /// Runs without an outcome that are worked on before this one.
-pub(super) fn left_before(run: &Run, bundle: &Bundle) -> Vec<Run> {
-    let before = states(bundle).take_while(|(earlier, _)| earlier.id != run.id);
+pub(super) fn left_before(run: &Run, log: &Log) -> Vec<Run> {
+    let before = states(log).take_while(|(earlier, _)| earlier.id != run.id);
     before.filter(|(_, state)| !matches!(state, State::Settled(_))).map(|(run, _)| run.clone()).collect()
 }
 
@@ -115,6 +125,6 @@ pub(super) fn label(instance: &InstanceId, event: Option<&Event>) -> String {
     format!("{thing} ({})", instance.agent)
 }
 
-fn states(bundle: &Bundle) -> impl Iterator<Item = (&Run, State)> {
-    bundle.runs().iter().filter_map(|run| Some((run, bundle.state(&run.id)?)))
+fn states(log: &Log) -> impl Iterator<Item = (&Run, State)> {
+    log.runs().iter().filter_map(|run| Some((run, log.state(&run.id)?)))
 }

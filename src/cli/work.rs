@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use crate::domain::clock::Clock;
 use crate::domain::id::RunId;
 use crate::harness::Harness;
-use crate::store::Bundle;
+use crate::store::Log;
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 use crate::trust::frame::Marker;
@@ -104,14 +104,16 @@ impl Watch {
         &mut self,
         run: &RunId,
         harness: &Harness,
-        bundle: Bundle,
+        log: Log,
         given: Given,
     ) -> Result<Worked, Refusal> {
         let Given { refused, ends, redactor, failpoints } = given;
         let cancel = self.cancel.clone();
-        let with = Circumstances { clock: clock(), cancel, ends, refused, redactor, failpoints, marker, jitter };
+        // Who runs a command waits for it, or a job does that has an end of its own.
+        let wall = None;
+        let with = Circumstances { clock: clock(), cancel, ends, wall, refused, redactor, failpoints, marker, jitter };
         // What is cancelled ends by itself, a command of the agent as soon as it has cleaned up.
-        let worked = self.drive(Duration::MAX, Box::pin(work_until(run, harness, bundle, &with))).await;
+        let worked = self.drive(Duration::MAX, Box::pin(work_until(run, harness, log, &with))).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
 }

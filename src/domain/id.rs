@@ -156,6 +156,13 @@ impl RunId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A text that people give, if it is the id of a run.
+    pub fn read(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("run-")?;
+        let is_id = hex.len() == 24 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        is_id.then(|| Self(text.to_owned()))
+    }
 }
 
 impl fmt::Display for RunId {
@@ -187,7 +194,7 @@ impl fmt::Display for SessionId {
 pub struct Seq(pub u64);
 
 /// The number that fences older lease holders out; grows with each claim, never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::send::{Step, send};
 use super::{Corridor, Owed};
 use crate::domain::effect::{Effect, State};
-use crate::store::{Bundle, Error};
+use crate::store::{Error, Log};
 
 /// A write of which nobody knows is looked up again after this long: forges show writes late.
 const DOUBT_WAIT: Duration = Duration::from_secs(15);
@@ -34,27 +34,23 @@ pub enum Came {
 /// Does what is owed, each effect once, and says what came of each, in the order of `owed`.
 ///
 /// # Errors
-/// When the bundle cannot be written; what a row says is done is done all the same. Nothing that
+/// When the log cannot be written; what a row says is done is done all the same. Nothing that
 /// the forge says is an error here.
-pub async fn apply(
-    bundle: &mut Bundle,
-    owed: Vec<Owed>,
-    corridor: &Corridor<'_>,
-) -> Result<Vec<(Effect, Came)>, Error> {
+pub async fn apply(log: &mut Log, owed: Vec<Owed>, corridor: &Corridor<'_>) -> Result<Vec<(Effect, Came)>, Error> {
     let start = Instant::now();
     let mut line: Vec<Pending> = owed.into_iter().map(|owed| Pending::new(owed, start)).collect();
     while let Some(pending) = next(&mut line) {
         match wait(pending.not_before, start + corridor.patience, corridor).await {
-            Waited::Enough => match send(bundle, &pending.owed, pending.unsure, corridor).await? {
-                Step::Done(state) => pending.record(bundle, state, corridor)?,
+            Waited::Enough => match send(log, &pending.owed, pending.unsure, corridor).await? {
+                Step::Done(state) => pending.record(log, state, corridor).await?,
                 Step::Later { reason, after } => pending.suspend(reason, after.unwrap_or(DOUBT_WAIT).max(WAIT_MIN)),
                 Step::Unsure { reason } if pending.doubts < DOUBTS_MAX => pending.doubt(reason),
-                Step::Unsure { reason } => pending.record(bundle, State::Unknown { reason }, corridor)?,
+                Step::Unsure { reason } => pending.record(log, State::Unknown { reason }, corridor).await?,
             },
             // What the forge was asked for is written down; what it was not is owed as it was.
             Waited::Stopped | Waited::Impatient if pending.unsure => {
                 let reason = std::mem::take(&mut pending.reason);
-                pending.record(bundle, State::Unknown { reason }, corridor)?;
+                pending.record(log, State::Unknown { reason }, corridor).await?;
             }
             Waited::Stopped => pending.came = Some(Came::Waiting { reason: "hob was told to stop".to_owned() }),
             Waited::Impatient => {
@@ -96,8 +92,8 @@ impl Pending {
         self.suspend(reason, DOUBT_WAIT);
     }
 
-    fn record(&mut self, bundle: &mut Bundle, state: State, corridor: &Corridor<'_>) -> Result<(), Error> {
-        let state = bundle.effect_done(&self.owed.effect, state, corridor.redactor, corridor.clock.now())?;
+    async fn record(&mut self, log: &mut Log, state: State, corridor: &Corridor<'_>) -> Result<(), Error> {
+        let state = log.effect_done(&self.owed.effect, state, corridor.redactor, corridor.clock.now()).await?;
         self.came = Some(Came::Done(state));
         Ok(())
     }

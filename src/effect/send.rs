@@ -13,7 +13,7 @@ use crate::domain::run::Run;
 use crate::forge::{self, Posted};
 use crate::rules::neutralise::{Place, neutralise};
 use crate::rules::{marker, policy};
-use crate::store::{Bundle, Error};
+use crate::store::{Error, Log};
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
 
@@ -35,18 +35,13 @@ pub(super) enum Step {
 }
 
 /// Tries. After an `unsure` try the forge is only looked at; labels alone are said again.
-pub(super) async fn send(
-    bundle: &mut Bundle,
-    owed: &Owed,
-    unsure: bool,
-    corridor: &Corridor<'_>,
-) -> Result<Step, Error> {
+pub(super) async fn send(log: &mut Log, owed: &Owed, unsure: bool, corridor: &Corridor<'_>) -> Result<Step, Error> {
     let effect = &owed.effect;
-    if !unsure && let Some(never) = never(bundle, owed, corridor) {
+    if !unsure && let Some(never) = never(log, owed, corridor) {
         return Ok(Step::Done(never));
     }
-    if !bundle.effects().is_claimed(effect) {
-        bundle.effect_claim(effect, corridor.clock.now())?;
+    if !log.effects().is_claimed(effect) {
+        log.effect_claim(effect, corridor.clock.now()).await?;
     }
     Ok(match &effect.write {
         Write::Label { add, remove } => {
@@ -55,20 +50,20 @@ pub(super) async fn send(
             wrote(labelled.map(|()| Object::default()))
         }
         Write::Status { body } | Write::Comment { body } => {
-            let known = bundle.effects().object(&effect.key);
-            let at = Whereabouts { known, since: since(bundle, effect), holds_at: holds_at(bundle, effect), unsure };
+            let known = log.effects().object(&effect.key);
+            let at = Whereabouts { known, since: since(log, effect), holds_at: holds_at(log, effect), unsure };
             speak(effect, body, at, corridor).await
         }
     })
 }
 
 /// Why an effect is not sent at all: the decision that counts.
-fn never(bundle: &Bundle, owed: &Owed, corridor: &Corridor<'_>) -> Option<State> {
+fn never(log: &Log, owed: &Owed, corridor: &Corridor<'_>) -> Option<State> {
     if owed.superseded {
         return Some(State::Superseded);
     }
     // What was dropped takes nobody's place.
-    let dropped = |effect: &&Effect| matches!(bundle.effects().state(effect), Some(State::Dropped { .. }));
+    let dropped = |effect: &&Effect| matches!(log.effects().state(effect), Some(State::Dropped { .. }));
     let earlier: Vec<Effect> = owed.earlier.iter().filter(|effect| !dropped(effect)).cloned().collect();
     let decided = policy::decide(&owed.effect.write, &earlier, corridor.allowances, corridor.place.forge);
     if let Err(refusal) = decided {
@@ -76,15 +71,15 @@ fn never(bundle: &Bundle, owed: &Owed, corridor: &Corridor<'_>) -> Option<State>
     }
     let (Write::Status { body } | Write::Comment { body }) = &owed.effect.write else { return None };
     // It was neutral when it was recorded: whoever changed it since then is not hob.
-    let neutral = neutralise(body, &place(bundle, &owed.effect, corridor));
+    let neutral = neutralise(body, &place(log, &owed.effect, corridor));
     (neutral.text != *body).then(|| State::Dropped {
         reason: "its text is not as the rules leave one: have the agent propose it again".to_owned(),
     })
 }
 
 /// Where the text of an effect will stand. The people on the thread are those its own run knew.
-fn place(bundle: &Bundle, effect: &Effect, corridor: &Corridor<'_>) -> Place {
-    let event = run_of(bundle, effect).and_then(|run| run.task.event.as_ref());
+fn place(log: &Log, effect: &Effect, corridor: &Corridor<'_>) -> Place {
+    let event = run_of(log, effect).and_then(|run| run.task.event.as_ref());
     let people = event.map_or_else(|| corridor.place.people.clone(), |event| Place::of(event).people);
     Place { people, ..corridor.place.clone() }
 }
@@ -174,30 +169,30 @@ fn object(posted: Posted) -> Object {
     Object { object: Some(posted.id), url: posted.url }
 }
 
-/// Whether what stands there is of a later run, which this bundle never heard of. A time that is yet
+/// Whether what stands there is of a later run, which this log never heard of. A time that is yet
 /// to come is nobody's.
 fn is_later(theirs: Timestamp, ours: Timestamp, corridor: &Corridor<'_>) -> bool {
     theirs.as_second() > ours.as_second() && theirs.duration_since(corridor.clock.now()) <= CLOCKS_APART
 }
 
 /// Since when the text of a `status` holds: since its run was admitted.
-fn holds_at(bundle: &Bundle, effect: &Effect) -> Option<Timestamp> {
+fn holds_at(log: &Log, effect: &Effect) -> Option<Timestamp> {
     let is_status = effect.write.kind() == EffectKind::Status;
-    is_status.then(|| run_of(bundle, effect).map(|run| run.admitted_at)).flatten()
+    is_status.then(|| run_of(log, effect).map(|run| run.admitted_at)).flatten()
 }
 
 /// Since when a comment of this effect may stand there: it came after the event, whichever process
 /// posted it, and its process may have lost the rows. A `status` may be older than the run.
-fn since(bundle: &Bundle, effect: &Effect) -> Option<Timestamp> {
+fn since(log: &Log, effect: &Effect) -> Option<Timestamp> {
     if effect.write.kind() == EffectKind::Status {
         return None;
     }
-    let run = run_of(bundle, effect)?;
+    let run = run_of(log, effect)?;
     let happened = run.task.event.as_ref().map_or(run.admitted_at, |event| event.at);
     happened.min(run.admitted_at).checked_sub(CLOCKS_APART).ok()
 }
 
 /// The run that proposed an effect.
-fn run_of<'a>(bundle: &'a Bundle, effect: &Effect) -> Option<&'a Run> {
-    bundle.runs().iter().find(|run| run.id == effect.run)
+fn run_of<'a>(log: &'a Log, effect: &Effect) -> Option<&'a Run> {
+    log.runs().iter().find(|run| run.id == effect.run)
 }

@@ -102,7 +102,7 @@ impl Harness {
     ///
     /// # Errors
     /// When a skill is missing, or log or sandbox fail.
-    pub fn open(
+    pub async fn open(
         &self,
         mut journal: Journal,
         mut history: History,
@@ -110,7 +110,7 @@ impl Harness {
         moment: Moment,
     ) -> Result<Session, Error> {
         let resumed = history.find(&run.id).is_some_and(|known| known.asked);
-        self.restore(&journal, &history)?;
+        self.restore(&mut journal, &history).await?;
         let toolbox = self.toolbox(&history, run)?;
         let started = self.attempt(&history, run);
         let kind = |sandbox: &str| sandbox.split(':').next().map(str::to_owned);
@@ -125,7 +125,7 @@ impl Harness {
             resumed,
         });
         begun.insert(0, Body::AttemptStarted(started));
-        for entry in journal.append(begun)? {
+        for entry in journal.append(begun).await? {
             history.add(entry);
         }
         let parts = Parts {
@@ -227,8 +227,8 @@ impl Harness {
     }
 
     /// Puts back the files that the log says a contained sandbox holds.
-    fn restore(&self, journal: &Journal, history: &History) -> Result<(), Error> {
+    async fn restore(&self, journal: &mut Journal, history: &History) -> Result<(), Error> {
         let Some(sandbox) = &self.sandbox else { return Ok(()) };
-        Ok(history.files.restore(&**sandbox, |digest| journal.blob(digest))?)
+        Ok(history.files.restore(&**sandbox, async |digest: &str| journal.blob(digest).await).await?)
     }
 }

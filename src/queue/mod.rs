@@ -4,22 +4,30 @@
 //!  admit            claim                     settle
 //! ───────▶ queued ─────────▶ running ──────────────────────▶ settled(outcome)
 //!                               ▲ │
-//!                               └─┘ the process died: claim again, resume from the log
+//!                               └─┘ released, or lost: claim again, resume from the log
 //! ```
 //!
 //! A run is admitted durably before anybody is told, and reaches exactly one outcome. Runs of one
 //! instance are worked on one at a time, in the order of their admission: the head of the line is
 //! the oldest one without an outcome, so a run that was left by a process that died comes before
-//! everything admitted after it. There is no "give back": whoever stops drops the claim, and the
-//! log says how far it got.
+//! everything admitted after it. There is no way back to `queued`: whoever stops releases the claim,
+//! or dies and loses it, and the log says how far the run got.
+//!
+//! A claim lives for a lease of the store, and [`keep()`] renews it while the run is worked on. That a
+//! run shall end is a wish in the inbox ([`abort`]): whoever has the claim hears of it with the next
+//! beat, and whoever claims next finds it.
+
+mod keep;
+mod supersede;
 
 use jiff::Timestamp;
 
 use crate::domain::entry::Entry;
-use crate::domain::id::Epoch;
+use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::domain::run::{Run, State};
-use crate::store::{Admission, Admitted, Bundle, Draft, Error};
+use crate::store::{Admission, Admitted, Draft, Error, Log, Store};
 use crate::telemetry::redact::Redactor;
+pub use keep::keep;
 
 /// The right to work on one run, until it is settled or somebody else claims.
 #[derive(Clone, Debug)]
@@ -30,35 +38,77 @@ pub struct Claim {
     pub fence: Epoch,
     /// Somebody worked on it before and did not finish.
     pub resumed: bool,
+    /// Nobody worked on it yet, and this later one makes it pointless.
+    pub superseded_by: Option<RunId>,
 }
 
-/// Accepts a run, once for its id: when it returns, the run will reach an outcome.
+/// Accepts a run, once for its id: when it returns, the run will reach an outcome. `label` is how
+/// people call its instance.
 ///
 /// # Errors
 /// When the store cannot keep it.
-pub fn admit(bundle: &mut Bundle, run: &Run, redactor: &Redactor) -> Result<Admitted, Error> {
-    bundle.admit(Admission::new(run, redactor)?, run.admitted_at)
+pub async fn admit(store: &Store, run: &Run, label: &str, redactor: &Redactor) -> Result<Admitted, Error> {
+    store.admit(&Admission::new(run, redactor)?, label, run.admitted_at).await
 }
 
-/// Claims the head of the line; `None` when every run has its outcome.
+/// Claims the head of the line; `None` when every run has its outcome. Beside it, entries that another
+/// process wrote since this one looked.
 ///
 /// # Errors
-/// When the store cannot give out an epoch.
-pub fn claim(bundle: &mut Bundle, at: Timestamp) -> Result<Option<Claim>, Error> {
-    let Some((run, state)) = head(bundle.runs().iter().filter_map(|run| Some((run, bundle.state(&run.id)?)))) else {
-        return Ok(None);
+/// When another process has the claim, or the store cannot give out an epoch.
+pub async fn claim(log: &mut Log, at: Timestamp) -> Result<(Option<Claim>, Vec<Entry>), Error> {
+    let mut entries = log.refresh().await?;
+    if next(log).is_none() {
+        return Ok((None, entries));
+    }
+    let (fence, more) = log.claim(at).await?;
+    entries.extend(more);
+    // Whoever was faster may have settled it.
+    let Some((run, state)) = next(log) else {
+        log.release().await?;
+        return Ok((None, entries));
     };
     let (run, resumed) = (run.clone(), state == State::Running);
-    let fence = bundle.claim(at)?;
-    Ok(Some(Claim { run, fence, resumed }))
+    let behind = log.runs().iter().skip_while(|earlier| earlier.id != run.id).skip(1);
+    let open = behind.filter(|later| !matches!(log.state(&later.id), Some(State::Settled(_))));
+    let superseded_by = if resumed { None } else { supersede::superseded_by(&run, open) };
+    Ok((Some(Claim { run, fence, resumed, superseded_by }), entries))
+}
+
+/// Writes down that somebody wants a run to end, or every run of the instance that has no outcome; the
+/// first wish counts. Returns those that it is about: each settles as aborted, also when nobody works
+/// on it, unless its answer was there already.
+///
+/// # Errors
+/// When the store cannot keep it.
+pub async fn abort(
+    store: &Store,
+    instance: &InstanceId,
+    run: Option<&RunId>,
+    by: &str,
+    at: Timestamp,
+) -> Result<Vec<RunId>, Error> {
+    store.abort(instance, run, by, at).await
+}
+
+/// Gives a claim back without an outcome: whoever claims next goes on.
+///
+/// # Errors
+/// When the store cannot be told: then the claim ends by itself.
+pub async fn release(log: &mut Log) -> Result<(), Error> {
+    log.release().await
+}
+
+fn next(log: &Log) -> Option<(&Run, State)> {
+    head(log.runs().iter().filter_map(|run| Some((run, log.state(&run.id)?))))
 }
 
 /// Ends a claim with the last entries of its run; the outcome is one of them.
 ///
 /// # Errors
 /// When the claim is over already, the run has an outcome, or the store cannot keep it.
-pub fn settle(bundle: &mut Bundle, fence: Epoch, last: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
-    bundle.settle(fence, last, at)
+pub async fn settle(log: &mut Log, fence: Epoch, last: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
+    log.settle(fence, last, at).await
 }
 
 /// The oldest run without an outcome.

@@ -7,7 +7,7 @@ use crate::domain::clock::Clock;
 use crate::domain::entry::{Body, Entry, LeafMoved, Settled};
 use crate::domain::id::{Epoch, Seq, SessionId};
 use crate::queue;
-use crate::store::{Blob, Bundle, Draft, Error};
+use crate::store::{Blob, Draft, Error, Log};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 
@@ -15,7 +15,7 @@ use crate::telemetry::redact::Redactor;
 #[derive(Debug)]
 pub struct Journal {
     /// Where it writes.
-    pub bundle: Bundle,
+    pub log: Log,
     /// The claim it writes under.
     pub fence: Epoch,
     /// The conversation.
@@ -35,9 +35,9 @@ impl Journal {
     ///
     /// # Errors
     /// When the claim is over, or they cannot be stored.
-    pub fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<Entry>, Error> {
+    pub async fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<Entry>, Error> {
         let drafts = self.drafts(self.leaf, bodies)?;
-        let entries = self.bundle.append(self.fence, drafts, self.clock.now())?;
+        let entries = self.log.append(self.fence, drafts, self.clock.now()).await?;
         self.advance(&entries);
         Ok(entries)
     }
@@ -46,10 +46,10 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::append`]; the run is settled already when the outcome reached the log.
-    pub fn settle(&mut self, mut last: Vec<Body>, settled: Settled) -> Result<Vec<Entry>, Error> {
+    pub async fn settle(&mut self, mut last: Vec<Body>, settled: Settled) -> Result<Vec<Entry>, Error> {
         last.push(Body::Settled(settled));
         let drafts = self.drafts(self.leaf, last)?;
-        let entries = queue::settle(&mut self.bundle, self.fence, drafts, self.clock.now())?;
+        let entries = queue::settle(&mut self.log, self.fence, drafts, self.clock.now()).await?;
         self.advance(&entries);
         Ok(entries)
     }
@@ -59,10 +59,10 @@ impl Journal {
     ///
     /// # Errors
     /// As for [`Journal::append`].
-    pub fn move_leaf(&mut self, to: Seq, reason: &str) -> Result<Vec<Entry>, Error> {
+    pub async fn move_leaf(&mut self, to: Seq, reason: &str) -> Result<Vec<Entry>, Error> {
         let moved = Body::LeafMoved(LeafMoved { to, reason: reason.to_owned() });
         let drafts = self.drafts(to, vec![moved])?;
-        let entries = self.bundle.append(self.fence, drafts, self.clock.now())?;
+        let entries = self.log.append(self.fence, drafts, self.clock.now()).await?;
         self.advance(&entries);
         Ok(entries)
     }
@@ -71,20 +71,20 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be stored.
-    pub fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
-        self.bundle.put_blob(&Blob::new(content, &self.redactor))
+    pub async fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
+        self.log.put_blob(&Blob::new(content, &self.redactor)).await
     }
 
     /// Content by its digest, verified.
     ///
     /// # Errors
     /// When it is missing or not what its digest says.
-    pub fn blob(&self, digest: &str) -> Result<Bytes, Error> {
-        self.bundle.blob(digest)
+    pub async fn blob(&mut self, digest: &str) -> Result<Bytes, Error> {
+        self.log.blob(digest).await
     }
 
     fn drafts(&self, parent: Seq, bodies: Vec<Body>) -> Result<Vec<Draft>, Error> {
-        let places = (self.bundle.next().0..).map(Seq);
+        let places = (self.log.next().0..).map(Seq);
         let parents = std::iter::once(parent).chain(places);
         let draft = |(parent, body)| Draft::new(self.session.clone(), parent, body, &self.redactor);
         parents.zip(bodies).map(draft).collect()
@@ -108,8 +108,7 @@ mod tests {
     use crate::domain::outcome::Outcome;
     use crate::domain::run::{Authority, Run, State, Task};
     use crate::domain::secret::Secret;
-    use crate::store::Opening;
-    use crate::store::bundle::Holder;
+    use crate::store::{Holder, Store};
 
     const NOW: &str = "2026-03-01T09:00:00Z";
 
@@ -130,23 +129,17 @@ mod tests {
         }
     }
 
-    fn journal(root: &Path) -> Journal {
-        let instance = instance();
-        let opening = Opening {
-            root,
-            instance: &instance,
-            label: "acme/widgets#42 (triage)",
-            holder: Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into() },
-            hob: "0.1.0",
-            failpoints: Failpoints::default(),
-        };
-        let (mut bundle, _) = Bundle::open(opening).unwrap();
+    async fn journal(root: &Path) -> Journal {
+        let store = Store::bundles(root, Failpoints::default());
+        let holder =
+            Holder { pid: 1, host: "h".into(), since: NOW.parse().unwrap(), what: "test".into(), process: None };
+        let (mut log, _) = store.open(&instance(), "acme/widgets#42 (triage)", holder).await.unwrap();
         let redactor = Redactor::new(&[Secret::new("hunter2hunter2".to_owned())]);
-        queue::admit(&mut bundle, &run(), &redactor).unwrap();
-        let fence = queue::claim(&mut bundle, NOW.parse().unwrap()).unwrap().unwrap().fence;
+        queue::admit(&store, &run(), "acme/widgets#42 (triage)", &redactor).await.unwrap();
+        let (claim, _) = queue::claim(&mut log, NOW.parse().unwrap()).await.unwrap();
         Journal {
-            bundle,
-            fence,
+            log,
+            fence: claim.unwrap().fence,
             session: SessionId::default(),
             leaf: Seq(0),
             redactor,
@@ -170,39 +163,39 @@ mod tests {
         }
     }
 
-    #[test]
-    fn entries_form_a_path_and_a_moved_leaf_begins_another() {
+    #[tokio::test]
+    async fn entries_form_a_path_and_a_moved_leaf_begins_another() {
         let root = tempfile::tempdir().unwrap();
-        let mut journal = journal(root.path());
+        let mut journal = journal(root.path()).await;
         let parents = |entries: Vec<Entry>| -> Vec<(u64, u64)> {
             entries.iter().map(|entry| (entry.seq.0, entry.parent.unwrap().0)).collect()
         };
-        assert_eq!(parents(journal.append(vec![note("a"), note("b")]).unwrap()), [(1, 0), (2, 1)]);
-        assert_eq!(parents(journal.append(vec![note("c")]).unwrap()), [(3, 2)]);
-        assert_eq!(parents(journal.move_leaf(Seq(1), "the context was too long").unwrap()), [(4, 1)]);
-        assert_eq!(parents(journal.append(vec![note("d")]).unwrap()), [(5, 4)]);
-        assert!(journal.append(vec![]).unwrap().is_empty());
+        assert_eq!(parents(journal.append(vec![note("a"), note("b")]).await.unwrap()), [(1, 0), (2, 1)]);
+        assert_eq!(parents(journal.append(vec![note("c")]).await.unwrap()), [(3, 2)]);
+        assert_eq!(parents(journal.move_leaf(Seq(1), "the context was too long").await.unwrap()), [(4, 1)]);
+        assert_eq!(parents(journal.append(vec![note("d")]).await.unwrap()), [(5, 4)]);
+        assert!(journal.append(vec![]).await.unwrap().is_empty());
     }
 
-    #[test]
-    fn no_secret_reaches_the_disk() {
+    #[tokio::test]
+    async fn no_secret_reaches_the_disk() {
         let root = tempfile::tempdir().unwrap();
-        let mut journal = journal(root.path());
-        let digest = journal.put_blob(b"key=hunter2hunter2\xff").unwrap();
-        assert_eq!(&*journal.blob(&digest).unwrap(), b"key=***\xff");
-        let entries = journal.append(vec![note("I found hunter2hunter2")]).unwrap();
+        let mut journal = journal(root.path()).await;
+        let digest = journal.put_blob(b"key=hunter2hunter2\xff").await.unwrap();
+        assert_eq!(&*journal.blob(&digest).await.unwrap(), b"key=***\xff");
+        let entries = journal.append(vec![note("I found hunter2hunter2")]).await.unwrap();
         assert!(matches!(&entries[0].body, Body::Note(Note { text }) if text == "I found ***"));
-        journal.settle(vec![note("hunter2hunter2")], settled()).unwrap();
+        journal.settle(vec![note("hunter2hunter2")], settled()).await.unwrap();
         for file in ["log.jsonl", "inbox.jsonl", "manifest.json", &format!("blobs/{digest}")] {
             let content = std::fs::read(root.path().join(instance().external()).join(file)).unwrap();
             assert!(!content.windows(14).any(|window| window == b"hunter2hunter2"), "found in {file}");
         }
     }
 
-    #[test]
-    fn after_the_outcome_nothing_is_appended() {
+    #[tokio::test]
+    async fn after_the_outcome_nothing_is_appended() {
         let root = tempfile::tempdir().unwrap();
-        let mut journal = journal(root.path());
+        let mut journal = journal(root.path()).await;
         let started = AttemptStarted {
             run: run().id,
             attempt: 1,
@@ -210,10 +203,10 @@ mod tests {
             model: "replay/x".into(),
             sandbox: "virtual".into(),
         };
-        journal.append(vec![Body::AttemptStarted(started)]).unwrap();
-        assert_eq!(journal.bundle.state(&run().id), Some(State::Running));
-        journal.settle(vec![], settled()).unwrap();
-        assert!(matches!(journal.append(vec![note("late")]), Err(Error::Fenced { .. })));
-        assert!(queue::claim(&mut journal.bundle, NOW.parse().unwrap()).unwrap().is_none());
+        journal.append(vec![Body::AttemptStarted(started)]).await.unwrap();
+        assert_eq!(journal.log.state(&run().id), Some(State::Running));
+        journal.settle(vec![], settled()).await.unwrap();
+        assert!(matches!(journal.append(vec![note("late")]).await, Err(Error::Fenced { .. })));
+        assert!(queue::claim(&mut journal.log, NOW.parse().unwrap()).await.unwrap().0.is_none());
     }
 }

@@ -102,8 +102,8 @@ impl Session {
     }
 
     /// Says something to the model: recorded first, then pushed.
-    fn say(&mut self, body: Body) -> Result<(), Error> {
-        self.record(vec![body])?;
+    async fn say(&mut self, body: Body) -> Result<(), Error> {
+        self.record(vec![body]).await?;
         if let Some(turn) = self.history.turns.last() {
             push(self.conversation.as_mut(), turn);
         }
@@ -111,8 +111,8 @@ impl Session {
     }
 
     /// Appends, then folds what was appended.
-    fn record(&mut self, bodies: Vec<Body>) -> Result<(), Error> {
-        for entry in self.journal.append(bodies)? {
+    async fn record(&mut self, bodies: Vec<Body>) -> Result<(), Error> {
+        for entry in self.journal.append(bodies).await? {
             self.history.add(entry);
         }
         Ok(())

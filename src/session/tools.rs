@@ -75,7 +75,7 @@ impl Session {
                 if cancel.is_cancelled() && nature(call) != Some(Nature::Outside) {
                     return Ok(());
                 }
-                self.record_result(call, reply, took)?;
+                self.record_result(call, reply, took).await?;
                 failpoints.hit(failpoint::WITHIN_BATCH);
             }
             if cancel.is_cancelled() {
@@ -90,12 +90,15 @@ impl Session {
     }
 
     /// Files first, then what the tool adds to the log, then its result: one transaction.
-    fn record_result(&mut self, call: &Call, reply: Reply, took: Duration) -> Result<(), Error> {
+    async fn record_result(&mut self, call: &Call, reply: Reply, took: Duration) -> Result<(), Error> {
         let mut bodies = Vec::new();
         let changes = self.parts.sandbox.as_ref().map(|sandbox| sandbox.take_changes()).unwrap_or_default();
         if !changes.is_empty() {
-            let changes = changes.into_iter().map(|change| self.keep(change)).collect::<Result<_, Error>>()?;
-            bodies.push(Body::WorkspaceDelta(WorkspaceDelta { changes }));
+            let mut kept = Vec::with_capacity(changes.len());
+            for change in changes {
+                kept.push(self.keep(change).await?);
+            }
+            bodies.push(Body::WorkspaceDelta(WorkspaceDelta { changes: kept }));
         }
         for entry in &reply.entries {
             match entry {
@@ -115,12 +118,12 @@ impl Session {
         };
         self.parts.observer.see(Progress::ToolEnded { call, result: &result, took });
         bodies.push(Body::ToolResult(result));
-        self.record(bodies)
+        self.record(bodies).await
     }
 
-    fn keep(&mut self, change: Change) -> Result<FileChange, Error> {
+    async fn keep(&mut self, change: Change) -> Result<FileChange, Error> {
         let now = match change.now {
-            Now::File { content, mode } => FileNow::File { blob: self.journal.put_blob(&content)?, mode },
+            Now::File { content, mode } => FileNow::File { blob: self.journal.put_blob(&content).await?, mode },
             Now::Directory => FileNow::Directory,
             Now::Link { target } => FileNow::Link { target },
             Now::Gone => FileNow::Gone,

@@ -66,7 +66,7 @@ impl Session {
                     if let Standing::Over(limit) = standing {
                         return Ok(Stopped::Limited(limit));
                     }
-                    if let Some(reason) = self.prepare(run, standing)? {
+                    if let Some(reason) = self.prepare(run, standing).await? {
                         return Ok(Stopped::Failed(reason));
                     }
                     if let Some(stopped) = self.ask(run).await? {
@@ -79,7 +79,7 @@ impl Session {
     }
 
     /// Says what the model must know before it is asked again; a reason when asking is pointless.
-    fn prepare(&mut self, run: &RunId, standing: Standing) -> Result<Option<String>, Error> {
+    async fn prepare(&mut self, run: &RunId, standing: Standing) -> Result<Option<String>, Error> {
         let Some(known) = self.history.find(run) else { return Ok(None) };
         if known.cut >= CUTS {
             return Ok(Some(format!(
@@ -106,7 +106,7 @@ impl Session {
             ),
             _ => return Ok(None),
         };
-        self.say(Body::Note(Note { text }))?;
+        self.say(Body::Note(Note { text })).await?;
         Ok(None)
     }
 
@@ -137,17 +137,17 @@ impl Session {
         match asked {
             Ok(Ok(answer)) => {
                 observer.see(Seen::Answered { usage: answer.usage });
-                self.say(Body::Message(Message::Assistant(answer)))?;
+                self.say(Body::Message(Message::Assistant(answer))).await?;
                 failpoints.hit(failpoint::ANSWERED);
                 Ok(None)
             }
             Ok(Err(error)) => {
                 let transient = matches!(error.kind, ErrorKind::Transient { .. });
-                self.interrupted(error.message.clone(), transient, partial)?;
+                self.interrupted(error.message.clone(), transient, partial).await?;
                 self.after_failure(run, error).await
             }
             Err(reason) => {
-                self.interrupted(reason, false, partial)?;
+                self.interrupted(reason, false, partial).await?;
                 Ok(None)
             }
         }
@@ -177,9 +177,9 @@ impl Session {
         }
     }
 
-    fn interrupted(&mut self, reason: String, transient: bool, mut partial: String) -> Result<(), Error> {
+    async fn interrupted(&mut self, reason: String, transient: bool, mut partial: String) -> Result<(), Error> {
         partial.truncate(partial.floor_char_boundary(PARTIAL_MAX));
-        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, transient, partial })])
+        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, transient, partial })]).await
     }
 
     /// When the run's time is used up, or that of the attempt; what earlier attempts took is gone.

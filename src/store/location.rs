@@ -1,14 +1,28 @@
 //! Where `--store` points.
 
+use std::fmt;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
-/// A place that holds instances.
+use percent_encoding::percent_decode_str;
+
+#[cfg(feature = "postgres")]
+use super::postgres;
+
+/// A place that holds instances. Shown to people without a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
+    /// Memory: what is there ends with the process.
+    Memory,
     /// A directory of bundles.
     Bundles(PathBuf),
+    /// An SQLite file.
+    #[cfg(feature = "sqlite")]
+    Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    #[cfg(feature = "postgres")]
+    Postgres(Box<postgres::Address>),
 }
 
 /// A text that names no store, or one that cannot be used.
@@ -17,11 +31,22 @@ pub enum InvalidLocation {
     /// Nothing was given.
     #[error("the store is named by an empty text; give a directory")]
     Empty,
-    /// A kind of store that a later version brings.
-    #[error("`{0}:` stores are not there yet; give a directory")]
-    NotYet(String),
+    /// `memory:` and more.
+    #[error("`memory:` is a store without a name; leave out what follows it")]
+    NamedMemory,
+    /// An SQLite file without its name.
+    #[error("`sqlite:` names no file; give one: `sqlite:FILE`")]
+    NoFile,
+    /// A kind of store that was left out of this build.
+    #[cfg(not(all(feature = "postgres", feature = "sqlite")))]
+    #[error("this hob was built without `{0}:` stores; build it with that feature, or give a directory")]
+    NotBuilt(String),
+    /// A database that is not named well.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Database(#[from] postgres::InvalidAddress),
     /// Another URL.
-    #[error("there is no `{0}:` store; give a directory, or `bundle:DIRECTORY`")]
+    #[error("there is no `{0}:` store; give a directory, `sqlite:FILE` or `postgres://…`")]
     Unknown(String),
     /// The agent could reach it.
     #[error(
@@ -48,7 +73,7 @@ pub enum InvalidLocation {
 impl FromStr for Location {
     type Err = InvalidLocation;
 
-    /// A directory, or `bundle:` and a directory.
+    /// `memory:`; a directory, or `bundle:` and one; `sqlite:` and a file; or the URL of a PostgreSQL database.
     fn from_str(text: &str) -> Result<Self, InvalidLocation> {
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) if !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => {
@@ -59,11 +84,70 @@ impl FromStr for Location {
         match scheme {
             "bundle" if rest.is_empty() => Err(InvalidLocation::Empty),
             "bundle" => Ok(Self::Bundles(rest.into())),
-            "memory" | "sqlite" | "postgres" | "postgresql" => Err(InvalidLocation::NotYet(scheme.to_owned())),
+            "memory" if rest.is_empty() => Ok(Self::Memory),
+            "memory" => Err(InvalidLocation::NamedMemory),
+            "sqlite" if rest.is_empty() => Err(InvalidLocation::NoFile),
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Ok(Self::Sqlite(rest.into())),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => Ok(Self::Postgres(Box::new(text.parse()?))),
+            #[cfg(not(feature = "sqlite"))]
+            "sqlite" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
+            #[cfg(not(feature = "postgres"))]
+            "postgres" | "postgresql" => Err(InvalidLocation::NotBuilt(scheme.to_owned())),
             _ if rest.starts_with("//") => Err(InvalidLocation::Unknown(scheme.to_owned())),
             _ => Ok(Self::Bundles(text.into())),
         }
     }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+            Self::Bundles(dir) => dir.display().fmt(f),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Location {
+    /// The directory or file on this machine that it is, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Bundles(path) => Some(path),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same place with its path made plain, when no path inside the workspace leads there. Neither
+    /// need exist yet.
+    ///
+    /// # Errors
+    /// When it is the workspace or lies in it, through whatever links.
+    pub fn outside(self, workspace: &Path) -> Result<Self, InvalidLocation> {
+        Ok(match self {
+            Self::Bundles(dir) => Self::Bundles(outside(&dir, workspace)?),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(file) => Self::Sqlite(outside(&file, workspace)?),
+            elsewhere => elsewhere,
+        })
+    }
+}
+
+/// The password in the URL of a store, as it is written there and as it is meant.
+pub fn passwords(text: &str) -> Vec<String> {
+    let who = text.split_once("://").and_then(|(_, rest)| Some(rest.rsplit_once('@')?.0));
+    let written = who.and_then(|who| who.split_once(':')).map_or("", |(_, password)| password);
+    let mut passwords = vec![written.to_owned(), percent_decode_str(written).decode_utf8_lossy().into_owned()];
+    passwords.dedup();
+    passwords.retain(|password| !password.is_empty());
+    passwords
 }
 
 /// Where the store really is, when no path inside the workspace leads there. Either need not
@@ -124,21 +208,48 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_a_directory_and_the_rest_is_not_yet_or_unknown() {
+    fn a_store_is_a_directory_or_a_url_and_shows_no_password() {
         for (text, expected) in [
             ("/var/hob", Ok("/var/hob")),
+            ("memory:", Ok("memory:")),
+            ("memory:x", Err("`memory:` is a store without a name; leave out what follows it")),
             ("state", Ok("state")),
             ("./a:b", Ok("./a:b")),
             ("a:b", Ok("a:b")),
             ("bundle:/var/hob", Ok("/var/hob")),
             ("", Err("the store is named by an empty text; give a directory")),
             ("bundle:", Err("the store is named by an empty text; give a directory")),
-            ("sqlite:hob.db", Err("`sqlite:` stores are not there yet; give a directory")),
-            ("postgres://db/hob", Err("`postgres:` stores are not there yet; give a directory")),
-            ("s3://bucket", Err("there is no `s3:` store; give a directory, or `bundle:DIRECTORY`")),
+            ("sqlite:", Err("`sqlite:` names no file; give one: `sqlite:FILE`")),
+            #[cfg(feature = "sqlite")]
+            ("sqlite:/var/hob.db", Ok("sqlite:/var/hob.db")),
+            #[cfg(feature = "postgres")]
+            ("postgres://hob:s3cret@db.example/agents?sslmode=require", Ok("postgres://db.example/agents")),
+            ("s3://bucket", Err("there is no `s3:` store; give a directory, `sqlite:FILE` or `postgres://…`")),
         ] {
             let location = text.parse::<Location>().map_err(|error| error.to_string());
-            assert_eq!(location, expected.map(|p| Location::Bundles(p.into())).map_err(str::to_owned), "`{text}`");
+            let shown = location.map(|location| location.to_string());
+            assert_eq!(shown, expected.map(str::to_owned).map_err(str::to_owned), "`{text}`");
+        }
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_known_in_both_spellings() {
+        for (text, expected) in [
+            ("postgres://hob:s3c%40ret@db/agents", &["s3c%40ret", "s3c@ret"][..]),
+            ("postgres://hob:a:b/c@d@db/agents", &["a:b/c@d"]),
+            ("postgres://hob@db:5432/agents", &[]),
+            ("postgres://hob:@db/agents", &[]),
+            ("/var/hob:x@y", &[]),
+        ] {
+            assert_eq!(passwords(text), expected, "{text}");
+        }
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn a_store_may_be_an_sqlite_file() {
+        for (text, file) in [("sqlite:hob.db", "hob.db"), ("sqlite:/var/hob/hob.db", "/var/hob/hob.db")] {
+            assert_eq!(text.parse::<Location>().unwrap(), Location::Sqlite(file.into()), "`{text}`");
         }
     }
 

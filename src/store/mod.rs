@@ -1,21 +1,24 @@
-//! Where the log and the rows of an instance live.
+//! Where instances are kept: a [`Store`] of many, and the [`Log`] of one, open for its one writer.
 //!
-//! There is one store so far, the [`Bundle`]: a directory that can travel. Its verbs are the ones
-//! every store will have, each one transaction, durable when it returns:
+//! Four backends keep the same lines, so an instance moves between any two to the byte: memory, a
+//! directory of bundles, an SQLite file, a PostgreSQL database. What a line means, and which may
+//! follow which, is decided here, once for all of them.
 //!
-//! | verb | does |
-//! |---|---|
-//! | `admit` | a run stands in the inbox, once for its id |
-//! | `claim` | the right to write: a new epoch, never given twice |
-//! | `append` | entries, under the fence of a claim |
-//! | `settle` | the last entries and the outcome of a run; ends the claim |
-//! | `effect_claim` | an effect is about to be sent |
-//! | `effect_done` | what came of it |
+//! | verb | does | who |
+//! |---|---|---|
+//! | `admit` | a run stands in the inbox, once for its id | anybody |
+//! | `abort` | the wish that a run ends stands there | anybody |
+//! | `claim` | the right to write: a new epoch, never given twice | one at a time |
+//! | `append` | entries, under the fence of a claim | who has it |
+//! | `settle` | the last entries and the outcome of a run; ends the claim | who has it |
+//! | `release` | ends the claim without an outcome | who has it |
+//! | `effect_claim` | an effect is about to be sent | who sends it |
+//! | `effect_done` | what came of it | who sent it |
 //!
-//! Promises, kept by every store and checked by `tests/it/contracts/store`:
+//! Promises, kept by every backend and checked by `tests/it/contracts/store`:
 //!
-//! - What a verb acknowledged is there after a crash; of what it did not acknowledge all is there,
-//!   or nothing.
+//! - Each verb is one transaction. What it acknowledged is there after a crash; of what it did not
+//!   acknowledge all is there, or nothing.
 //! - A holder whose claim is over can neither append nor settle.
 //! - A run has one outcome, an effect one final state; the first one wins, for ever.
 //! - Damage is noticed, never repaired by guessing, and never a panic.
@@ -23,13 +26,42 @@
 //! - No secret that was known is stored: see [`Draft`].
 
 pub mod bundle;
+mod chain;
+mod directory;
+mod disk;
 mod draft;
+mod effects;
+mod holder;
 pub mod location;
+mod log;
+mod manifest;
+mod medium;
+mod memory;
+mod outbox;
+mod peek;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+mod process;
+mod pulse;
+mod read;
+mod record;
+mod rows;
+mod runs;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod transfer;
 
 use std::path::PathBuf;
 
-pub use bundle::{Admitted, Bundle, Effects, Opening};
+pub use directory::{Admitted, Listed, Store};
 pub use draft::{Admission, Blob, Draft};
+pub use effects::Effects;
+pub use holder::Holder;
+pub use log::Log;
+pub use manifest::Manifest;
+pub use peek::Peek;
+pub use process::Process;
+pub use pulse::{Beat, Pulse};
 
 use crate::domain::effect::{EffectKey, State};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
@@ -78,6 +110,18 @@ pub enum Error {
         /// Whose it should be.
         asked: Box<InstanceId>,
     },
+    /// One of that name is there already.
+    #[error("{instance} is there already; `hob forget` removes it")]
+    Exists {
+        /// Which.
+        instance: Box<InstanceId>,
+    },
+    /// Somebody removed it.
+    #[error("{instance} is not there any more")]
+    Gone {
+        /// Which.
+        instance: Box<InstanceId>,
+    },
     /// The operating system said no.
     #[error("cannot {doing} `{}`: {source}", path.display())]
     Io {
@@ -87,6 +131,16 @@ pub enum Error {
         doing: &'static str,
         /// What it said.
         source: std::io::Error,
+    },
+    /// The database said no, or could not be asked.
+    #[error("cannot {doing} in `{place}`: {said}")]
+    Database {
+        /// Which, without its password.
+        place: String,
+        /// A verb.
+        doing: &'static str,
+        /// What it said, and the next move.
+        said: String,
     },
     /// An earlier write failed, so nobody knows what is on the disk.
     #[error("an earlier write to `{}` failed; run the same command again, it goes on from what is stored", path.display())]

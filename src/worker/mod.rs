@@ -1,17 +1,24 @@
 //! Claims runs, works on them, settles them: until a given one is settled, or until told to stop.
 
 mod attempt;
+mod claimed;
+mod recovery;
+mod settle;
+mod shift;
+mod supervise;
 
-pub use attempt::{ATTEMPTS, Circumstances};
+pub use attempt::Circumstances;
+pub use recovery::ATTEMPTS;
+pub use shift::{Harnesses, Left, Unfit, Until, Worker};
 
 use crate::domain::id::RunId;
+use crate::domain::outcome::Outcome;
 use crate::effect::Finished;
 use crate::harness::{self, Harness};
-use crate::queue;
 use crate::session::history::History;
-use crate::store::Bundle;
+use crate::store::Log;
 use crate::telemetry::progress::Progress;
-use attempt::Ended;
+use claimed::{Ended, Instance};
 
 /// How the work on an instance ended.
 #[derive(Debug)]
@@ -19,7 +26,7 @@ pub enum Worked {
     /// The run that was waited for is settled.
     Settled {
         /// Still open, for what is owed to the outside.
-        bundle: Box<Bundle>,
+        log: Box<Log>,
         /// What the log adds up to.
         history: Box<History>,
     },
@@ -31,6 +38,8 @@ pub enum Worked {
     Unanswered(String),
     /// What the operator gave to reach the model is wrong; mended, the same call goes on.
     Misconfigured(String),
+    /// The right to write was lost to another process, which goes on.
+    Lost,
 }
 
 /// Works on the runs of an instance in their order until `run` is settled. A run that a process
@@ -41,35 +50,39 @@ pub enum Worked {
 pub async fn work_until(
     run: &RunId,
     harness: &Harness,
-    mut bundle: Bundle,
+    log: Log,
     with: &Circumstances,
 ) -> Result<Worked, harness::Error> {
-    let mut history = History::of(bundle.take_entries());
+    let mut instance = Instance::new(log);
     loop {
-        let settled = history.find(run).is_some_and(|known| known.settled.is_some());
-        let next = if settled { None } else { queue::claim(&mut bundle, with.clock.now())? };
+        let settled = instance.history.find(run).is_some_and(|known| known.settled.is_some());
+        let next = if settled { None } else { instance.claim(with).await? };
         let Some(claim) = next else {
-            return Ok(Worked::Settled { bundle: Box::new(bundle), history: Box::new(history) });
+            let Instance { log, history } = instance;
+            return Ok(Worked::Settled { log: Box::new(log), history: Box::new(history) });
         };
-        if let Some(reason) = with.refused.get(&claim.run.id) {
-            let refused = format!("{} was left unfinished and is not worked on: {reason}", claim.run.id);
-            harness.observer.see(Progress::Note(&refused));
-            let by = format!("hob: {reason}");
-            (_, bundle, history) = attempt::abort(bundle, history, &claim, by, with)?;
-            continue;
-        }
-        if claim.run.id != *run {
-            let left = format!("{} was left unfinished: it goes first", claim.run.id);
-            harness.observer.see(Progress::Note(&left));
-        }
-        let ended;
-        (ended, bundle, history) = attempt::attempt(harness, bundle, history, &claim, with).await?;
+        let ended = match with.refused.get(&claim.run.id) {
+            Some(reason) => {
+                let refused = format!("{} was left unfinished and is not worked on: {reason}", claim.run.id);
+                harness.observer.see(Progress::Note(&refused));
+                let by = format!("hob: {reason}");
+                settle::settle(instance, &claim, Outcome::Aborted { by }.into(), with).await?
+            }
+            None => {
+                if claim.run.id != *run {
+                    let left = format!("{} was left unfinished: it goes first", claim.run.id);
+                    harness.observer.see(Progress::Note(&left));
+                }
+                claimed::work(harness, instance, &claim, with).await?
+            }
+        };
         match ended {
-            Ended::Settled => {}
+            Ended::Settled(open) => instance = *open,
             Ended::Interrupted => return Ok(Worked::Interrupted),
             Ended::OutOfTime => return Ok(Worked::OutOfTime),
             Ended::Unanswered(reason) => return Ok(Worked::Unanswered(reason)),
             Ended::Misconfigured(reason) => return Ok(Worked::Misconfigured(reason)),
+            Ended::Lost => return Ok(Worked::Lost),
         }
     }
 }

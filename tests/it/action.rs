@@ -122,7 +122,7 @@ fn every_input_of_the_action_is_known_to_it_and_every_output_to_hob() {
         let known = [format!("'{input}'"), format!("\n  {input}: ")].iter().any(|spelled| scripts.contains(spelled));
         assert!(known, "nothing reads the input `{input}`");
     }
-    let outputs = std::fs::read_to_string(action().join("../src/cli/ci/outputs.rs")).unwrap();
+    let outputs = std::fs::read_to_string(action().join("../src/cli/command/ci/outputs.rs")).unwrap();
     for output in names(part("\noutputs:\n", "\nruns:\n")) {
         assert!(outputs.contains(&format!("\"{output}\"")), "nothing sets the output `{output}`");
     }

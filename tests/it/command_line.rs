@@ -46,7 +46,12 @@ fn help_says_what_works_and_nothing_else() {
         &["run", "--help"],
         &["check", "--help"],
         &["runs", "--help"],
+        &["sessions", "--help"],
         &["show", "--help"],
+        &["abort", "--help"],
+        &["forget", "--help"],
+        &["export", "--help"],
+        &["import", "--help"],
         &["completions", "--help"],
     ];
     let shown = pages.iter().map(|page| {

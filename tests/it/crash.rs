@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 
-use hob::store::bundle::peek;
-use hob::telemetry::failpoint;
+use hob::store::Store;
+use hob::telemetry::failpoint::{self, Failpoints};
 use serde_json::json;
 
 use crate::scene::later::{listing, restored};
@@ -55,10 +55,16 @@ fn end(scene: &Scene) -> End {
             results.entry(body["call"].as_str().unwrap().to_owned()).or_default().push(content);
         }
     }
-    let kept = peek(&scene.bundle()).unwrap();
-    let sandbox = restored(&kept.entries, Some(&scene.workspace()), |digest| kept.blob(digest)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let files = runtime.block_on(listing(&*sandbox));
+    let files = runtime.block_on(async {
+        let store = Store::bundles(scene.bundle().parent().unwrap(), Failpoints::default());
+        let instance = store.list().await.unwrap().pop().unwrap().manifest.unwrap().instance;
+        let mut kept = store.peek(&instance).await.unwrap().unwrap();
+        let entries = std::mem::take(&mut kept.entries);
+        let blob = async |digest: &str| kept.blob(digest).await;
+        let sandbox = restored(&entries, Some(&scene.workspace()), blob).await.unwrap();
+        listing(&*sandbox).await
+    });
     End { stdout: ran.stdout(), files, results }
 }
 

@@ -285,7 +285,7 @@ fn a_room_that_reaches_up_or_sideways_is_found_however_it_is_spelled() {
 #[test]
 fn a_room_that_reaches_down_or_into_itself_is_left_alone() {
     for (path, source) in [
-        ("cli/run.rs", "use crate::{domain::id, harness, store::{Bundle, Error}};"),
+        ("cli/command/run.rs", "use crate::{domain::id, harness, store::{Bundle, Error}};"),
         ("store/bundle/open.rs", "use super::super::Error; mod tests { use super::super::super::Error; }"),
         (
             "store/mod.rs",

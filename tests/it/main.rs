@@ -9,6 +9,7 @@ mod agent_files;
 mod bad_input;
 mod ci;
 mod command_line;
+mod commands;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
@@ -30,3 +31,4 @@ mod recovery;
 mod secrets;
 mod signals;
 mod terminal;
+mod worker;

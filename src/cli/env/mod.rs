@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::domain::secret::{self, Secret};
 use crate::provider::Site;
+use crate::store::location;
 use crate::telemetry::redact::SECRET_MIN;
 
 pub use variables::{Use, VARIABLES, Variable, reference};
@@ -33,8 +34,10 @@ pub struct Environment {
     pub openai: Site,
     /// `HOB_MODEL`: the operator's default, `provider/model`.
     pub model: Option<String>,
-    /// `HOB_STATE`: where sessions are kept.
+    /// `HOB_STATE`: where sessions are kept, as `--store` has it.
     pub state: Option<PathBuf>,
+    /// The password in it.
+    state_password: Vec<Secret>,
     /// The user's state directory, by the XDG rules; `None` on a machine without a home.
     pub user_state: Option<PathBuf>,
     /// `SSL_CERT_FILE`: certificates trusted beside the built-in ones.
@@ -155,7 +158,8 @@ impl Environment {
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let Ci { github_token, gitlab_token, job_token, runtime_token, .. } = &self.ci;
         let tokens = [github_token, gitlab_token, job_token, runtime_token].into_iter().flatten();
-        [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref()).chain(tokens)
+        let keys = [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref());
+        keys.chain(tokens).chain(&self.state_password)
     }
 
     /// Where temporary files go.
@@ -171,6 +175,7 @@ impl Environment {
             openai: vendor(secret::OPENAI_KEY, "OPENAI_BASE_URL")?,
             model: given.text("HOB_MODEL")?,
             state: given.path("HOB_STATE"),
+            state_password: given.path("HOB_STATE").map(|state| passwords(&state)).unwrap_or_default(),
             user_state: given
                 .path("XDG_STATE_HOME")
                 .filter(|path| path.is_absolute())
@@ -184,6 +189,11 @@ impl Environment {
         environment.exposed = given.exposed(environment.secrets())?;
         Ok(environment)
     }
+}
+
+fn passwords(state: &Path) -> Vec<Secret> {
+    let passwords = state.to_str().map(location::passwords).unwrap_or_default();
+    passwords.into_iter().map(Secret::new).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where hob reads its environment")]

@@ -71,7 +71,8 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "HOB_STATE",
         purpose: Use::Setting,
-        meaning: "Directory of the sessions; never inside the workspace. `--store` wins.",
+        meaning: "Where sessions are kept, as `--store` has it: a directory or the URL of a store; never inside the \
+                  workspace. `--store` wins.",
     },
     Variable {
         name: "XDG_STATE_HOME",

@@ -120,6 +120,13 @@ pub fn tell(text: &str) {
     write_lines(&mut anstream::stderr().lock(), text).ok();
 }
 
+/// Asks a person something on standard error: the answer is typed on the same line.
+pub fn ask(question: &str) {
+    let mut out = anstream::stderr().lock();
+    // As for `tell`.
+    out.write_all(defuse(question).as_bytes()).and_then(|()| out.flush()).ok();
+}
+
 /// Gives commands to the runner of a CI job, on standard error, where everything else that it must
 /// not obey stands between them. The one way in which a command is printed.
 pub fn steer(commands: &[Command]) {

@@ -21,6 +21,9 @@ struct Standing {
     anew: bool,
 }
 
+/// So many bytes of content are put into a sandbox at once.
+const FEW_BYTES: usize = 4 << 20;
+
 /// What is done first where a directory is anew.
 static GONE: FileNow = FileNow::Gone;
 
@@ -44,33 +47,36 @@ impl Files {
         self.0.insert(change.path.clone(), Standing { now: change.now.clone(), anew });
     }
 
-    /// Puts the files into a sandbox that shows the checkout, one after the other: at no time is
-    /// more than one of them in memory beside what the sandbox itself holds. `blob` gives content
-    /// by its digest.
+    /// Puts the files into a sandbox that shows the checkout, a few at a time: no more than that is in
+    /// memory beside what the sandbox itself holds. `blob` gives content by its digest.
     ///
     /// # Errors
     /// When content is missing, or the sandbox does not take a file.
-    pub fn restore(
+    pub async fn restore(
         &self,
         sandbox: &dyn Sandbox,
-        mut blob: impl FnMut(&str) -> Result<Bytes, store::Error>,
+        mut blob: impl AsyncFnMut(&str) -> Result<Bytes, store::Error>,
     ) -> Result<(), Error> {
-        let mut missing = None;
-        let mut changes = self.steps().map_while(|(path, now)| {
+        let mut few = Vec::new();
+        let mut size = 0;
+        for (path, now) in self.steps() {
             let now = match now {
                 FileNow::File { blob: digest, mode } => {
-                    let content = blob(digest).map_err(|error| missing = Some(error)).ok()?;
+                    let content = blob(digest).await?;
+                    size += content.len();
                     Now::File { content, mode: *mode }
                 }
                 FileNow::Directory => Now::Directory,
                 FileNow::Link { target } => Now::Link { target: target.clone() },
                 FileNow::Gone => Now::Gone,
             };
-            Some(Change { path: path.to_owned(), now })
-        });
-        sandbox.restore(&mut changes)?;
-        drop(changes);
-        missing.map_or(Ok(()), |error| Err(error.into()))
+            few.push(Change { path: path.to_owned(), now });
+            if size >= FEW_BYTES {
+                sandbox.restore(&mut few.drain(..))?;
+                size = 0;
+            }
+        }
+        Ok(sandbox.restore(&mut few.into_iter())?)
     }
 
     /// The fewest changes that make these files, in the order to do them.

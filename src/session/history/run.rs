@@ -27,6 +27,8 @@ pub struct RunHistory {
     pub spent: Spent,
     /// What confined the newest attempt, as it was recorded.
     pub sandbox: String,
+    /// When the first attempt began.
+    pub first_began: Option<Timestamp>,
     /// When the newest attempt began.
     began: Option<Timestamp>,
     /// How long the attempts before the newest one worked.
@@ -61,6 +63,7 @@ impl RunHistory {
             asked: false,
             spent: Spent::default(),
             sandbox: String::new(),
+            first_began: None,
             began: None,
             before: Duration::ZERO,
             cost_nano_usd: Some(0),
@@ -86,6 +89,7 @@ impl RunHistory {
         self.before = self.spent.time;
         // The attempt before may have had less time than the run.
         self.told_to_land = false;
+        self.first_began.get_or_insert(at);
         self.began = Some(at);
     }
 

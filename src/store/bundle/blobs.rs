@@ -5,16 +5,17 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::fs::{FlockOperation, flock};
 
 use super::super::Error;
-use super::disk::{self, failed};
-use super::record::Sum;
+use super::super::disk::{self, failed};
+use super::super::record::Sum;
 
 /// Name of the directory.
 pub(super) const NAME: &str = "blobs";
 
-/// Largest blob.
-const SIZE_MAX: usize = 64 << 20;
+/// Largest blob that is read.
+const SIZE_MAX: u64 = 64 << 20;
 
 /// The blobs of one bundle.
 #[derive(Debug)]
@@ -31,18 +32,24 @@ impl Blobs {
     }
 
     /// Writes content unless it is there already; durable with the next [`Blobs::sync`].
-    pub(super) fn put(&mut self, content: &[u8]) -> Result<String, Error> {
-        if content.len() > SIZE_MAX {
-            return Err(Error::TooLarge { what: "a blob".to_owned(), most: SIZE_MAX as u64 });
+    pub(super) fn put(&mut self, digest: Sum, content: &[u8]) -> Result<(), Error> {
+        // One that is there may be another writer's, who has not made its name durable.
+        self.unsynced = true;
+        if self.has(digest)? {
+            return Ok(());
         }
-        let sum = Sum::of(content);
-        let path = self.dir.join(sum.as_str());
-        // One that is there but damaged is written again.
-        if read(&path, sum).is_err() {
-            disk::replace(&path, content)?;
-            self.unsynced = true;
+        // Nobody else writes the same one meanwhile.
+        let one = File::open(&self.dir).map_err(|source| failed(&self.dir, "open", source))?;
+        flock(&one, FlockOperation::LockExclusive).map_err(|errno| failed(&self.dir, "lock", errno.into()))?;
+        if !self.has(digest)? {
+            disk::replace(&self.dir.join(digest.as_str()), content)?;
         }
-        Ok(sum.as_str().to_owned())
+        Ok(())
+    }
+
+    /// One that is there but damaged is not what was put.
+    fn has(&self, digest: Sum) -> Result<bool, Error> {
+        Ok(self.get(digest)?.is_some_and(|stored| Sum::of(&stored) == digest))
     }
 
     /// Makes every blob that was put durable under its name.
@@ -53,24 +60,28 @@ impl Blobs {
         }
         Ok(())
     }
-}
 
-/// The content of a blob of the bundle in this directory, verified.
-pub(super) fn get(bundle: &Path, digest: &str) -> Result<Bytes, Error> {
-    // Nothing but a digest becomes a path.
-    let Some(sum) = Sum::parse(digest) else {
-        return Err(Error::NoBlob { digest: digest.chars().take(80).collect(), what: "is not a SHA-256" });
-    };
-    read(&bundle.join(NAME).join(sum.as_str()), sum)
-}
+    /// What stands under a digest.
+    pub(super) fn get(&self, digest: Sum) -> Result<Option<Bytes>, Error> {
+        let path = self.dir.join(digest.as_str());
+        let file = match disk::open(&path, false) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        let mut content = Vec::new();
+        file.take(SIZE_MAX + 1).read_to_end(&mut content).map_err(|source| failed(&path, "read", source))?;
+        Ok(Some(content.into()))
+    }
 
-fn read(path: &Path, sum: Sum) -> Result<Bytes, Error> {
-    let wrong = |what| Error::NoBlob { digest: sum.as_str().to_owned(), what };
-    let file: File = match disk::open(path, false) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Err(wrong("is missing")),
-        opened => opened?,
-    };
-    let mut content = Vec::new();
-    file.take(SIZE_MAX as u64 + 1).read_to_end(&mut content).map_err(|source| failed(path, "read", source))?;
-    if Sum::of(&content) == sum { Ok(content.into()) } else { Err(wrong("does not match its digest")) }
+    /// The names of the blobs that are there, in order; a file that is still being written has another.
+    pub(super) fn digests(&self) -> Result<Vec<Sum>, Error> {
+        let members = std::fs::read_dir(&self.dir).map_err(|source| failed(&self.dir, "read", source))?;
+        let mut digests = Vec::new();
+        for member in members {
+            let name = member.map_err(|source| failed(&self.dir, "read", source))?.file_name();
+            digests.extend(name.to_str().and_then(Sum::parse));
+        }
+        digests.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        Ok(digests)
+    }
 }

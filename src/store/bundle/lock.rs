@@ -1,30 +1,15 @@
 //! One writer for each instance: a lock held by an open file, so that it ends with its process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use jiff::Timestamp;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
-use super::super::Error;
-use super::disk::failed;
-
-/// Who writes to an instance, for the second writer's message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Process id on `host`.
-    pub pid: u32,
-    /// Name of the machine.
-    pub host: String,
-    /// When it opened the instance.
-    pub since: Timestamp,
-    /// What it does, e.g. `hob run triage`.
-    pub what: String,
-}
+use super::super::disk::{self, failed};
+use super::super::{Error, Holder};
 
 /// The right to write, until it is dropped or the process ends however it ends.
 #[derive(Debug)]
@@ -44,6 +29,50 @@ const HOLDER_MAX: u64 = 4096;
 
 /// Takes the lock and says who holds it; a file without a lock on it is stale and just taken.
 pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
+    loop {
+        // Whoever removes an instance removes this file with it: then that lock is on nothing.
+        if let Some(lock) = take_once(path, holder)?.filter(|lock| is_at(&lock.file, path)) {
+            return Ok(lock);
+        }
+    }
+}
+
+/// Whether somebody holds it, as far as can be told.
+pub(super) fn is_taken(path: &Path) -> bool {
+    held(path).is_ok_and(|held| held.is_some())
+}
+
+/// Who holds it now, for people.
+pub(super) fn held(path: &Path) -> Result<Option<String>, Error> {
+    let mut file = match disk::open(path, false) {
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    // For a moment, and beside others that look: see `take_once`.
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => Ok(Some(read(&mut file))),
+        Err(errno) => Err(failed(path, "look at", errno.into())),
+        Ok(()) => {
+            // Closing would do, but for a child that was just forked and still has the file open.
+            let _ = flock(&file, FlockOperation::Unlock);
+            Ok(None)
+        }
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let id = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+    let (Ok(file), Ok(path)) = (file.metadata(), std::fs::symlink_metadata(path)) else { return false };
+    id(file) == id(path)
+}
+
+/// Whether those who have it only look whether it is taken.
+fn looked_at(file: &File) -> bool {
+    flock(file, FlockOperation::NonBlockingLockShared).is_ok()
+}
+
+/// `None` when somebody was just looking.
+fn take_once(path: &Path, holder: &Holder) -> Result<Option<Lock>, Error> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or_default();
     let mut file = OpenOptions::new()
         .read(true)
@@ -56,6 +85,7 @@ pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
         .map_err(|source| failed(path, "open", source))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
+        Err(Errno::WOULDBLOCK) if looked_at(&file) => return Ok(None),
         Err(Errno::WOULDBLOCK) => return Err(Error::Held { by: read(&mut file) }),
         Err(errno) => return Err(failed(path, "lock", errno.into())),
     }
@@ -65,7 +95,7 @@ pub(super) fn take(path: &Path, holder: &Holder) -> Result<Lock, Error> {
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(content.as_bytes()))
         .map_err(|source| failed(path, "write", source))?;
-    Ok(Lock { file })
+    Ok(Some(Lock { file }))
 }
 
 /// Who holds it, as far as the file tells.
@@ -73,7 +103,7 @@ fn read(file: &mut File) -> String {
     let mut content = Vec::new();
     let _ = file.take(HOLDER_MAX).read_to_end(&mut content);
     match serde_json::from_slice::<Holder>(&content) {
-        Ok(Holder { pid, host, since, what }) => format!("process {pid} on {host} since {since} ({what})"),
+        Ok(holder) => holder.to_string(),
         Err(_) => "another process".to_owned(),
     }
 }
@@ -83,7 +113,8 @@ mod tests {
     use super::*;
 
     fn holder(what: &str) -> Holder {
-        Holder { pid: 71, host: "desk".into(), since: "2026-03-01T09:00:00Z".parse().unwrap(), what: what.into() }
+        let since = "2026-03-01T09:00:00Z".parse().unwrap();
+        Holder { pid: 71, host: "desk".into(), since, what: what.into(), process: None }
     }
 
     #[test]
@@ -95,6 +126,30 @@ mod tests {
         insta::assert_snapshot!(error, @"this instance is worked on by process 71 on desk since 2026-03-01T09:00:00Z (hob run triage); wait until it is done, or stop it");
         drop(first);
         take(&path, &holder("hob run assist")).unwrap();
+    }
+
+    #[test]
+    fn a_holder_written_by_an_older_hob_is_read() {
+        let text = r#"{"pid":71,"host":"desk","since":"2026-03-01T09:00:00Z","what":"hob run triage"}"#;
+        assert_eq!(serde_json::from_str::<Holder>(text).unwrap(), holder("hob run triage"));
+        assert_eq!(serde_json::to_string(&holder("hob run triage")).unwrap(), text);
+    }
+
+    #[test]
+    fn who_looks_sees_the_holder_and_stands_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.lock");
+        assert_eq!(held(&path).unwrap(), None);
+        let lock = take(&path, &holder("hob run triage")).unwrap();
+        assert_eq!(held(&path).unwrap(), Some(holder("hob run triage").to_string()));
+        drop(lock);
+        assert_eq!(held(&path).unwrap(), None);
+        std::thread::scope(|scope| {
+            let looker = scope.spawn(|| (0..2000).for_each(|_| drop(held(&path).unwrap())));
+            while !looker.is_finished() {
+                drop(take(&path, &holder("hob run assist")).unwrap());
+            }
+        });
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An instance as a directory that can travel.
+//! Instances as directories that can travel.
 //!
 //! ```text
 //! ROOT/hob-<32 hex>/manifest.json   whose it is, newest epoch, how far the files must reach
@@ -9,241 +9,180 @@
 //! ROOT/hob-<32 hex>.lock            held by the writer's open file; says who that is
 //! ```
 //!
-//! The log is the truth: a run is begun or settled when the log says so. The manifest is written
-//! after it, and proves that nothing settled or claimed was cut off.
+//! A claim is the lock on that file, so it ends with its process and never by time.
 
-mod applied;
 pub mod archive;
 mod blobs;
-mod chain;
-mod disk;
+mod file;
+mod folder;
 mod lock;
-mod manifest;
-mod open;
-mod peek;
-mod record;
-mod runs;
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use bytes::Bytes;
-use jiff::Timestamp;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, ready};
+use rustix::fs::{FlockOperation, flock};
 
-pub use applied::Effects;
-pub use lock::Holder;
-pub use manifest::Manifest;
-pub use open::Opening;
-pub use peek::{Listed, Peek, admitted, list, peek};
+use super::disk::{self, failed};
+use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
+use super::read::read;
+use super::{Error, Holder, Manifest, manifest};
+use crate::domain::id::InstanceId;
+use crate::domain::run::State;
+use crate::telemetry::failpoint::Failpoints;
+use folder::{Folder, lock_of, read_cover};
 
-use super::{Admission, Blob, Draft, Error};
-use crate::domain::entry::{Body, Entry};
-use crate::domain::id::{Epoch, RunId, Seq};
-use crate::domain::run::{Run, State};
-use crate::telemetry::failpoint::{self, Failpoints};
+/// How often a directory is looked at for what other processes wrote.
+const POLL: Duration = Duration::from_millis(500);
 
-use blobs::Blobs;
-use chain::Chain;
-use lock::Lock;
-use runs::Runs;
-
-/// One instance, open for its one writer.
+/// A directory of bundles.
 #[derive(Debug)]
-pub struct Bundle {
-    dir: PathBuf,
-    manifest: Manifest,
-    log: Chain,
-    inbox: Chain,
-    applied: Option<Chain>,
-    blobs: Blobs,
-    runs: Runs,
-    effects: Effects,
-    /// Read at the opening, until somebody takes them.
-    entries: Vec<Entry>,
-    /// The epoch of the claim under way.
-    claimed: Option<Epoch>,
-    /// A write failed.
-    broken: bool,
+pub(super) struct Bundles {
+    root: PathBuf,
     failpoints: Failpoints,
-    _lock: Lock,
 }
 
-/// What came of an admission.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Admitted {
-    /// It stands in the inbox now.
-    New,
-    /// It stood there already, and this is how far it got.
-    Known(State),
-}
-
-impl Bundle {
-    /// The entries that were in the log at the opening, in order; empty the second time.
-    pub fn take_entries(&mut self) -> Vec<Entry> {
-        std::mem::take(&mut self.entries)
+impl Bundles {
+    pub(super) fn new(root: &Path, failpoints: Failpoints) -> Self {
+        Self { root: root.to_owned(), failpoints }
     }
 
-    /// What was admitted, in the order of admission.
-    pub fn runs(&self) -> &[Run] {
-        self.runs.all()
-    }
-
-    /// How far a run got; `None` when it was never admitted.
-    pub fn state(&self, run: &RunId) -> Option<State> {
-        self.runs.state(run)
-    }
-
-    /// The place of the next entry.
-    pub fn next(&self) -> Seq {
-        self.log.tail().next
-    }
-
-    /// The cover, as it was last written.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// Puts a run into the inbox, unless it is there.
-    ///
-    /// # Errors
-    /// When it belongs to another instance, or cannot be written.
-    pub fn admit(&mut self, admission: Admission, at: Timestamp) -> Result<Admitted, Error> {
-        let Admission { run, json } = admission;
-        if run.instance != self.manifest.instance {
-            let (found, asked) = (Box::new(self.manifest.instance.clone()), Box::new(run.instance));
-            return Err(Error::Foreign { path: self.dir.clone(), found, asked });
-        }
-        if let Some(state) = self.state(&run.id) {
-            return Ok(Admitted::Known(state));
-        }
-        self.durably(|this| {
-            let row = record::Draft { session: None, parent: None, kind: open::ADMITTED, body: &json };
-            this.inbox.append(this.manifest.epoch, at, &[row])
-        })?;
-        self.runs.admit(run);
-        self.failpoints.hit(failpoint::ADMITTED);
-        Ok(Admitted::New)
-    }
-
-    /// Gives out a new epoch; the one before it may not write any more.
-    ///
-    /// # Errors
-    /// When it cannot be written, or the manifest names the last epoch there can be.
-    pub fn claim(&mut self, at: Timestamp) -> Result<Epoch, Error> {
-        self.claimed = None;
-        let Some(epoch) = self.manifest.epoch.0.checked_add(1).map(Epoch) else {
-            let path = self.dir.join(manifest::NAME);
-            let what = format!("names epoch {}, which no hob ever reached", self.manifest.epoch);
-            return Err(Error::Damaged { path, line: 1, offset: 0, what });
+    /// The directories that are bundles, by their names.
+    fn dirs(&self) -> Result<Vec<PathBuf>, Error> {
+        let members = match std::fs::read_dir(&self.root) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            members => members.map_err(|source| failed(&self.root, "read", source))?,
         };
-        self.durably(|this| this.cover(epoch, at))?;
-        self.claimed = Some(epoch);
-        self.failpoints.hit(failpoint::CLAIMED);
-        Ok(epoch)
-    }
-
-    /// Appends entries, all or none, and returns them with their places.
-    ///
-    /// # Errors
-    /// When the claim is over, a parent is not before its entry, a run would be settled twice, or
-    /// it cannot be written.
-    pub fn append(&mut self, fence: Epoch, drafts: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
-        self.check(fence, &drafts)?;
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let first = self.next().0;
-        self.failpoints.hit(failpoint::APPENDING);
-        self.durably(|this| {
-            this.blobs.sync()?;
-            let lines: Vec<_> = drafts.iter().map(line).collect();
-            this.log.append(fence, at, &lines)
-        })?;
-        self.failpoints.hit(failpoint::APPENDED);
-        let place = |(n, draft)| {
-            let Draft { session, parent, body, json: _ } = draft;
-            Entry { seq: Seq(n), epoch: fence, at, session, parent: Some(parent), body }
-        };
-        let entries: Vec<Entry> = (first..).zip(drafts).map(place).collect();
-        for entry in &entries {
-            self.runs.see(&entry.body);
-        }
-        Ok(entries)
-    }
-
-    /// Appends the last entries of a run, its outcome among them, and ends the claim.
-    ///
-    /// # Errors
-    /// As for [`Bundle::append`]. When only the manifest could not be written the run is settled
-    /// all the same: the next opening finds its outcome in the log.
-    pub fn settle(&mut self, fence: Epoch, drafts: Vec<Draft>, at: Timestamp) -> Result<Vec<Entry>, Error> {
-        let entries = self.append(fence, drafts, at)?;
-        self.failpoints.hit(failpoint::SETTLING);
-        self.claimed = None;
-        self.durably(|this| this.cover(this.manifest.epoch, at))?;
-        Ok(entries)
-    }
-
-    /// Keeps content and returns its digest; durable with the entries that name it.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn put_blob(&mut self, blob: &Blob<'_>) -> Result<String, Error> {
-        self.durably(|this| this.blobs.put(&blob.0))
-    }
-
-    /// Content by its digest, verified.
-    ///
-    /// # Errors
-    /// When it is missing or not what its digest says.
-    pub fn blob(&self, digest: &str) -> Result<Bytes, Error> {
-        blobs::get(&self.dir, digest)
-    }
-
-    /// Refuses what must not be written, before anything is.
-    fn check(&self, fence: Epoch, drafts: &[Draft]) -> Result<(), Error> {
-        if self.claimed != Some(fence) {
-            return Err(Error::Fenced { given: fence });
-        }
-        let mut settled = None;
-        for (seq, draft) in (self.next().0..).map(Seq).zip(drafts) {
-            if draft.parent >= seq {
-                return Err(Error::Parent { seq, parent: draft.parent });
-            }
-            self.runs.check(&draft.body)?;
-            if let Body::Settled(body) = &draft.body
-                && let Some(outcome) = settled.replace(body.outcome.clone())
-            {
-                return Err(Error::Settled { run: body.run.clone(), outcome });
+        let mut dirs = Vec::new();
+        for member in members {
+            let member = member.map_err(|source| failed(&self.root, "read", source))?;
+            if member.file_name().to_str().is_some_and(is_external) {
+                dirs.push(member.path());
             }
         }
-        Ok(())
+        dirs.sort_unstable();
+        Ok(dirs)
     }
 
-    /// Writes the manifest anew, for the files as they are now.
-    fn cover(&mut self, epoch: Epoch, at: Timestamp) -> Result<(), Error> {
-        let mut manifest = self.manifest.clone();
-        manifest.epoch = epoch;
-        manifest.log = self.log.tail().mark();
-        manifest.inbox = self.inbox.tail().mark();
-        manifest.applied = self.applied.as_ref().map(|chain| chain.tail().mark());
-        manifest.updated_at = at;
-        manifest.write(&self.dir)?;
-        self.manifest = manifest;
-        Ok(())
-    }
-
-    /// Runs a write; after one that failed nothing more is written.
-    fn durably<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        if self.broken {
-            return Err(Error::Broken { path: self.dir.clone() });
+    /// Whose runs wait, and since when.
+    async fn waits(&self) -> Result<Vec<InstanceId>, Error> {
+        let mut waiting = Vec::new();
+        for dir in self.dirs()? {
+            if lock::is_taken(&lock_of(&dir)) {
+                continue;
+            }
+            // What cannot be read is told by whoever opens it.
+            let Ok(read) = read(&mut Folder::new(&dir, Failpoints::default())).await else { continue };
+            let is_open = |id| !matches!(read.runs.state(id), Some(State::Settled(_)));
+            let first = read.runs.all().iter().find(|run| is_open(&run.id));
+            waiting.extend(first.map(|run| (run.admitted_at, read.manifest.instance)));
         }
-        let written = write(self);
-        self.broken = matches!(written, Err(Error::Io { .. }));
-        written
+        waiting.sort();
+        Ok(waiting.into_iter().map(|(_, instance)| instance).collect())
     }
 }
 
-fn line(draft: &Draft) -> record::Draft<'_> {
-    let Draft { session, parent, body, json } = draft;
-    record::Draft { session: Some(session), parent: Some(*parent), kind: body.kind(), body: json }
+impl Backend for Bundles {
+    fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
+        let dir = self.root.join(instance.external());
+        let folder = Folder::find(&dir, instance, self.failpoints.clone());
+        ready(folder.map(|folder| folder.map(|folder| Box::new(folder) as Box<dyn Medium>))).boxed()
+    }
+
+    fn make<'a>(&'a self, whole: &'a Whole<'a>) -> BoxFuture<'a, Result<Written, Error>> {
+        ready(make(&self.root, whole)).boxed()
+    }
+
+    fn remove<'a>(&'a self, instance: &'a InstanceId, holder: &'a Holder) -> BoxFuture<'a, Result<bool, Error>> {
+        ready(remove(&self.root.join(instance.external()), holder)).boxed()
+    }
+
+    fn covers(&self) -> BoxFuture<'_, Result<Vec<Cover>, Error>> {
+        let cover = |dir: PathBuf| Cover { place: dir.display().to_string(), content: read_cover(&dir) };
+        ready(self.dirs().map(|dirs| dirs.into_iter().map(cover).collect())).boxed()
+    }
+
+    fn waiting(&self, most: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, Error>> {
+        async move {
+            let mut waiting = self.waits().await?;
+            waiting.truncate(most);
+            Ok(waiting)
+        }
+        .boxed()
+    }
+
+    fn news(&self) -> BoxFuture<'_, ()> {
+        tokio::time::sleep(POLL).boxed()
+    }
+}
+
+/// Whose bundle is in a directory, as its cover says.
+///
+/// # Errors
+/// When the cover cannot be read.
+pub fn whose(dir: &Path) -> Result<InstanceId, Error> {
+    Ok(Manifest::parse(&dir.join(manifest::NAME), &read_cover(dir)?)?.instance)
+}
+
+/// Makes the whole directory beside its place, then gives it its name: there is no half of one.
+fn make(root: &Path, whole: &Whole<'_>) -> Result<Written, Error> {
+    let dir = root.join(whole.instance.external());
+    disk::create_dir(root)?;
+    // Nobody else makes one meanwhile.
+    let one = File::open(root).map_err(|source| failed(root, "open", source))?;
+    flock(&one, FlockOperation::LockExclusive).map_err(|errno| failed(root, "lock", errno.into()))?;
+    if std::fs::symlink_metadata(&dir).is_ok() {
+        return Ok(Written::Moved);
+    }
+    let new = disk::beside(&dir);
+    clear(&new)?;
+    disk::create_dir(&new.join(blobs::NAME))?;
+    disk::replace(&new.join(Part::Inbox.file()), b"")?;
+    for (part, lines) in &whole.chains {
+        disk::replace(&new.join(part.file()), lines.text.as_bytes())?;
+    }
+    for (digest, content) in &whole.blobs {
+        disk::replace(&new.join(blobs::NAME).join(digest.as_str()), content)?;
+    }
+    disk::sync_dir(&new.join(blobs::NAME))?;
+    disk::replace(&new.join(manifest::NAME), whole.cover.as_bytes())?;
+    disk::sync_dir(&new)?;
+    std::fs::rename(&new, &dir).map_err(|source| failed(&dir, "create", source))?;
+    disk::sync_dir(root)?;
+    Ok(Written::Done)
+}
+
+/// Takes the directory its name first: what is left of it is no bundle then, and removed by the next
+/// one that is made there.
+fn remove(dir: &Path, holder: &Holder) -> Result<bool, Error> {
+    if std::fs::symlink_metadata(dir).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return Ok(false);
+    }
+    let lock = lock::take(&lock_of(dir), holder)?;
+    let gone = disk::beside(dir);
+    clear(&gone)?;
+    std::fs::rename(dir, &gone).map_err(|source| failed(dir, "remove", source))?;
+    disk::sync_dir(dir.parent().unwrap_or(dir))?;
+    clear(&gone)?;
+    // With the lock still held: who waits for it sees that its file is another one now.
+    std::fs::remove_file(lock_of(dir)).map_err(|source| failed(dir, "remove", source))?;
+    drop(lock);
+    Ok(true)
+}
+
+/// Removes a directory of ours that may be there.
+fn clear(dir: &Path) -> Result<(), Error> {
+    match std::fs::remove_dir_all(dir) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(failed(dir, "remove", source)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a name is one that [`InstanceId::external`] makes.
+fn is_external(name: &str) -> bool {
+    name.strip_prefix("hob-")
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use hob::domain::id::{Epoch, InstanceId};
 use hob::domain::secret::Secret;
 use hob::forge::Line;
 use hob::forge::github::runner::{Options, Runner};
-use hob::store::bundle::Holder;
 use hob::store::bundle::archive::{Unpacked, pack, unpack};
-use hob::store::{Blob, Bundle, Opening};
+use hob::store::{Blob, Holder, Store};
 use hob::telemetry::failpoint::Failpoints;
 use hob::telemetry::redact::Redactor;
 
@@ -47,23 +47,21 @@ fn instance() -> InstanceId {
 
 fn holder() -> Holder {
     let since = "2026-03-01T09:00:00Z".parse().unwrap();
-    Holder { pid: 71, host: "runner".into(), since, what: "hob ci".into() }
+    Holder { pid: 71, host: "runner".into(), since, what: "hob ci".into(), process: None }
 }
 
 /// Works one more epoch on the bundle under a root; its blob of 5 MiB cannot be made smaller.
 fn work(root: &Path) -> Epoch {
-    let failpoints = Failpoints::default();
-    let opening =
-        Opening { root, instance: &instance(), label: "acme/widgets#42", holder: holder(), hob: "0.1.0", failpoints };
-    let (mut bundle, _) = Bundle::open(opening).unwrap();
-    let epoch = bundle.claim(holder().since).unwrap();
+    let store = Store::bundles(root, Failpoints::default());
+    let (mut log, _) = block_on(store.open(&instance(), "acme/widgets#42", holder())).unwrap();
+    let (epoch, _) = block_on(log.claim(holder().since)).unwrap();
     let mut state = epoch.0;
     let noise = std::iter::repeat_with(|| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     });
     let noise: Vec<u8> = noise.take(5 << 20).collect();
-    bundle.put_blob(&Blob::new(&noise, &Redactor::default())).unwrap();
+    block_on(log.put_blob(&Blob::new(&noise, &Redactor::default()))).unwrap();
     epoch
 }
 
@@ -98,7 +96,8 @@ fn a_bundle_kept_in_main_and_again_in_post_comes_back_from_acts_artifacts() {
     let archive = std::fs::read(kept(&format!("{name}-2"))).unwrap();
     assert!(archive == pack(&state.join(&name)).unwrap(), "the second upload is another one");
     assert!(!kept(&name).exists(), "the first upload did not give way");
-    let unpacked = unpack(&archive, &at("restored"), &instance(), &holder(), &Failpoints::default()).unwrap();
+    let failpoints = Failpoints::default();
+    let unpacked = block_on(unpack(&archive, &at("restored"), &instance(), &holder(), &failpoints)).unwrap();
     assert!(matches!(unpacked, Unpacked::Taken { reach, .. } if reach.epoch == Epoch(2)), "{unpacked:?}");
 }
 

@@ -48,13 +48,13 @@ fn a_store_that_cannot_be_one() {
     exit 2
     --- stdout
     --- stderr
-    error: `sqlite:` stores are not there yet; give a directory
+    error: the store `[SCENE]/work/hob.db` is inside the workspace `[SCENE]/work`, where the agent could read and change it; name a directory outside with `--store` or HOB_STATE
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl --store ../file
     exit 2
     --- stdout
     --- stderr
-    error: the store `../file` is not a directory; give one with `--store` or HOB_STATE
+    error: the store `[SCENE]/file` is not a directory; give one with `--store` or HOB_STATE, or `sqlite:FILE`
 
     $ hob run triage --event ../issue.json --model replay/../tape.jsonl --store ../file/below
     exit 2
@@ -66,13 +66,13 @@ fn a_store_that_cannot_be_one() {
     exit 2
     --- stdout
     --- stderr
-    error: the store `../file` is not a directory; give one with `--store` or HOB_STATE
+    error: the store `../file` is not a directory; give one with `--store` or HOB_STATE, or `sqlite:FILE`
 
     $ hob show x --store ../file
     exit 2
     --- stdout
     --- stderr
-    error: the store `../file` is not a directory; give one with `--store` or HOB_STATE
+    error: the store `../file` is not a directory; give one with `--store` or HOB_STATE, or `sqlite:FILE`
     ");
     let left: Vec<_> = std::fs::read_dir(scene.workspace()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["tests"], "something was stored in the workspace");
@@ -239,7 +239,7 @@ fn looking_for_what_is_not_there() {
     exit 2
     --- stdout
     --- stderr
-    error: nothing kept in `[SCENE]/state` is called `Codertocat/Hello-World#1`; `hob runs` lists what is
+    error: nothing kept in `[SCENE]/state` is called `Codertocat/Hello-World#1`; `hob sessions` lists what is
     ");
     assert!(!scene.store().exists(), "looking made a store");
     // Two agents on one thread.
@@ -256,6 +256,6 @@ fn looking_for_what_is_not_there() {
     exit 2
     --- stdout
     --- stderr
-    error: nothing kept in `[SCENE]/state` is called `run-0`; `hob runs` lists what is
+    error: nothing kept in `[SCENE]/state` is called `run-0`; `hob sessions` lists what is
     ");
 }

@@ -14,7 +14,7 @@ mod killed;
 mod once;
 mod remembers;
 /// The rules by which a runner reads what a step prints: the same that the renderers are tested with.
-#[path = "../../../src/cli/ci/runner.rs"]
+#[path = "../../../src/cli/command/ci/runner.rs"]
 mod runner;
 mod shown;
 mod started_by;

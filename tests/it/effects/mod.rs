@@ -23,8 +23,7 @@ use hob::queue;
 use hob::rules::marker;
 use hob::rules::neutralise::Place;
 use hob::rules::policy::Allowance;
-use hob::store::bundle::Holder;
-use hob::store::{Bundle, Opening};
+use hob::store::{Holder, Log, Store};
 use hob::telemetry::failpoint::Failpoints;
 use hob::telemetry::progress::{Observer, Progress};
 use hob::telemetry::redact::Redactor;
@@ -44,16 +43,10 @@ fn instance() -> InstanceId {
     "github.com/700100/issue/42/triage".parse().unwrap()
 }
 
-fn open(root: &Path) -> Bundle {
-    let opening = Opening {
-        root,
-        instance: &instance(),
-        label: "acme/widgets#42 (triage)",
-        holder: Holder { pid: 71, host: "runner".into(), since: now(), what: "hob ci".into() },
-        hob: "0.1.0",
-        failpoints: Failpoints::default(),
-    };
-    Bundle::open(opening).unwrap().0
+async fn open(root: &Path) -> Log {
+    let store = Store::bundles(root, Failpoints::default());
+    let holder = Holder { pid: 71, host: "runner".into(), since: now(), what: "hob ci".into(), process: None };
+    store.open(&instance(), "acme/widgets#42 (triage)", holder).await.unwrap().0
 }
 
 fn status(body: &str) -> Write {
@@ -113,7 +106,10 @@ impl Scene {
             authority: Authority::default(),
             task,
         };
-        queue::admit(&mut open(self.root.path()), &row, &Redactor::default()).unwrap();
+        let store = Store::bundles(self.root.path(), Failpoints::default());
+        let redactor = Redactor::default();
+        let admitted = queue::admit(&store, &row, "acme/widgets#42 (triage)", &redactor);
+        futures::executor::block_on(admitted).unwrap();
         let mut plan: Vec<Effect> = Vec::new();
         for write in writes {
             let kind = write.kind();
@@ -127,9 +123,9 @@ impl Scene {
     /// One process: opens the bundle, applies what is owed, and says what came of it; `died` when
     /// the forge let it hang.
     async fn process(&self) -> String {
-        let mut bundle = open(self.root.path());
+        let mut log = open(self.root.path()).await;
         let finished = self.runs.iter().map(|(outcome, proposed)| Finished { outcome, proposed });
-        let owed = owed(finished, bundle.effects());
+        let owed = owed(finished, log.effects());
         let (at, notes) = (self.now, Notes::default());
         let clock = Clock::new(move || at);
         let corridor = Corridor {
@@ -147,7 +143,7 @@ impl Scene {
             observer: &notes,
             failpoints: &Failpoints::default(),
         };
-        let applied = tokio::time::timeout(Duration::from_secs(3600), apply(&mut bundle, owed, &corridor)).await;
+        let applied = tokio::time::timeout(Duration::from_secs(3600), apply(&mut log, owed, &corridor)).await;
         let mut said: Vec<String> = match applied {
             Ok(applied) => applied.unwrap().iter().map(|(effect, came)| line(effect, came)).collect(),
             Err(_) => vec!["died".to_owned()],

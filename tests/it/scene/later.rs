@@ -14,15 +14,15 @@ use hob::{session, store};
 use tokio_util::sync::CancellationToken;
 
 /// A fresh sandbox over `seed`, with what the log says its files became.
-pub(crate) fn restored(
+pub(crate) async fn restored(
     log: &[Entry],
     seed: Option<&Path>,
-    blob: impl FnMut(&str) -> Result<Bytes, store::Error>,
+    blob: impl AsyncFnMut(&str) -> Result<Bytes, store::Error>,
 ) -> Result<Arc<dyn Sandbox>, session::Error> {
     let clock = Clock::new(|| "2026-01-02T03:04:05Z".parse().unwrap());
     let options = virtual_::Options { seed: seed.map(Path::to_owned), clock };
     let sandbox = hob::sandbox::open(Options::Virtual(options))?;
-    History::of(log.to_vec()).files.restore(&*sandbox, blob)?;
+    History::of(log.to_vec()).files.restore(&*sandbox, blob).await?;
     Ok(sandbox)
 }
 

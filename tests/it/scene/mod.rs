@@ -5,6 +5,8 @@ pub(crate) mod http;
 #[cfg(feature = "virtual")]
 pub(crate) mod later;
 pub(crate) mod model_server;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 pub(crate) mod running;
 pub(crate) mod tape;
 pub(crate) mod terminal;

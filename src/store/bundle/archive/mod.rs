@@ -15,15 +15,16 @@ mod tests;
 mod unpack;
 
 pub use pack::pack;
-pub use unpack::{Reach, Unpacked, unpack};
+pub use unpack::{Reach, Unpacked, unpack, whose};
 
-use super::open::{INBOX, LOG};
-use super::record::Sum;
-use super::{applied, blobs, manifest};
+use super::super::manifest;
+use super::super::medium::Part as Chain;
+use super::super::record::Sum;
+use super::blobs;
 use crate::domain::id::InstanceId;
 
-/// Largest archive.
-const ARCHIVE_MAX: usize = 64 << 20;
+/// Largest archive, in bytes.
+pub const ARCHIVE_MAX: usize = 64 << 20;
 /// Most files in an archive.
 const ENTRIES_MAX: usize = 20_000;
 /// Most bytes that come out of an archive.
@@ -41,7 +42,8 @@ fn content_max(archive: usize) -> u64 {
 /// What the name of an entry says about its content; nothing when a bundle has no such file.
 fn part(name: &str) -> Option<Part> {
     match name.split_once('/') {
-        None => [manifest::NAME, LOG, INBOX, applied::NAME].contains(&name).then_some(Part::File),
+        None if name == manifest::NAME || Chain::ALL.iter().any(|chain| chain.file() == name) => Some(Part::File),
+        None => None,
         Some((folder, digest)) if folder == blobs::NAME => Sum::parse(digest).map(Part::Blob),
         Some(_) => None,
     }

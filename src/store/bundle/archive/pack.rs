@@ -8,11 +8,14 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::super::super::Error;
+use super::super::super::manifest::{self, Manifest};
+use super::super::super::medium::Part;
+use super::super::super::record::Sum;
+use super::super::blobs;
 use super::super::disk::{self, failed};
-use super::super::open::{INBOX, LOG};
-use super::super::record::Sum;
-use super::super::{Manifest, applied, blobs, manifest};
+use super::super::folder::read_cover;
 use super::{ARCHIVE_MAX, CONTENT_MAX, ENTRIES_MAX, content_max};
+use crate::domain::id::Epoch;
 
 /// How often a writer may begin an epoch while the bundle is read.
 const TRIES: usize = 8;
@@ -24,7 +27,7 @@ const TRIES: usize = 8;
 /// When it cannot be read, or is larger than [`unpack`](super::unpack()) takes.
 pub fn pack(dir: &Path) -> Result<Vec<u8>, Error> {
     for _ in 0..TRIES {
-        let epoch = Manifest::read(dir)?.epoch;
+        let epoch = epoch(dir)?;
         let names = self::names(dir);
         let mut packed = write(dir, &names, CompressionMethod::Deflated)?;
         if packed.content > content_max(packed.archive.len()) {
@@ -33,7 +36,7 @@ pub fn pack(dir: &Path) -> Result<Vec<u8>, Error> {
         }
         // No line may belong to an epoch that the packed manifest does not know, and it may know no file
         // that was made in between.
-        if Manifest::read(dir)?.epoch != epoch || self::names(dir) != names {
+        if self::epoch(dir)? != epoch || self::names(dir) != names {
             continue;
         }
         if packed.archive.len() > ARCHIVE_MAX {
@@ -44,12 +47,17 @@ pub fn pack(dir: &Path) -> Result<Vec<u8>, Error> {
     Err(Error::Held { by: "a writer that begins one attempt after the other".to_owned() })
 }
 
+fn epoch(dir: &Path) -> Result<Epoch, Error> {
+    Ok(Manifest::parse(&dir.join(manifest::NAME), &read_cover(dir)?)?.epoch)
+}
+
 /// The files to pack, in the order in which they are read: each may only run ahead of the ones
 /// before it, and the blobs that the log names were there before it named them. Rows about effects
 /// name the end of the log, so they come before it; not every bundle has them.
 fn names(dir: &Path) -> Vec<&'static str> {
-    let is_there = |name: &&str| *name != applied::NAME || dir.join(name).exists();
-    [manifest::NAME, applied::NAME, LOG, INBOX].into_iter().filter(is_there).collect()
+    let applied = Part::Applied.file();
+    let is_there = |name: &&str| *name != applied || dir.join(name).exists();
+    [manifest::NAME, applied, Part::Log.file(), Part::Inbox.file()].into_iter().filter(is_there).collect()
 }
 
 struct Packed {

@@ -8,14 +8,18 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::super::{Bundle, Holder, peek};
+use futures::executor::block_on;
+
+use super::super::super::read::cover;
+use super::super::super::{Holder, Log, Manifest, Store};
+use super::super::folder::Folder;
 use super::*;
 use crate::domain::effect::{Effect, EffectKey, Write};
 use crate::domain::entry::{Body, Note};
 use crate::domain::id::{Epoch, EventKey, RunId, Seq, SessionId};
 use crate::domain::name::EffectKind;
 use crate::domain::run::{Authority, Run, Task};
-use crate::store::{Admission, Blob, Draft, Opening};
+use crate::store::{Admission, Blob, Draft};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 
@@ -25,25 +29,39 @@ fn instance() -> InstanceId {
 
 fn holder() -> Holder {
     let since = "2026-03-01T09:00:00Z".parse().unwrap();
-    Holder { pid: 71, host: "runner".into(), since, what: "hob ci".into() }
+    Holder { pid: 71, host: "runner".into(), since, what: "hob ci".into(), process: None }
 }
 
-fn open(root: &Path, instance: &InstanceId) -> Bundle {
-    let failpoints = Failpoints::default();
-    let opening = Opening { root, instance, label: "acme/widgets#42", holder: holder(), hob: "0.1.0", failpoints };
-    Bundle::open(opening).unwrap().0
+fn store(root: &Path) -> Store {
+    Store::bundles(root, Failpoints::default())
+}
+
+fn open(root: &Path, instance: &InstanceId) -> Log {
+    block_on(store(root).open(instance, "acme/widgets#42", holder())).unwrap().0
+}
+
+fn claim(log: &mut Log) -> Epoch {
+    block_on(log.claim(holder().since)).unwrap().0
+}
+
+fn put_blob(log: &mut Log, content: &[u8]) -> String {
+    block_on(log.put_blob(&Blob::new(content, &Redactor::default()))).unwrap()
+}
+
+fn cover_of(dir: &Path) -> Manifest {
+    block_on(cover(&mut Folder::new(dir, Failpoints::default()))).unwrap()
 }
 
 fn unpack(archive: &[u8], root: &Path, instance: &InstanceId, holder: &Holder) -> Result<Unpacked, Error> {
-    super::unpack(archive, root, instance, holder, &Failpoints::default())
+    block_on(super::unpack(archive, root, instance, holder, &Failpoints::default()))
 }
 
 /// Works `epochs` epochs long on the bundle under a root, each with a note and a blob.
 fn work(root: &Path, epochs: u64) {
-    let mut bundle = open(root, &instance());
+    let mut log = open(root, &instance());
     for _ in 0..epochs {
         let at = holder().since;
-        let epoch = bundle.claim(at).unwrap();
+        let epoch = claim(&mut log);
         let event_key = EventKey::from_parts(["local", &epoch.to_string()]);
         let id = RunId::derive(&instance(), &event_key, None);
         let task = Task::default();
@@ -56,24 +74,25 @@ fn work(root: &Path, epochs: u64) {
             authority: Authority::default(),
             task,
         };
-        bundle.admit(Admission::new(&run, &Redactor::default()).unwrap(), at).unwrap();
+        let admission = Admission::new(&run, &Redactor::default()).unwrap();
+        block_on(store(root).admit(&admission, "acme/widgets#42", at)).unwrap();
         let content = format!("content of epoch {epoch}");
-        let digest = bundle.put_blob(&Blob::new(content.as_bytes(), &Redactor::default())).unwrap();
-        note(&mut bundle, epoch, &digest);
+        let digest = put_blob(&mut log, content.as_bytes());
+        note(&mut log, epoch, &digest);
     }
 }
 
-fn note(bundle: &mut Bundle, epoch: Epoch, text: &str) {
-    let (parent, body) = (Seq(bundle.next().0 - 1), Body::Note(Note { text: text.to_owned() }));
+fn note(log: &mut Log, epoch: Epoch, text: &str) {
+    let (parent, body) = (Seq(log.next().0 - 1), Body::Note(Note { text: text.to_owned() }));
     let draft = Draft::new(SessionId::default(), parent, body, &Redactor::default()).unwrap();
-    bundle.append(epoch, vec![draft], holder().since).unwrap();
+    block_on(log.append(epoch, vec![draft], holder().since)).unwrap();
 }
 
-fn claim_effect(bundle: &mut Bundle, ordinal: u32) {
+fn claim_effect(log: &mut Log, ordinal: u32) {
     let run = RunId::derive(&instance(), &EventKey::from_parts(["local"]), None);
     let key = EffectKey::derive(b"secret", &instance(), &run, EffectKind::Comment, ordinal);
     let write = Write::Comment { body: "Thanks.".to_owned() };
-    bundle.effect_claim(&Effect { key, run, ordinal, write }, holder().since).unwrap();
+    block_on(log.effect_claim(&Effect { key, run, ordinal, write }, holder().since)).unwrap();
 }
 
 /// A bundle of two epochs: its root and its archive.
@@ -118,7 +137,7 @@ fn a_bundle_comes_back_to_the_byte_and_goes_on() {
     assert_eq!(files(&dir), files(&root.path().join(instance().external())));
     assert!(files(&dir).keys().filter(|name| name.starts_with("blobs/")).count() == 2);
     work(there.path(), 1);
-    assert_eq!(peek(&dir).unwrap().manifest.epoch, Epoch(3));
+    assert_eq!(cover_of(&dir).epoch, Epoch(3));
 }
 
 #[test]
@@ -136,12 +155,12 @@ fn a_bundle_is_packed_while_its_writer_works() {
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut bundle = open(root.path(), &instance());
+            let mut log = open(root.path(), &instance());
             for round in 0..12 {
-                let epoch = bundle.claim(holder().since).unwrap();
+                let epoch = claim(&mut log);
                 for line in 0..8 {
-                    note(&mut bundle, epoch, &format!("{round} {line} {}", "x".repeat(20_000)));
-                    claim_effect(&mut bundle, round * 8 + line);
+                    note(&mut log, epoch, &format!("{round} {line} {}", "x".repeat(20_000)));
+                    claim_effect(&mut log, round * 8 + line);
                 }
             }
             done.store(true, std::sync::atomic::Ordering::Release);
@@ -196,15 +215,15 @@ fn of_two_bundles_the_one_that_came_further_stays() {
     let aside = place.path().join(format!("{}.before", instance().external()));
     let taken = Unpacked::Taken { reach: three, before: Some(aside.clone()), notes: Vec::new() };
     assert_eq!(unpack(&newer), taken);
-    assert_eq!(peek(&aside).unwrap().manifest.epoch, Epoch(2));
+    assert_eq!(cover_of(&aside).epoch, Epoch(2));
     assert_eq!(unpack(&older), Unpacked::Left { here: three, archive: two });
-    assert_eq!(peek(&dir).unwrap().manifest.epoch, Epoch(3));
+    assert_eq!(cover_of(&dir).epoch, Epoch(3));
 
     // The same epoch: the longer log.
-    let mut bundle = open(root.path(), &instance());
-    let epoch = bundle.claim(holder().since).unwrap();
+    let mut log = open(root.path(), &instance());
+    let epoch = claim(&mut log);
     let begun = pack(&root.path().join(instance().external())).unwrap();
-    note(&mut bundle, epoch, "and on");
+    note(&mut log, epoch, "and on");
     let gone_on = pack(&root.path().join(instance().external())).unwrap();
     unpack(&begun);
     assert!(matches!(unpack(&gone_on), Unpacked::Taken { .. }));
@@ -216,20 +235,20 @@ fn nothing_is_taken_while_somebody_writes() {
     let (_root, archive) = packed();
     let place = tempfile::tempdir().unwrap();
     work(place.path(), 1);
-    let bundle = open(place.path(), &instance());
+    let log = open(place.path(), &instance());
     let error = unpack(&archive, place.path(), &instance(), &holder()).unwrap_err();
     assert!(matches!(error, Error::Place(crate::store::Error::Held { .. })), "{error}");
-    drop(bundle);
+    drop(log);
     unpack(&archive, place.path(), &instance(), &holder()).unwrap();
 }
 
 #[test]
 fn what_packs_too_well_is_packed_as_it_is() {
     let root = tempfile::tempdir().unwrap();
-    let mut bundle = open(root.path(), &instance());
-    let epoch = bundle.claim(holder().since).unwrap();
-    let digest = bundle.put_blob(&Blob::new(&vec![0; 8 << 20], &Redactor::default())).unwrap();
-    note(&mut bundle, epoch, &digest);
+    let mut log = open(root.path(), &instance());
+    let epoch = claim(&mut log);
+    let digest = put_blob(&mut log, &vec![0; 8 << 20]);
+    note(&mut log, epoch, &digest);
     let archive = pack(&root.path().join(instance().external())).unwrap();
     assert!(archive.len() > 8 << 20);
     assert!(into_nothing(&archive).0.is_ok());

@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use zip::read::{ArchiveOffset, Config, ZipFileEntry};
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::super::super::{Error as StoreError, Opening};
-use super::super::disk::{self, failed};
-use super::super::lock::{self, Holder};
-use super::super::record::Sum;
-use super::super::{Bundle, blobs, peek};
+use super::super::super::disk::{self, failed};
+use super::super::super::log::Log;
+use super::super::super::manifest::{self, Manifest};
+use super::super::super::medium::LEASE;
+use super::super::super::read::read;
+use super::super::super::record::Sum;
+use super::super::super::{Error as StoreError, Holder};
+use super::super::folder::{Folder, lock_of};
+use super::super::{blobs, clear, lock};
 use super::{ARCHIVE_MAX, ENTRIES_MAX, Error, Part, content_max, part};
 use crate::domain::id::{Epoch, InstanceId, Seq};
 use crate::telemetry::failpoint::{self, Failpoints};
@@ -54,35 +59,61 @@ pub struct Reach {
 ///
 /// # Errors
 /// [`Error`]; what stood at the place stands there still.
-pub fn unpack(
+pub async fn unpack(
     archive: &[u8],
     root: &Path,
     instance: &InstanceId,
     holder: &Holder,
     failpoints: &Failpoints,
 ) -> Result<Unpacked, Error> {
-    if archive.len() > ARCHIVE_MAX {
-        return Err(Error::TooMuch { most: ARCHIVE_MAX as u64, unit: "bytes" });
-    }
-    // Before the list of files is read into memory.
-    if entries(archive)? > ENTRIES_MAX {
-        return Err(Error::TooMuch { most: ENTRIES_MAX as u64, unit: "files" });
-    }
-    let name = instance.external();
-    let dir = root.join(&name);
+    bounded(archive)?;
+    let dir = root.join(instance.external());
     disk::create_dir(root)?;
-    let _lock = lock::take(&root.join(format!("{name}.lock")), holder)?;
+    let _lock = lock::take(&lock_of(&dir), holder)?;
     let new = disk::beside(&dir);
     clear(&new)?;
-    let unpacked = beside(archive, &new, &dir, instance, holder, failpoints);
+    let unpacked = beside(archive, &new, &dir, instance, holder, failpoints).await;
     let cleared = clear(&new);
     let unpacked = unpacked?;
     cleared?;
     Ok(unpacked)
 }
 
+/// Whose bundle is in an archive, as its cover says; nothing else of it is looked at.
+///
+/// # Errors
+/// When it is no archive, or has no cover.
+pub fn whose(archive: &[u8]) -> Result<InstanceId, Error> {
+    bounded(archive)?;
+    let mut zip = opened(archive)?;
+    let content = zip.by_name(manifest::NAME).map_err(not_one)?;
+    let mut cover = Vec::new();
+    content.take(manifest::SIZE_MAX).read_to_end(&mut cover).map_err(|error| not_one(error.into()))?;
+    Ok(Manifest::parse(manifest::NAME.as_ref(), &cover).map_err(in_archive)?.instance)
+}
+
+/// Refuses what is too large before its list of files is read into memory.
+fn bounded(archive: &[u8]) -> Result<(), Error> {
+    if archive.len() > ARCHIVE_MAX {
+        return Err(Error::TooMuch { most: ARCHIVE_MAX as u64, unit: "bytes" });
+    }
+    if entries(archive)? > ENTRIES_MAX {
+        return Err(Error::TooMuch { most: ENTRIES_MAX as u64, unit: "files" });
+    }
+    Ok(())
+}
+
+fn not_one(error: ZipError) -> Error {
+    Error::Archive { what: format!("cannot be read: {error}") }
+}
+
+fn opened(archive: &[u8]) -> Result<ZipArchive<Cursor<&[u8]>>, Error> {
+    let config = Config { archive_offset: ArchiveOffset::Known(0) };
+    ZipArchive::with_config(config, Cursor::new(archive)).map_err(not_one)
+}
+
 /// Works in the directory `new`, which is nobody else's.
-fn beside(
+async fn beside(
     archive: &[u8],
     new: &Path,
     dir: &Path,
@@ -93,12 +124,12 @@ fn beside(
     let made = new.join(instance.external());
     disk::create_dir(&made.join(blobs::NAME))?;
     inflate(archive, &made)?;
-    let (coming, notes) = verify(new, instance, holder)?;
+    let (coming, notes) = verify(&made, instance, holder).await?;
     failpoints.hit(failpoint::UNPACKED);
     let mut before = None;
     if std::fs::symlink_metadata(dir).is_ok() {
-        let here = peek(dir)?;
-        let here = Reach { epoch: here.manifest.epoch, next: Seq(here.entries.len() as u64) };
+        let here = read(&mut Folder::new(dir, Failpoints::default())).await?;
+        let here = Reach { epoch: here.manifest.epoch, next: here.log.next };
         if here >= coming {
             return Ok(Unpacked::Left { here, archive: coming });
         }
@@ -113,14 +144,17 @@ fn beside(
     Ok(Unpacked::Taken { reach: coming, before, notes })
 }
 
-/// Opens the bundle that was made under `new`, as the next writer will.
-fn verify(new: &Path, instance: &InstanceId, holder: &Holder) -> Result<(Reach, Vec<String>), Error> {
-    let failpoints = Failpoints::default();
-    let opening = Opening { root: new, instance, label: "", holder: holder.clone(), hob: "", failpoints };
-    let (bundle, notes) = Bundle::open(opening).map_err(in_archive)?;
-    let reach = Reach { epoch: bundle.manifest().epoch, next: bundle.next() };
+/// Opens the bundle that was made, as the next writer will.
+async fn verify(made: &Path, instance: &InstanceId, holder: &Holder) -> Result<(Reach, Vec<String>), Error> {
+    let folder = Box::new(Folder::new(made, Failpoints::default()));
+    let (log, notes) = Log::open(folder, holder.clone(), LEASE, Failpoints::default()).await.map_err(in_archive)?;
+    if log.instance() != instance {
+        let (found, asked) = (Box::new(log.instance().clone()), Box::new(instance.clone()));
+        return Err(Error::Foreign { found, asked });
+    }
+    let reach = Reach { epoch: log.manifest().epoch, next: log.next() };
     // It is about to get another name, and its own is known to the reader.
-    let plain = |note: String| note.replace(&format!("{}/", new.join(instance.external()).display()), "");
+    let plain = |note: String| note.replace(&format!("{}/", made.display()), "");
     Ok((reach, notes.into_iter().map(plain).collect()))
 }
 
@@ -139,9 +173,7 @@ fn in_archive(error: StoreError) -> Error {
 
 /// Writes the files of the archive into a directory with an empty `blobs`.
 fn inflate(archive: &[u8], dir: &Path) -> Result<(), Error> {
-    let not_one = |error: zip::result::ZipError| Error::Archive { what: format!("cannot be read: {error}") };
-    let config = Config { archive_offset: ArchiveOffset::Known(0) };
-    let mut zip = ZipArchive::with_config(config, Cursor::new(archive)).map_err(not_one)?;
+    let mut zip = opened(archive)?;
     if zip.has_duplicate_names() {
         return Err(Error::Archive { what: "holds two files of one name".to_owned() });
     }
@@ -241,12 +273,4 @@ fn aside(dir: &Path) -> PathBuf {
     let mut name = dir.as_os_str().to_owned();
     name.push(".before");
     name.into()
-}
-
-/// Removes a directory of ours that may be there.
-fn clear(dir: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_dir_all(dir) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(failed(dir, "remove", source)),
-        _ => Ok(()),
-    }
 }

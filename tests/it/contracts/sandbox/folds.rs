@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use futures::executor::block_on;
 use hob::domain::entry::{Body, Entry, FileChange, FileNow, WorkspaceDelta};
 use hob::domain::id::{Epoch, Seq, SessionId};
 use hob::sandbox::{Change, Now};
@@ -53,7 +54,7 @@ impl Log {
     }
 
     fn restored(&self, seed: &Path) -> Arc<dyn Sandbox> {
-        restored(&self.entries, Some(seed), |digest| Ok(self.blobs[digest].clone())).unwrap()
+        block_on(restored(&self.entries, Some(seed), async |digest: &str| Ok(self.blobs[digest].clone()))).unwrap()
     }
 }
 
@@ -193,10 +194,10 @@ fn a_log_that_names_more_than_fits_is_refused_before_it_is_read() {
         |n| FileChange { path: format!("/workspace/{n}"), now: FileNow::File { blob: "one".into(), mode: 0o644 } };
     log.add((0..10_000).map(file).collect());
     let mut asked = 0;
-    let refused = restored(&log.entries, None, |_| {
+    let refused = block_on(restored(&log.entries, None, async |_: &str| {
         asked += 1;
         Ok(large.clone())
-    });
+    }));
     insta::assert_snapshot!(refused.err().unwrap(), @"`/workspace/1000`: no space left: the virtual sandbox holds at most 268435456 written bytes");
     assert_eq!(asked, 5);
 }
@@ -206,9 +207,8 @@ fn content_that_is_missing_is_said() {
     let mut log = Log::default();
     let now = FileNow::File { blob: "one".into(), mode: 0o644 };
     log.add(vec![FileChange { path: "/workspace/a".into(), now }]);
-    let dir = TempDir::new().unwrap();
-    let missing = |_: &str| Err(store::bundle::peek(dir.path()).err().unwrap());
-    assert!(matches!(restored(&log.entries, None, missing), Err(session::Error::Store(_))));
+    let missing = async |digest: &str| Err(store::Error::NoBlob { digest: digest.to_owned(), what: "is missing" });
+    assert!(matches!(block_on(restored(&log.entries, None, missing)), Err(session::Error::Store(_))));
 }
 
 fn command() -> impl Strategy<Value = String> {

@@ -1,52 +1,45 @@
-//! The rows about effects: claimed before, done after, bound to the log they were written for.
+//! What was done about effects: said before and after, by whoever sends them, and never twice.
 
-use std::fs;
-
-use hob::domain::effect::{Effect, EffectKey, Object, State as Became, Write};
-use hob::domain::secret::Secret;
-use hob::store::bundle::peek;
-
+use super::place::SECRET;
 use super::*;
 
-pub(super) fn effect(run: &Run, ordinal: u32, write: Write) -> Effect {
-    let key = EffectKey::derive(b"secret", &instance(), &run.id, write.kind(), ordinal);
-    Effect { key, run: run.id.clone(), ordinal, write }
+every_store! {
+    an_effect_goes_from_claimed_to_a_final_state_and_every_opening_agrees,
+    the_first_final_state_wins,
+    what_was_sent_was_claimed,
+    what_is_never_sent_needs_no_claim,
+    what_nobody_knows_may_be_tried_again,
+    what_was_found_is_an_object_too,
+    a_status_is_one_object_of_several_runs_each_with_its_own_state,
+    effects_are_sent_without_the_right_to_write,
+    what_the_forge_said_is_kept_without_secrets,
+    every_kind_and_state_comes_back_as_it_was,
+    two_processes_send_in_turn,
+    what_one_process_claimed_another_may_finish,
+    what_one_process_finished_no_other_sends,
+    an_older_process_may_still_say_what_came_of_its_effect,
+    what_came_of_an_effect_takes_nothing_off_the_cover,
+    effects_of_two_instances_are_kept_apart,
+    a_claim_alone_outlives_its_process,
+    an_unknown_run_may_have_effects,
 }
 
-pub(super) fn comment(run: &Run, ordinal: u32) -> Effect {
-    effect(run, ordinal, Write::Comment { body: format!("comment {ordinal}") })
-}
-
-fn applied(object: u64) -> Became {
-    Became::Applied(Object { object: Some(object), url: format!("https://forge/{object}") })
-}
-
-fn unknown() -> Became {
-    Became::Unknown { reason: "no answer".into() }
-}
-
-fn done(bundle: &mut Bundle, effect: &Effect, state: Became) -> Result<Became, Error> {
-    bundle.effect_done(effect, state, &Redactor::default(), at(5))
-}
-
-#[test]
-fn an_effect_goes_from_claimed_to_a_final_state_and_every_opening_agrees() {
-    let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
+fn an_effect_goes_from_claimed_to_a_final_state_and_every_opening_agrees(place: &Place) {
+    let mut writer = place.open();
     let [one, two, three] = [0, 1, 2].map(|ordinal| comment(&run("first"), ordinal));
-    assert_eq!((bundle.effects().state(&one), bundle.effects().is_claimed(&one)), (None, false));
-    bundle.effect_claim(&one, at(4)).unwrap();
-    assert_eq!((bundle.effects().state(&one), bundle.effects().is_claimed(&one)), (None, true));
-    assert_eq!(done(&mut bundle, &one, applied(7)).unwrap(), applied(7));
-    bundle.effect_claim(&two, at(4)).unwrap();
-    done(&mut bundle, &two, unknown()).unwrap();
-    done(&mut bundle, &three, Became::Superseded).unwrap();
-    drop(bundle);
+    assert_eq!((writer.effects().state(&one), writer.effects().is_claimed(&one)), (None, false));
+    writer.effect_claim(&one).unwrap();
+    assert_eq!((writer.effects().state(&one), writer.effects().is_claimed(&one)), (None, true));
+    assert_eq!(writer.effect_done(&one, applied(7)).unwrap(), applied(7));
+    writer.effect_claim(&two).unwrap();
+    writer.effect_done(&two, unknown()).unwrap();
+    writer.effect_done(&three, Became::Superseded).unwrap();
+    drop(writer);
 
-    let seen = peek(&dir(root.path())).unwrap().effects;
-    let (bundle, notes) = open(root.path()).unwrap();
+    let seen = place.peek().effects;
+    let (writer, notes) = place.try_open().unwrap();
     assert!(notes.is_empty());
-    for effects in [&seen, bundle.effects()] {
+    for effects in [&seen, writer.effects()] {
         assert_eq!(effects.state(&one), Some(&applied(7)));
         assert_eq!(effects.state(&two), Some(&unknown()));
         assert_eq!(effects.state(&three), Some(&Became::Superseded));
@@ -54,142 +47,241 @@ fn an_effect_goes_from_claimed_to_a_final_state_and_every_opening_agrees() {
     }
 }
 
-#[test]
-fn the_first_final_state_wins_and_what_was_sent_was_claimed() {
-    let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
+fn the_first_final_state_wins(place: &Place) {
+    let mut writer = place.open();
     let one = comment(&run("first"), 0);
-    for sent in [applied(7), Became::Found(Object::default()), unknown()] {
-        let error = done(&mut bundle, &one, sent).unwrap_err().to_string();
-        assert_eq!(error, format!("effect {} of {} was never claimed", one.key, one.run));
-    }
-    bundle.effect_claim(&one, at(4)).unwrap();
-    done(&mut bundle, &one, unknown()).unwrap();
-    bundle.effect_claim(&one, at(4)).unwrap();
-    done(&mut bundle, &one, Became::Dropped { reason: "the thread is locked".into() }).unwrap();
-    for error in [bundle.effect_claim(&one, at(4)).unwrap_err(), done(&mut bundle, &one, applied(8)).unwrap_err()] {
+    writer.effect_claim(&one).unwrap();
+    writer.effect_done(&one, Became::Dropped { reason: "the thread is locked".into() }).unwrap();
+    for error in [writer.effect_claim(&one).unwrap_err(), writer.effect_done(&one, applied(8)).unwrap_err()] {
         let expected = format!("effect {} of {} is done: dropped: the thread is locked", one.key, one.run);
         assert_eq!(error.to_string(), expected);
     }
-    drop(bundle);
-    let (bundle, _) = open(root.path()).unwrap();
-    assert!(matches!(bundle.effects().state(&one), Some(Became::Dropped { .. })));
+    assert!(matches!(place.peek().effects.state(&one), Some(Became::Dropped { .. })));
 }
 
-#[test]
-fn a_status_is_one_object_of_several_runs_each_with_its_own_state() {
-    let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
+fn what_was_sent_was_claimed(place: &Place) {
+    let mut writer = place.open();
+    let one = comment(&run("first"), 0);
+    for sent in [applied(7), Became::Found(Object::default()), unknown()] {
+        let error = writer.effect_done(&one, sent).unwrap_err().to_string();
+        assert_eq!(error, format!("effect {} of {} was never claimed", one.key, one.run));
+    }
+    writer.effect_claim(&comment(&run("first"), 1)).unwrap();
+    assert!(matches!(writer.effect_done(&one, applied(7)), Err(Error::NotClaimed { .. })), "another was");
+    assert_eq!(place.peek().effects.state(&one), None);
+}
+
+fn what_is_never_sent_needs_no_claim(place: &Place) {
+    let mut writer = place.open();
+    let dropped = Became::Dropped { reason: "not allowed".into() };
+    for (ordinal, state) in (0..).zip([dropped, Became::Superseded]) {
+        let one = comment(&run("first"), ordinal);
+        assert_eq!(writer.effect_done(&one, state.clone()).unwrap(), state);
+        assert!(matches!(writer.effect_claim(&one), Err(Error::Done { .. })));
+    }
+}
+
+fn what_nobody_knows_may_be_tried_again(place: &Place) {
+    let mut writer = place.open();
+    let one = comment(&run("first"), 0);
+    for _ in 0..3 {
+        writer.effect_claim(&one).unwrap();
+        writer.effect_done(&one, unknown()).unwrap();
+    }
+    writer.effect_claim(&one).unwrap();
+    writer.effect_done(&one, applied(7)).unwrap();
+    assert_eq!(place.peek().effects.state(&one), Some(&applied(7)));
+}
+
+fn what_was_found_is_an_object_too(place: &Place) {
+    let mut writer = place.open();
+    let one = comment(&run("first"), 0);
+    let found = Became::Found(Object { object: Some(u64::MAX), url: "https://forge/1".into() });
+    writer.effect_claim(&one).unwrap();
+    writer.effect_done(&one, found.clone()).unwrap();
+    let effects = place.peek().effects;
+    assert_eq!((effects.state(&one), effects.object(&one.key)), (Some(&found), Some(u64::MAX)));
+}
+
+fn a_status_is_one_object_of_several_runs_each_with_its_own_state(place: &Place) {
+    let mut writer = place.open();
     let [one, two] = ["first", "second"].map(|name| effect(&run(name), 0, Write::Status { body: name.into() }));
     assert_eq!(one.key, two.key);
-    bundle.effect_claim(&one, at(4)).unwrap();
-    done(&mut bundle, &one, applied(7)).unwrap();
-    assert_eq!((bundle.effects().state(&two), bundle.effects().is_claimed(&two)), (None, false));
-    assert_eq!(bundle.effects().object(&two.key), Some(7));
-    bundle.effect_claim(&two, at(5)).unwrap();
-    done(&mut bundle, &two, applied(9)).unwrap();
-    assert_eq!(bundle.effects().object(&two.key), Some(9), "the newest");
+    writer.effect_claim(&one).unwrap();
+    writer.effect_done(&one, applied(7)).unwrap();
+    assert_eq!((writer.effects().state(&two), writer.effects().is_claimed(&two)), (None, false));
+    assert_eq!(writer.effects().object(&two.key), Some(7));
+    writer.effect_claim(&two).unwrap();
+    writer.effect_done(&two, applied(9)).unwrap();
+    assert_eq!(writer.effects().object(&two.key), Some(9), "the newest");
 }
 
-#[test]
-fn what_the_forge_said_is_kept_without_secrets() {
-    let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    let redactor = Redactor::new(&[Secret::new("ghp-hunter2hunter2".into())]);
+fn effects_are_sent_without_the_right_to_write(place: &Place) {
+    place.admit("first");
+    let mut writer = place.open();
+    let run = writer.work();
+    let one = comment(&run, 0);
+    writer.effect_claim(&one).unwrap();
+    writer.effect_done(&one, applied(7)).unwrap();
+    assert_eq!(writer.claim(), Epoch(2));
+    let two = comment(&run, 1);
+    writer.effect_claim(&two).unwrap();
+    writer.effect_done(&two, applied(8)).unwrap();
+    writer.append(Epoch(2), [note("undisturbed")]).unwrap();
+    let effects = place.peek().effects;
+    assert_eq!([&one, &two].map(|effect| effects.state(effect)), [Some(&applied(7)), Some(&applied(8))]);
+}
+
+fn what_the_forge_said_is_kept_without_secrets(place: &Place) {
+    let mut writer = place.open();
     let one = comment(&run("first"), 0);
-    let said = Became::Dropped { reason: "bad credentials: ghp-hunter2hunter2".into() };
-    let kept = bundle.effect_done(&one, said, &redactor, at(5)).unwrap();
+    let said = Became::Dropped { reason: format!("bad credentials: {SECRET}") };
+    let kept = writer.effect_done(&one, said).unwrap();
     assert_eq!(kept.to_string(), "dropped: bad credentials: ***");
-    assert_eq!(bundle.effects().state(&one), Some(&kept));
-    assert!(!fs::read_to_string(dir(root.path()).join("applied.jsonl")).unwrap().contains("hunter2"));
+    assert_eq!(writer.effects().state(&one), Some(&kept));
+    assert_eq!(place.peek().effects.state(&one), Some(&kept));
 }
 
-/// A bundle whose rows are all named by the manifest but the last, a claim.
-fn scene() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
-    let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    for ordinal in 0..2 {
-        let one = comment(&run("first"), ordinal);
-        bundle.effect_claim(&one, at(4)).unwrap();
-        done(&mut bundle, &one, applied(7)).unwrap();
+fn every_kind_and_state_comes_back_as_it_was(place: &Place) {
+    let object = |id| Object { object: Some(id), url: format!("https://forge/issues/42#{id}") };
+    let states = [
+        Became::Applied(object(1)),
+        Became::Applied(Object::default()),
+        Became::Found(object(u64::MAX)),
+        Became::Superseded,
+        Became::Dropped { reason: "cannot post a comment: \"locked\"\n\u{0}".into() },
+        Became::Unknown { reason: "ä 🎉 \u{2028}".into() },
+    ];
+    let body = "Thanks \\o/ ü 🎉\u{0}".to_owned();
+    let writes = [
+        Write::Status { body: body.clone() },
+        Write::Comment { body: body.clone() },
+        Write::Label { add: vec![body.clone()], remove: vec!["new".into(), "ä,b".into()] },
+    ];
+    let mut writer = place.open();
+    let mut all = Vec::new();
+    for (n, state) in states.iter().enumerate() {
+        let run = run(&n.to_string());
+        all.extend(writes.iter().map(|write| (effect(&run, 0, write.clone()), state.clone())));
     }
-    bundle.effect_claim(&comment(&run("first"), 2), at(6)).unwrap();
-    let path = dir(root.path()).join("applied.jsonl");
-    let written = fs::read(&path).unwrap();
-    (root, path, written)
-}
-
-#[test]
-fn rows_cut_or_flipped_anywhere_are_refused_or_lose_their_torn_end() {
-    let (root, path, written) = scene();
-    let claim = written.iter().rposition(|byte| *byte == b'\n').unwrap();
-    let covered = written[..claim].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
-    for at in 0..written.len() {
-        let mut flipped = written.clone();
-        flipped[at] ^= 1;
-        for (changed, torn) in [(written[..at].to_vec(), at >= covered), (flipped, at + 1 == written.len())] {
-            fs::write(&path, &changed).unwrap();
-            match open(root.path()) {
-                Ok((bundle, notes)) => {
-                    assert!(torn, "byte {at}");
-                    assert_eq!(notes.is_empty(), changed.len() == covered, "byte {at}");
-                    assert!(!bundle.effects().is_claimed(&comment(&run("first"), 2)), "byte {at}");
-                    assert_eq!(fs::read(&path).unwrap(), &written[..covered], "byte {at}");
-                }
-                Err(Error::Damaged { path: named, .. }) => {
-                    assert!(!torn, "byte {at}");
-                    assert_eq!(named, path);
-                    assert_eq!(fs::read(&path).unwrap(), changed, "byte {at}: a refused file was changed");
-                }
-                Err(other) => panic!("byte {at}: {other}"),
-            }
-        }
+    for (effect, state) in &all {
+        writer.effect_claim(effect).unwrap();
+        assert_eq!(&writer.effect_done(effect, state.clone()).unwrap(), state);
+    }
+    let seen = place.beside().peek().effects;
+    for (effect, state) in &all {
+        assert_eq!((seen.state(effect), seen.is_claimed(effect)), (Some(state), true), "{effect:?}");
     }
 }
 
-/// Why a bundle is refused, its place left out.
-fn refusal(root: &Path) -> String {
-    assert!(matches!(peek(&dir(root)), Err(Error::Damaged { .. })));
-    open(root).unwrap_err().to_string().replace(&dir(root).display().to_string(), "…")
+/// Two logs of one instance, neither with the right to write.
+fn two_senders(place: &Place) -> (Writer, Writer) {
+    let mut one = place.open();
+    one.claim();
+    one.release();
+    let mut two = place.beside().open();
+    two.claim();
+    two.release();
+    (one, two)
 }
 
-#[test]
-fn rows_that_the_manifest_names_and_that_are_missing_are_damage() {
-    let (root, path, _) = scene();
-    fs::remove_file(&path).unwrap();
-    insta::assert_snapshot!(refusal(root.path()), @"`…/applied.jsonl` is damaged: line 1 (byte 0) is missing; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+fn two_processes_send_in_turn(place: &Place) {
+    let (mut one, mut two) = two_senders(place);
+    for ordinal in 0..6 {
+        let effect = comment(&run("first"), ordinal);
+        let (sender, other) = if ordinal % 2 == 0 { (&mut one, &mut two) } else { (&mut two, &mut one) };
+        sender.effect_claim(&effect).unwrap();
+        sender.effect_done(&effect, applied(u64::from(ordinal))).unwrap();
+        assert!(matches!(other.effect_claim(&effect), Err(Error::Done { .. })));
+    }
+    let effects = place.peek().effects;
+    for ordinal in 0..6 {
+        assert_eq!(effects.state(&comment(&run("first"), ordinal)), Some(&applied(u64::from(ordinal))));
+    }
 }
 
-#[test]
-fn rows_beside_another_log_are_refused() {
-    let begun = |texts: &[&str]| {
-        let root = tempfile::tempdir().unwrap();
-        let (mut bundle, _) = open(root.path()).unwrap();
-        let fence = bundle.claim(at(2)).unwrap();
-        append(&mut bundle, fence, texts.iter().map(|text| note(text))).unwrap();
-        (root, bundle)
-    };
-    let (root, mut bundle) = begun(&["a"]);
-    bundle.effect_claim(&comment(&run("first"), 0), at(6)).unwrap();
-    let rows = fs::read(dir(root.path()).join("applied.jsonl")).unwrap();
-    let beside = |texts: &[&str]| {
-        let (root, bundle) = begun(texts);
-        drop(bundle);
-        fs::write(dir(root.path()).join("applied.jsonl"), &rows).unwrap();
-        refusal(root.path())
-    };
-    insta::assert_snapshot!(beside(&[]), @"`…/log.jsonl` is damaged: line 2 (byte 336) is missing or cut: `applied.jsonl` names 2 lines; it was left as it is: put back a copy of its directory, or move that away to begin anew");
-    insta::assert_snapshot!(beside(&["b"]), @"`…/log.jsonl` is damaged: line 2 (byte 336) is not the one that `applied.jsonl` names; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+fn what_one_process_claimed_another_may_finish(place: &Place) {
+    let (mut one, mut two) = two_senders(place);
+    let effect = comment(&run("first"), 0);
+    one.effect_claim(&effect).unwrap();
+    two.effect_done(&effect, applied(7)).unwrap();
+    let error = one.effect_done(&effect, unknown()).unwrap_err();
+    assert!(matches!(error, Error::Done { .. }), "{error}");
+    assert_eq!(place.peek().effects.state(&effect), Some(&applied(7)));
 }
 
-#[test]
-fn a_bundle_in_which_nothing_was_sent_has_no_such_file() {
-    let root = tempfile::tempdir().unwrap();
-    let (mut bundle, _) = open(root.path()).unwrap();
-    admit(&mut bundle, "first");
-    let fence = bundle.claim(at(2)).unwrap();
-    let last = path(&bundle, [settled(&run("first"))]);
-    bundle.settle(fence, last, at(3)).unwrap();
-    assert!(!dir(root.path()).join("applied.jsonl").exists());
-    assert!(!fs::read_to_string(dir(root.path()).join("manifest.json")).unwrap().contains("applied"));
+fn what_one_process_finished_no_other_sends(place: &Place) {
+    let (mut one, mut two) = two_senders(place);
+    let effect = comment(&run("first"), 0);
+    one.effect_claim(&effect).unwrap();
+    two.effect_claim(&effect).unwrap();
+    one.effect_done(&effect, applied(7)).unwrap();
+    assert!(matches!(two.effect_claim(&effect), Err(Error::Done { .. })));
+    assert!(matches!(two.effect_done(&effect, applied(8)), Err(Error::Done { .. })));
+    assert_eq!(place.peek().effects.object(&effect.key), Some(7));
+}
+
+fn an_older_process_may_still_say_what_came_of_its_effect(place: &Place) {
+    let [effect, of_the_newer] = [0, 1].map(|ordinal| comment(&run("first"), ordinal));
+    let mut older = place.open();
+    older.claim();
+    older.effect_claim(&effect).unwrap();
+    older.release();
+    let mut newer = place.beside().open_doomed();
+    assert_eq!(newer.claim(), Epoch(2));
+    newer.effect_claim(&of_the_newer).unwrap();
+    older.effect_done(&effect, applied(7)).unwrap();
+    newer.effect_done(&of_the_newer, applied(8)).unwrap();
+    newer.append(Epoch(2), [note("undisturbed")]).unwrap();
+    place.dies(newer);
+    let peek = place.peek();
+    assert_eq!(peek.manifest.epoch, Epoch(2));
+    assert_eq!([&effect, &of_the_newer].map(|one| peek.effects.state(one)), [Some(&applied(7)), Some(&applied(8))]);
+    drop(older);
+    assert_eq!(place.beside().open().claim(), Epoch(3));
+}
+
+fn what_came_of_an_effect_takes_nothing_off_the_cover(place: &Place) {
+    let effect = comment(&run("first"), 0);
+    let mut older = place.open();
+    older.claim();
+    older.effect_claim(&effect).unwrap();
+    older.release();
+    let (mut newer, _) = place.beside().open_as(&instance(), "acme/renamed#42 (triage)").unwrap();
+    newer.claim_at(at(50)).unwrap();
+    newer.settle(Epoch(2), [note("last")]).unwrap();
+    older.effect_done(&effect, applied(7)).unwrap();
+    let cover = place.peek().manifest;
+    assert_eq!((cover.epoch, cover.label.as_str()), (Epoch(2), "acme/renamed#42 (triage)"));
+}
+
+fn effects_of_two_instances_are_kept_apart(place: &Place) {
+    let (one, two) = (comment(&run("first"), 0), comment(&run_of(&neighbour(), "first"), 0));
+    assert_ne!(one.key, two.key);
+    place.open().effect_claim(&one).unwrap();
+    let mut other = place.open_of(&neighbour());
+    other.effect_claim(&two).unwrap();
+    other.effect_done(&two, applied(7)).unwrap();
+    let effects = place.peek().effects;
+    assert_eq!((effects.is_claimed(&one), effects.state(&one)), (true, None));
+    assert_eq!((effects.is_claimed(&two), effects.state(&two)), (false, None));
+}
+
+fn a_claim_alone_outlives_its_process(place: &Place) {
+    let one = comment(&run("first"), 0);
+    let mut writer = place.open_doomed();
+    writer.claim();
+    writer.effect_claim(&one).unwrap();
+    place.dies(writer);
+    let mut writer = place.beside().open();
+    assert_eq!((writer.effects().is_claimed(&one), writer.effects().state(&one)), (true, None));
+    writer.effect_done(&one, Became::Found(Object::default())).unwrap();
+}
+
+fn an_unknown_run_may_have_effects(place: &Place) {
+    let one = comment(&run("of a bundle that was lost"), 0);
+    let mut writer = place.open();
+    writer.effect_claim(&one).unwrap();
+    writer.effect_done(&one, applied(7)).unwrap();
+    assert!(place.peek().runs().next().is_none());
 }

@@ -1,25 +1,60 @@
-//! What every store promises; there is one so far, the bundle.
+//! What every store promises, tried on each of them; what only one promises has a folder of its own.
 
-mod crash;
-mod damage;
+/// Makes a test of each case for each store: `admission::bundle::a_run_is_admitted_once`.
+macro_rules! every_store {
+    ($($case:ident),+ $(,)?) => {
+        mod memory {
+            $(#[test] fn $case() { super::$case(&super::Place::memory()); })+
+        }
+        mod bundle {
+            $(#[test] fn $case() { super::$case(&super::Place::bundles()); })+
+        }
+        #[cfg(feature = "sqlite")]
+        mod sqlite {
+            $(#[test] fn $case() { super::$case(&super::Place::sqlite()); })+
+        }
+        #[cfg(feature = "postgres")]
+        mod postgres {
+            $(#[test] fn $case() { if let Some(place) = super::Place::postgres() { super::$case(&place) } })+
+        }
+    };
+}
+
+mod abort;
+mod admission;
+mod append;
+mod blobs;
+mod bundle;
+mod claims;
 mod effects;
-mod golden;
-mod golden_effects;
-mod verbs;
+mod forget;
+mod leases;
+mod listing;
+mod owner;
+mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod refresh;
+mod settle;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod text;
+mod together;
+mod waiting;
 
-use std::path::{Path, PathBuf};
-
+use hob::domain::effect::{Effect, EffectKey, Object, State as Became, Write};
 use hob::domain::entry::{Body, Entry};
 use hob::domain::id::{Epoch, EventKey, InstanceId, RunId, Seq, SessionId};
-use hob::domain::run::{Authority, Run, Task};
-use hob::queue;
-use hob::store::bundle::Holder;
-use hob::store::{Bundle, Draft, Error, Opening};
-use hob::telemetry::failpoint::Failpoints;
-use hob::telemetry::redact::Redactor;
+use hob::domain::outcome::Outcome;
+use hob::domain::run::{Authority, Run, State, Task};
+use hob::store::{Error, Holder};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use serde_json::value::RawValue;
+
+use place::{Place, Writer};
+
+const COMPLETED: State = State::Settled(Outcome::Completed { limited: None });
 
 /// Seconds after nine o'clock on the first of March 2026.
 fn at(seconds: i64) -> Timestamp {
@@ -30,40 +65,30 @@ fn instance() -> InstanceId {
     "github.com/700100/issue/42/triage".parse().unwrap()
 }
 
-fn dir(root: &Path) -> PathBuf {
-    root.join(instance().external())
+/// The same agent on another thread.
+fn neighbour() -> InstanceId {
+    "github.com/700100/issue/43/triage".parse().unwrap()
 }
 
-fn open(root: &Path) -> Result<(Bundle, Vec<String>), Error> {
-    open_with(root, Failpoints::default())
-}
-
-fn open_with(root: &Path, failpoints: Failpoints) -> Result<(Bundle, Vec<String>), Error> {
-    Bundle::open(Opening {
-        root,
-        instance: &instance(),
-        label: "acme/widgets#42 (triage)",
-        holder: Holder { pid: 71, host: "desk".into(), since: at(0), what: "hob run triage".into() },
-        hob: "0.1.0",
-        failpoints,
-    })
+fn holder() -> Holder {
+    Holder { pid: 71, host: "desk".into(), since: at(0), what: "hob run triage".into(), process: None }
 }
 
 fn run(name: &str) -> Run {
+    run_of(&instance(), name)
+}
+
+fn run_of(instance: &InstanceId, name: &str) -> Run {
     let event_key = EventKey::from_parts(["local", name]);
     Run {
-        id: RunId::derive(&instance(), &event_key, None),
-        instance: instance(),
+        id: RunId::derive(instance, &event_key, None),
+        instance: instance.clone(),
         event_key,
         attempt_tag: None,
         admitted_at: at(1),
         authority: Authority::default(),
         task: Task { message: Some(name.to_owned()), ..Task::default() },
     }
-}
-
-fn admit(bundle: &mut Bundle, name: &str) {
-    queue::admit(bundle, &run(name), &Redactor::default()).unwrap();
 }
 
 fn body(kind: &str, json: impl ToString) -> Body {
@@ -82,22 +107,15 @@ fn started(run: &Run, attempt: u32) -> Body {
 }
 
 fn settled(run: &Run) -> Body {
-    body(
-        "settled",
-        json!({ "run": run.id, "outcome": "completed", "message": "done", "usage": { "input": 1, "output": 2 } }),
-    )
+    settled_as(run, &Outcome::Completed { limited: None })
 }
 
-/// Entries one after the other, from the end of the log on.
-fn path(bundle: &Bundle, bodies: impl IntoIterator<Item = Body>) -> Vec<Draft> {
-    let parents = (bundle.next().0 - 1..).map(Seq);
-    let draft = |(parent, body)| Draft::new(SessionId::default(), parent, body, &Redactor::default()).unwrap();
-    parents.zip(bodies).map(draft).collect()
-}
-
-fn append(bundle: &mut Bundle, fence: Epoch, bodies: impl IntoIterator<Item = Body>) -> Result<Vec<Entry>, Error> {
-    let drafts = path(bundle, bodies);
-    bundle.append(fence, drafts, at(2))
+fn settled_as(run: &Run, outcome: &Outcome) -> Body {
+    let mut json = serde_json::to_value(outcome).unwrap();
+    json["run"] = json!(run.id);
+    json["message"] = json!("done");
+    json["usage"] = json!({ "input": 1, "output": 2 });
+    body("settled", json)
 }
 
 /// The texts of the notes, in order.
@@ -109,4 +127,21 @@ fn notes(entries: &[Entry]) -> Vec<&str> {
         }
     }
     texts
+}
+
+fn effect(run: &Run, ordinal: u32, write: Write) -> Effect {
+    let key = EffectKey::derive(b"secret", &run.instance, &run.id, write.kind(), ordinal);
+    Effect { key, run: run.id.clone(), ordinal, write }
+}
+
+fn comment(run: &Run, ordinal: u32) -> Effect {
+    effect(run, ordinal, Write::Comment { body: format!("comment {ordinal}") })
+}
+
+fn applied(object: u64) -> Became {
+    Became::Applied(Object { object: Some(object), url: format!("https://forge/{object}") })
+}
+
+fn unknown() -> Became {
+    Became::Unknown { reason: "no answer".into() }
 }

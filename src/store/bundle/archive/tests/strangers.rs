@@ -210,7 +210,7 @@ proptest! {
             let mut found: BTreeMap<String, Vec<u8>> =
                 found.into_iter().map(|(path, content)| (path.replacen(&prefix, "", 1), content)).collect();
             // A torn end alone says nothing, and is cut off by the next writer.
-            found.remove(applied::NAME);
+            found.remove(Chain::Applied.file());
             prop_assert_eq!(found, whole);
         } else {
             prop_assert_eq!(found, BTreeMap::new());

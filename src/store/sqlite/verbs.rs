@@ -1,0 +1,314 @@
+//! What a writer does with an instance, as statements. Each verb first looks, then writes; of one
+//! that refuses nothing stays.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::super::Error;
+use super::super::chain::Lines;
+use super::super::manifest::{self, Manifest};
+use super::super::medium::{Part, Written};
+use super::super::record::Sum;
+use super::lease::{Claim, Now};
+use super::refused::Refused;
+use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
+
+/// One instance of a file.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    /// Its `instances.id`, which is never given again.
+    pub(super) number: i64,
+    pub(super) id: InstanceId,
+    /// For people.
+    pub(super) place: PathBuf,
+}
+
+/// What [`Change`](super::super::medium::Change) says, on its way to another thread.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) fence: Option<Epoch>,
+    pub(super) lines: Option<(Part, Lines)>,
+    pub(super) cover: Option<(Epoch, String)>,
+    pub(super) settled: u32,
+    pub(super) ends: bool,
+    /// Content that the lines may name.
+    pub(super) blobs: Vec<(Sum, Bytes)>,
+}
+
+/// What [`Bid`](super::super::medium::Bid) says, on its way to another thread.
+#[derive(Debug)]
+pub(super) struct Bid {
+    /// JSON.
+    pub(super) holder: String,
+    pub(super) epoch: Epoch,
+    pub(super) cover: String,
+    /// The place after the last line of the log.
+    pub(super) log: Seq,
+    pub(super) lease: Duration,
+}
+
+/// Who may write to an instance.
+#[derive(Clone, Copy, Debug)]
+struct Fence {
+    epoch: Epoch,
+    is_claimed: bool,
+}
+
+/// An instance as it stands, without its chains.
+#[derive(Debug)]
+struct Standing {
+    epoch: Epoch,
+    cover: String,
+    claim: Option<Claim>,
+}
+
+impl Instance {
+    /// Where a chain is, for people.
+    pub(super) fn path(&self, part: Part) -> PathBuf {
+        self.place.join(part.file())
+    }
+
+    /// Adds rows to the inbox, which admit these runs.
+    pub(super) fn enter(&self, db: &Connection, rows: &Lines, admits: &[RunId]) -> Result<Written, Refused> {
+        self.fence(db)?;
+        if self.add(db, Part::Inbox, rows)? == Written::Moved {
+            return Ok(Written::Moved);
+        }
+        self.admit(db, admits)?;
+        Ok(Written::Done)
+    }
+
+    /// Gives the next epoch out.
+    pub(super) fn claim(&self, db: &Connection, bid: &Bid) -> Result<Written, Refused> {
+        let Bid { holder, epoch, cover, log, lease } = bid;
+        let standing = self.standing(db)?;
+        let now = Now::read();
+        if let Some(by) = standing.claim.and_then(|claim| claim.holds(&now)) {
+            return Err(Error::Held { by }.into());
+        }
+        if standing.epoch.0.checked_add(1) != Some(epoch.0) {
+            self.agree(standing.epoch, &standing.cover)?;
+            return Ok(Written::Moved);
+        }
+        if self.next(db, Part::Log)? != *log {
+            return Ok(Written::Moved);
+        }
+        let until = now.after(*lease);
+        db.prepare_cached(
+            "update instances set epoch = ?2, cover = ?3, holder = ?4, boot = ?5, renewed = ?6, until = ?7 where id = ?1",
+        )?
+        .execute(params![self.number, epoch.0.cast_signed(), text(cover), holder, now.boot, now.at, until])?;
+        Ok(Written::Done)
+    }
+
+    /// Keeps a claim for another lease.
+    pub(super) fn renew(&self, db: &Connection, fence: Epoch, lease: Duration) -> Result<(), Refused> {
+        self.fence(db)?.check(fence)?;
+        let now = Now::read();
+        db.prepare_cached("update instances set boot = ?2, renewed = ?3, until = ?4 where id = ?1")?
+            .execute(params![self.number, now.boot, now.at, now.after(lease)])?;
+        Ok(())
+    }
+
+    /// Ends a claim, if it is not over.
+    pub(super) fn release(&self, db: &Connection, fence: Epoch) -> Result<(), Refused> {
+        if self.fence(db)?.check(fence).is_ok() {
+            self.end(db)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a change.
+    pub(super) fn write(&self, db: &Connection, change: &Change) -> Result<Written, Refused> {
+        let Change { fence, lines, cover, settled, ends, blobs } = change;
+        let standing = self.fence(db)?;
+        if let Some(fence) = fence {
+            standing.check(*fence)?;
+        }
+        if let Some((part, lines)) = lines
+            && self.add(db, *part, lines)? == Written::Moved
+        {
+            return Ok(Written::Moved);
+        }
+        self.keep(db, blobs)?;
+        if let Some((epoch, cover)) = cover
+            && *epoch == standing.epoch
+        {
+            db.prepare_cached("update instances set cover = ?2 where id = ?1")?
+                .execute(params![self.number, text(cover)])?;
+        }
+        if *settled > 0 {
+            self.settle(db, *settled)?;
+        }
+        if *ends {
+            self.end(db)?;
+        }
+        Ok(Written::Done)
+    }
+
+    /// Removes it with all it has; whether it was there.
+    pub(super) fn remove(&self, db: &Connection) -> Result<bool, Refused> {
+        let standing = match self.standing(db) {
+            Err(Refused::Store(Error::Gone { .. })) => return Ok(false),
+            standing => standing?,
+        };
+        if let Some(by) = standing.claim.and_then(|claim| claim.holds(&Now::read())) {
+            return Err(Error::Held { by }.into());
+        }
+        for table in ["log_lines", "inbox_lines", "applied_lines", "runs", "blobs"] {
+            db.execute(&format!("delete from {table} where instance = ?1"), [self.number])?;
+        }
+        db.execute("delete from instances where id = ?1", [self.number])?;
+        Ok(true)
+    }
+
+    /// Adds lines, if nobody wrote at their place: lines are never changed, so that their number tells.
+    pub(super) fn add(&self, db: &Connection, part: Part, lines: &Lines) -> Result<Written, Refused> {
+        let table = table(part);
+        let insert =
+            format!("insert into {table} (instance, seq, ends, line) values (?1, ?2, ?3, ?4) on conflict do nothing");
+        let mut insert = db.prepare_cached(&insert)?;
+        let mut ends = lines.from.len;
+        for (seq, line) in lines.each() {
+            let offset = ends;
+            ends += line.len() as u64;
+            let added = insert.execute(params![self.number, seq.0.cast_signed(), ends.cast_signed(), text(line)])?;
+            if added == 0 && seq == lines.from.next {
+                return Ok(Written::Moved);
+            }
+            if added == 0 {
+                let (path, line) = (self.path(part), seq.0.saturating_add(1));
+                return Err(Error::Damaged { path, line, offset, what: "follows no line".to_owned() }.into());
+            }
+        }
+        Ok(Written::Done)
+    }
+
+    /// Notes runs that the newest row of all inboxes admits, or one before it.
+    pub(super) fn admit(&self, db: &Connection, runs: &[RunId]) -> Result<(), Refused> {
+        let mut newest = db.prepare_cached("select coalesce(max(id), 0) from inbox_lines")?;
+        let since: i64 = newest.query_row([], |row| row.get(0))?;
+        let mut insert =
+            db.prepare_cached("insert into runs (instance, run, since) values (?1, ?2, ?3) on conflict do nothing")?;
+        for run in runs {
+            insert.execute(params![self.number, run.as_str(), since])?;
+        }
+        if !runs.is_empty() {
+            let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
+            db.prepare_cached(
+                "update instances set unsettled = unsettled + ?2, waits = coalesce(waits, ?3) where id = ?1",
+            )?
+            .execute(params![self.number, count, since])?;
+        }
+        Ok(())
+    }
+
+    /// So many more runs have their outcome. They are worked on in the order of their admission, so
+    /// the newest ones are those that wait.
+    pub(super) fn settle(&self, db: &Connection, count: u32) -> Result<(), Refused> {
+        let left: i64 = db
+            .prepare_cached(
+                "update instances set unsettled = max(unsettled - ?2, 0) where id = ?1 returning unsettled",
+            )?
+            .query_row(params![self.number, count], |row| row.get(0))?;
+        let mut first =
+            db.prepare_cached("select since from runs where instance = ?1 order by since desc limit 1 offset ?2")?;
+        let waits: Option<i64> = match left {
+            0 => None,
+            left => Some(first.query_row([self.number, left - 1], |row| row.get(0)).optional()?.unwrap_or_default()),
+        };
+        db.prepare_cached("update instances set waits = ?2 where id = ?1")?.execute(params![self.number, waits])?;
+        Ok(())
+    }
+
+    /// Keeps content.
+    pub(super) fn keep(&self, db: &Connection, blobs: &[(Sum, Bytes)]) -> Result<(), Refused> {
+        let mut insert = db.prepare_cached(
+            "insert into blobs (instance, digest, content) values (?1, ?2, ?3) on conflict do nothing",
+        )?;
+        for (digest, content) in blobs {
+            insert.execute(params![self.number, digest.as_str(), &content[..]])?;
+        }
+        Ok(())
+    }
+
+    fn end(&self, db: &Connection) -> Result<(), Refused> {
+        db.prepare_cached(
+            "update instances set holder = null, boot = null, renewed = null, until = null where id = ?1",
+        )?
+        .execute([self.number])?;
+        Ok(())
+    }
+
+    /// The place of the next line of a chain.
+    fn next(&self, db: &Connection, part: Part) -> Result<Seq, Refused> {
+        let last = format!("select max(seq) from {} where instance = ?1", table(part));
+        let last: Option<i64> = db.prepare_cached(&last)?.query_row([self.number], |row| row.get(0))?;
+        Ok(Seq(last.map_or(0, |last| last.cast_unsigned().saturating_add(1))))
+    }
+
+    fn fence(&self, db: &Connection) -> Result<Fence, Refused> {
+        let fence = db
+            .prepare_cached("select epoch, holder is not null from instances where id = ?1")?
+            .query_row([self.number], |row| {
+                Ok(Fence { epoch: Epoch(row.get::<_, i64>(0)?.cast_unsigned()), is_claimed: row.get(1)? })
+            })
+            .optional()?;
+        fence.ok_or_else(|| self.gone())
+    }
+
+    fn standing(&self, db: &Connection) -> Result<Standing, Refused> {
+        let standing = db
+            .prepare_cached("select epoch, cover, holder, boot, renewed, until from instances where id = ?1")?
+            .query_row([self.number], |row| {
+                let epoch: i64 = row.get("epoch")?;
+                Ok(Standing { epoch: Epoch(epoch.cast_unsigned()), cover: row.get("cover")?, claim: Claim::of(row)? })
+            })
+            .optional()?;
+        standing.ok_or_else(|| self.gone())
+    }
+
+    fn gone(&self) -> Refused {
+        Error::Gone { instance: Box::new(self.id.clone()) }.into()
+    }
+
+    /// Whether the cover names the newest epoch.
+    fn agree(&self, epoch: Epoch, cover: &str) -> Result<(), Error> {
+        let path = self.place.join(manifest::NAME);
+        let named = Manifest::parse(&path, &line(cover.as_bytes()))?.epoch;
+        if named == epoch {
+            return Ok(());
+        }
+        let what = format!("names epoch {named}, and epoch {epoch} was given out last");
+        Err(Error::Damaged { path, line: 1, offset: 0, what })
+    }
+}
+
+impl Fence {
+    /// Refuses a writer whose claim is over.
+    fn check(&self, given: Epoch) -> Result<(), Error> {
+        if self.epoch == given && self.is_claimed { Ok(()) } else { Err(Error::Fenced { given }) }
+    }
+}
+
+/// Where the lines of a chain are.
+pub(super) fn table(part: Part) -> &'static str {
+    match part {
+        Part::Log => "log_lines",
+        Part::Inbox => "inbox_lines",
+        Part::Applied => "applied_lines",
+    }
+}
+
+/// A line as it is stored: without its end.
+pub(super) fn text(line: &str) -> &str {
+    line.strip_suffix('\n').unwrap_or(line)
+}
+
+/// A stored line as it was.
+pub(super) fn line(text: &[u8]) -> Vec<u8> {
+    [text, b"\n"].concat()
+}

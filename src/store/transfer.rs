@@ -1,0 +1,78 @@
+//! From one store into another, to the byte.
+
+use super::chain::{Lines, Tail};
+use super::directory::Store;
+use super::manifest::Manifest;
+use super::medium::{Medium, Part, Whole, Written};
+use super::read::{self, Read};
+use super::record::Sum;
+use super::{Error, log};
+use crate::domain::id::InstanceId;
+
+/// How often somebody may write while an instance is copied.
+const TRIES: usize = 8;
+
+impl Store {
+    /// Copies an instance into another store, all of it verified before, to the byte: its cover, its
+    /// lines, its blobs. Nothing here changes, and what is worked on meanwhile is copied as it stood at
+    /// one moment. `false` when it is not here.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] when the other store has one of that name already.
+    pub async fn copy(&self, instance: &InstanceId, to: &Self) -> Result<bool, Error> {
+        let Some(mut medium) = self.backend.find(instance).await? else { return Ok(false) };
+        for _ in 0..TRIES {
+            let before = medium.cover().await?;
+            let read = read::read(&mut *medium).await?;
+            let copied = lines(&mut *medium, &read).await?;
+            let blobs = blobs(&mut *medium).await?;
+            // An epoch that began in between would not be on this cover.
+            let after = medium.cover().await?;
+            if before != after {
+                continue;
+            }
+            let cover = String::from_utf8(before).map_err(|_| Error::Gone { instance: Box::new(instance.clone()) })?;
+            let Manifest { epoch, .. } = read.manifest;
+            let whole = Whole {
+                instance,
+                epoch,
+                cover: &cover,
+                chains: copied,
+                blobs,
+                runs: read.runs.all().iter().map(|run| run.id.clone()).collect(),
+                unsettled: u32::try_from(read.runs.unsettled()).unwrap_or(u32::MAX),
+            };
+            return match to.backend.make(&whole).await? {
+                Written::Done => Ok(true),
+                Written::Moved => Err(Error::Exists { instance: Box::new(instance.clone()) }),
+            };
+        }
+        Err(Error::Held { by: "a writer that begins one attempt after the other".to_owned() })
+    }
+}
+
+/// The chains up to the ends that were verified.
+async fn lines(medium: &mut dyn Medium, read: &Read) -> Result<Vec<(Part, Lines)>, Error> {
+    let mut copied = Vec::new();
+    for (part, tail) in [(Part::Log, read.log), (Part::Inbox, read.inbox), (Part::Applied, read.applied)] {
+        let mut lines = Lines::after(Tail::START);
+        let is_there = medium
+            .lines(part, &Tail::START, &mut |line, _| {
+                lines.push(line, &tail);
+                Ok(())
+            })
+            .await?;
+        if is_there {
+            copied.push((part, lines.ended(tail)));
+        }
+    }
+    Ok(copied)
+}
+
+async fn blobs(medium: &mut dyn Medium) -> Result<Vec<(Sum, bytes::Bytes)>, Error> {
+    let mut blobs = Vec::new();
+    for digest in medium.digests().await? {
+        blobs.push((digest, log::blob(medium, digest.as_str()).await?));
+    }
+    Ok(blobs)
+}

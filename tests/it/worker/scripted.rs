@@ -1,0 +1,145 @@
+//! A model that does what the operator's message says, so that a run is its own script.
+//!
+//! | message | the model |
+//! |---|---|
+//! | `say WORDS` | answers with them |
+//! | `wait WORDS` | answers with them as soon as the test lets it |
+//! | `steps N WORDS` | calls the shell N times, each leaves a line in `steps.txt`, then answers |
+//! | `panic WORDS` | is a bug of ours |
+//! | `down` | is not there |
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use hob::domain::message::{Answer, Block, Call, Stop, Usage};
+use hob::provider::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
+use tokio::sync::{Notify, Semaphore};
+
+/// The model, for all its conversations.
+pub(super) struct Scripted {
+    /// A permit for each answer that is waited for.
+    pub(super) gate: Arc<Semaphore>,
+    asked: Arc<Asked>,
+}
+
+#[derive(Default)]
+struct Asked {
+    now: AtomicUsize,
+    most: Mutex<usize>,
+    changed: Notify,
+}
+
+impl Default for Scripted {
+    fn default() -> Self {
+        Self { gate: Arc::new(Semaphore::new(0)), asked: Arc::default() }
+    }
+}
+
+impl Scripted {
+    /// Waits until so many conversations wait for an answer.
+    pub(super) async fn waits(&self, conversations: usize) {
+        loop {
+            let changed = self.asked.changed.notified();
+            if self.asked.now.load(Ordering::SeqCst) == conversations {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// How many ever waited at once.
+    pub(super) fn most(&self) -> usize {
+        *self.asked.most.lock().unwrap()
+    }
+}
+
+impl Provider for Scripted {
+    fn model(&self) -> &str {
+        "scripted/model"
+    }
+
+    fn open(&self, _: Opening<'_>) -> Box<dyn Conversation> {
+        Box::new(Talk { task: String::new(), gate: self.gate.clone(), asked: self.asked.clone() })
+    }
+}
+
+struct Talk {
+    task: String,
+    gate: Arc<Semaphore>,
+    asked: Arc<Asked>,
+}
+
+/// Counts who waits, also when the wait is dropped.
+struct Waiting(Arc<Asked>);
+
+impl Waiting {
+    fn new(asked: &Arc<Asked>) -> Self {
+        let now = asked.now.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut most = asked.most.lock().unwrap();
+        *most = now.max(*most);
+        asked.changed.notify_waiters();
+        Self(asked.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.now.fetch_sub(1, Ordering::SeqCst);
+        self.0.changed.notify_waiters();
+    }
+}
+
+impl Conversation for Talk {
+    fn push(&mut self, said: Said<'_>) {
+        if let Said::User(text) = said
+            && let Some((_, task)) = text.split_once("The operator asks:\n\n")
+        {
+            task.clone_into(&mut self.task);
+        }
+    }
+
+    fn ask<'a>(
+        &'a mut self,
+        place: Place,
+        _: &'a mut (dyn FnMut(Delta<'_>) + Send),
+    ) -> BoxFuture<'a, Result<Answer, Error>> {
+        async move {
+            let (verb, rest) = self.task.split_once(' ').unwrap_or((&self.task, ""));
+            match verb {
+                "say" => Ok(says(rest)),
+                "wait" => {
+                    let waiting = Waiting::new(&self.asked);
+                    self.gate.acquire().await.unwrap().forget();
+                    drop(waiting);
+                    Ok(says(rest))
+                }
+                "steps" => {
+                    let (steps, name) = rest.split_once(' ').unwrap();
+                    let step = place.turn;
+                    if step < steps.parse().unwrap() { Ok(steps_on(name, step)) } else { Ok(says(name)) }
+                }
+                "panic" => panic!("{rest}"),
+                "down" => Err(Error { kind: ErrorKind::Config, message: "the model is not there".to_owned() }),
+                other => unreachable!("`{other}` is no word of a script"),
+            }
+        }
+        .boxed()
+    }
+}
+
+fn says(words: &str) -> Answer {
+    answer(Block::Text { text: words.to_owned() }, Stop::End)
+}
+
+fn steps_on(name: &str, step: u32) -> Answer {
+    let command = format!("echo '{name} {step}' >> steps.txt");
+    let arguments = serde_json::json!({ "command": command }).to_string();
+    answer(Block::Call(Call { id: format!("{name}-{step}"), name: "bash".to_owned(), arguments }), Stop::Tools)
+}
+
+fn answer(block: Block, stop: Stop) -> Answer {
+    let usage = Usage { input: 10, output: 2, ..Usage::default() };
+    Answer { blocks: vec![block], stop, model: "scripted/model".to_owned(), usage, request: String::new() }
+}
