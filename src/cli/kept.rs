@@ -18,7 +18,7 @@ use crate::telemetry::progress::{Observer, Progress};
 /// Where a command finds sessions.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Where {
-    /// Where sessions are kept: a directory, `sqlite:FILE`, `postgres://USER@HOST/DATABASE` or `memory:` [env: HOB_STATE] [default: the user's state directory]
+    /// Where sessions are kept: a directory, `sqlite:FILE`, `postgres://USER@HOST/DATABASE` or, for `run` alone, `memory:` [env: HOB_STATE] [default: the user's state directory]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
 }

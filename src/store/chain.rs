@@ -98,25 +98,19 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// None yet.
-    pub(super) fn after(from: Tail) -> Self {
-        Self { from, to: from, text: String::new(), ends: Vec::new() }
+    /// Of a whole chain with this end; none yet.
+    pub(super) fn up_to(to: Tail) -> Self {
+        Self { from: Tail::START, to, text: String::new(), ends: Vec::new() }
     }
 
-    /// Takes a line that was verified before, without its end; one after `tail` is left out.
-    pub(super) fn push(&mut self, line: &[u8], tail: &Tail) {
-        if (self.ends.len() as u64) < tail.next.0 - self.from.next.0
-            && let Ok(line) = str::from_utf8(line)
-        {
+    /// Takes the next line that was verified before, without its end; what follows the end of the chain is
+    /// left out.
+    pub(super) fn push(&mut self, line: &str) {
+        if (self.ends.len() as u64) < self.to.next.0 {
             self.text.push_str(line);
             self.text.push('\n');
             self.ends.push(self.text.len());
         }
-    }
-
-    /// All that there are.
-    pub(super) fn ended(self, to: Tail) -> Self {
-        Self { to, ..self }
     }
 
     /// Each line, with its place and its end.

@@ -14,6 +14,8 @@ use super::manifest::{self, Manifest};
 use super::medium::{Backend, Cover, Inbox, LEASE, Medium, Part, Whole, Written};
 use super::memory::Memory;
 use super::peek::Peek;
+#[cfg(feature = "postgres")]
+use super::postgres::{Address, Postgres};
 use super::read;
 use super::record::Draft;
 use super::rows::{ABORT, ADMITTED, Abort};
@@ -65,16 +67,6 @@ impl Store {
         Self::of(Bundles::new(root, failpoints.clone()), failpoints)
     }
 
-    fn of(backend: impl Backend + 'static, failpoints: Failpoints) -> Self {
-        Self { backend: Arc::new(backend), failpoints, lease: LEASE }
-    }
-
-    /// The same place, where a claim that is not renewed for as long as this may be taken by others.
-    #[must_use]
-    pub fn with_lease(self, lease: Duration) -> Self {
-        Self { lease, ..self }
-    }
-
     /// One SQLite file, for the processes of one machine. It need not exist yet.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(path: &Path, failpoints: Failpoints) -> Self {
@@ -87,13 +79,19 @@ impl Store {
     /// # Errors
     /// When it cannot be reached, does not let us in, or a newer hob made its tables.
     #[cfg(feature = "postgres")]
-    pub async fn postgres(
-        address: &super::postgres::Address,
-        extra_ca: Option<&[u8]>,
-        failpoints: Failpoints,
-    ) -> Result<Self, Error> {
-        let backend = super::postgres::Postgres::connect(address, extra_ca, failpoints.clone()).await?;
+    pub async fn postgres(address: &Address, extra_ca: Option<&[u8]>, failpoints: Failpoints) -> Result<Self, Error> {
+        let backend = Postgres::connect(address, extra_ca, failpoints.clone()).await?;
         Ok(Self::of(backend, failpoints))
+    }
+
+    fn of(backend: impl Backend + 'static, failpoints: Failpoints) -> Self {
+        Self { backend: Arc::new(backend), failpoints, lease: LEASE }
+    }
+
+    /// The same place, where a claim that is not renewed for as long as this may be taken by others.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
     }
 
     /// Accepts a run, once for its id: when it returns, the run will reach an outcome. Its instance is

@@ -154,8 +154,8 @@ mod tests {
     fn another_format_is_refused_and_a_newer_one_says_so() {
         let parse = |text: &str| Manifest::parse(Path::new(NAME), text.as_bytes()).unwrap_err().to_string();
         insta::assert_snapshot!(parse(r#"{"format":"bundle-v2"}"#), @"`manifest.json` was written by a newer hob (format `bundle-v2`); use that version or a later one");
-        insta::assert_snapshot!(parse(r#"{"format":"zip"}"#), @"`manifest.json` is damaged: line 1 (byte 0) names a format that is not known: `zip`; it was left as it is: put back a copy of its directory, or move that away to begin anew");
-        insta::assert_snapshot!(parse("PK"), @"`manifest.json` is damaged: line 1 (byte 0) is not a manifest: expected value at line 1 column 1; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+        insta::assert_snapshot!(parse(r#"{"format":"zip"}"#), @"`manifest.json` is damaged: line 1 (byte 0) names a format that is not known: `zip`; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
+        insta::assert_snapshot!(parse("PK"), @"`manifest.json` is damaged: line 1 (byte 0) is not a manifest: expected value at line 1 column 1; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub enum Error {
     /// What is stored is not what was written. Nothing was changed.
     #[error(
         "`{}` is damaged: line {line} (byte {offset}) {what}; it was left as it is: \
-         put back a copy of its directory, or move that away to begin anew",
+         put back a copy of the session, or remove it with `hob forget` to begin anew",
         path.display()
     )]
     Damaged {
@@ -211,7 +211,7 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// An entry names content that is not there.
-    #[error("blob `{digest}` {what}; put back a copy of the bundle that has it")]
+    #[error("blob `{digest}` {what}; put back a copy of the session that has it")]
     NoBlob {
         /// As named.
         digest: String,

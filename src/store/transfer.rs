@@ -1,8 +1,10 @@
 //! From one store into another, to the byte.
 
+use std::path::Path;
+
 use super::chain::{Lines, Tail};
 use super::directory::Store;
-use super::manifest::Manifest;
+use super::manifest::{self, Manifest};
 use super::medium::{Medium, Part, Whole, Written};
 use super::read::{self, Read};
 use super::record::Sum;
@@ -31,12 +33,11 @@ impl Store {
             if before != after {
                 continue;
             }
-            let cover = String::from_utf8(before).map_err(|_| Error::Gone { instance: Box::new(instance.clone()) })?;
             let Manifest { epoch, .. } = read.manifest;
             let whole = Whole {
                 instance,
                 epoch,
-                cover: &cover,
+                cover: text(&medium.place().join(manifest::NAME), &before)?,
                 chains: copied,
                 blobs,
                 runs: read.runs.all().iter().map(|run| run.id.clone()).collect(),
@@ -55,18 +56,27 @@ impl Store {
 async fn lines(medium: &mut dyn Medium, read: &Read) -> Result<Vec<(Part, Lines)>, Error> {
     let mut copied = Vec::new();
     for (part, tail) in [(Part::Log, read.log), (Part::Inbox, read.inbox), (Part::Applied, read.applied)] {
-        let mut lines = Lines::after(Tail::START);
+        let path = medium.path(part);
+        let mut lines = Lines::up_to(tail);
         let is_there = medium
             .lines(part, &Tail::START, &mut |line, _| {
-                lines.push(line, &tail);
+                lines.push(text(&path, line)?);
                 Ok(())
             })
             .await?;
         if is_there {
-            copied.push((part, lines.ended(tail)));
+            copied.push((part, lines));
         }
     }
     Ok(copied)
+}
+
+/// JSON is text; a reader that skips what it does not know may not have looked at all of it.
+fn text<'a>(path: &Path, line: &'a [u8]) -> Result<&'a str, Error> {
+    str::from_utf8(line).map_err(|error| {
+        let source = std::io::Error::new(std::io::ErrorKind::InvalidData, error);
+        Error::Io { path: path.to_owned(), doing: "copy", source }
+    })
 }
 
 async fn blobs(medium: &mut dyn Medium) -> Result<Vec<(Sum, bytes::Bytes)>, Error> {

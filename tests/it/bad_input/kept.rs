@@ -132,7 +132,7 @@ fn a_damaged_record_is_refused_with_its_place_and_hides_no_other_session() {
     exit 2
     --- stdout
     --- stderr
-    error: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` is damaged: line 6 (byte [N]) does not match its checksum; it was left as it is: put back a copy of its directory, or move that away to begin anew
+    error: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` is damaged: line 6 (byte [N]) does not match its checksum; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew
 
     $ hob runs
     exit 2
@@ -140,13 +140,13 @@ fn a_damaged_record_is_refused_with_its_place_and_hides_no_other_session() {
     admitted (UTC)    run                           state         tokens  what
     [TIME]  [RUN]  completed       1050  default (triage)
     --- stderr
-    error: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` is damaged: line 6 (byte [N]) does not match its checksum; it was left as it is: put back a copy of its directory, or move that away to begin anew
+    error: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` is damaged: line 6 (byte [N]) does not match its checksum; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew
 
     $ hob show Codertocat/Hello-World#1
     exit 2
     --- stdout
     --- stderr
-    error: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` is damaged: line 6 (byte [N]) does not match its checksum; it was left as it is: put back a copy of its directory, or move that away to begin anew
+    error: `[SCENE]/state/hob-0e16ace8e873f13ae14d4e02305b7db9/log.jsonl` is damaged: line 6 (byte [N]) does not match its checksum; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew
 
     $ hob show default
     exit 0

@@ -62,7 +62,7 @@ fn what_is_no_session_is_refused() {
     exit 2
     --- stdout
     --- stderr
-    error: `../other/manifest.json` is damaged: line 1 (byte 0) is not a manifest: missing field `format` at line 1 column 24; it was left as it is: put back a copy of its directory, or move that away to begin anew
+    error: `../other/manifest.json` is damaged: line 1 (byte 0) is not a manifest: missing field `format` at line 1 column 24; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew
 
     $ hob import ../empty
     exit 0

@@ -66,10 +66,10 @@ async fn a_row_that_is_missing_or_elsewhere_is_noticed() {
     }
     let error = after(&place, "delete from log_lines where seq = 2").await.unwrap_err().to_string();
     let (_, error) = error.split_once("/state/").unwrap();
-    insta::assert_snapshot!(error, @"hob.sqlite/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 3 (byte 587) is missing; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(error, @"hob.sqlite/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 3 (byte 587) is missing; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
     let error = after(&place, "update instances set epoch = 5").await.unwrap_err().to_string();
     let (_, error) = error.split_once("/state/").unwrap();
-    insta::assert_snapshot!(error, @"hob.sqlite/github.com/700100/issue/1/triage/manifest.json` is damaged: line 1 (byte 0) names epoch 1, and epoch 5 was given out last; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(error, @"hob.sqlite/github.com/700100/issue/1/triage/manifest.json` is damaged: line 1 (byte 0) names epoch 1, and epoch 5 was given out last; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn half_a_transaction_is_noticed() {
     drop(log);
     place.shell().execute("delete from log_lines where seq = 3", []).unwrap();
     let error = store.open(&instance("1"), "1", holder(None)).await.unwrap_err();
-    insta::assert_snapshot!(place.said(&error), @"`DIR/state/hob.sqlite/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 4 (byte 335) is missing: it belongs to the one before it; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(place.said(&error), @"`DIR/state/hob.sqlite/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 4 (byte 335) is missing: it belongs to the one before it; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
 }
 
 #[tokio::test]

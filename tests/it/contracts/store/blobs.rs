@@ -89,7 +89,7 @@ fn nothing_but_a_digest_names_content(place: &Place) {
 
 fn what_was_never_put_there_is_missing(place: &Place) {
     let never = sha256(b"never");
-    let said = format!("blob `{never}` is missing; put back a copy of the bundle that has it");
+    let said = format!("blob `{never}` is missing; put back a copy of the session that has it");
     let mut writer = place.open();
     assert_eq!(writer.blob(&never).unwrap_err().to_string(), said);
     writer.put_blob(b"content");

@@ -18,7 +18,7 @@ every_store! {
     forgetting_and_making_over_and_over,
 }
 
-fn full(place: &Place) -> String {
+pub(super) fn full(place: &Place) -> String {
     place.admit("first");
     let mut writer = place.open();
     let claim = writer.take().unwrap();

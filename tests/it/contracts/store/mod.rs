@@ -26,6 +26,7 @@ mod append;
 mod blobs;
 mod bundle;
 mod claims;
+mod copies;
 mod effects;
 mod forget;
 mod leases;

@@ -156,6 +156,10 @@ impl Place {
         }
     }
 
+    pub(super) const fn is_a_database(&self) -> bool {
+        matches!(self.kind, Kind::Database(_))
+    }
+
     pub(super) fn run<T>(&self, verb: impl Future<Output = T>) -> T {
         self.runtime.block_on(verb)
     }

@@ -196,11 +196,11 @@ fn what_is_wrong_is_named_with_its_place_and_the_next_move() {
     };
     let mut flipped = scene.written.clone();
     flipped[scene.covered + 20] ^= 1;
-    insta::assert_snapshot!(said(&flipped), @"`…/log.jsonl` is damaged: line 5 (byte 1301) does not match its checksum; it was left as it is: put back a copy of its directory, or move that away to begin anew");
-    insta::assert_snapshot!(said(&scene.written[..scene.covered - 1]), @"`…/log.jsonl` is damaged: line 4 (byte 931) is missing or cut: the manifest names 4 lines; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(said(&flipped), @"`…/log.jsonl` is damaged: line 5 (byte 1301) does not match its checksum; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
+    insta::assert_snapshot!(said(&scene.written[..scene.covered - 1]), @"`…/log.jsonl` is damaged: line 4 (byte 931) is missing or cut: the manifest names 4 lines; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
     fs::remove_file(&scene.log).unwrap();
     let error = open(scene.root.path()).unwrap_err().to_string();
-    insta::assert_snapshot!(error.replace(&dir(scene.root.path()).display().to_string(), "…"), @"`…/log.jsonl` is damaged: line 1 (byte 0) is missing; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(error.replace(&dir(scene.root.path()).display().to_string(), "…"), @"`…/log.jsonl` is damaged: line 1 (byte 0) is missing; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_damaged_blob_is_noticed_and_whole_again_when_it_is_written_again() {
     std::fs::write(dir(root.path()).join("blobs").join(&digest), "damaged").unwrap();
     assert_eq!(
         writer.blob(&digest).unwrap_err().to_string(),
-        format!("blob `{digest}` does not match its digest; put back a copy of the bundle that has it")
+        format!("blob `{digest}` does not match its digest; put back a copy of the session that has it")
     );
     assert_eq!(writer.put_blob(b"content"), digest);
     assert_eq!(writer.blob(&digest).unwrap(), b"content");

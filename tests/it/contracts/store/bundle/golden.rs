@@ -230,7 +230,7 @@ fn write(root: &Path) {
     place.admit("eighth");
 }
 
-pub(super) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(in crate::contracts::store) fn files(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for member in fs::read_dir(dir).unwrap() {
         let path = member.unwrap().path();

@@ -3,7 +3,7 @@
 mod crash;
 mod damage;
 mod files;
-mod golden;
+pub(super) mod golden;
 mod golden_effects;
 mod rows;
 

@@ -57,7 +57,7 @@ fn refusal(root: &Path) -> String {
 fn rows_that_the_manifest_names_and_that_are_missing_are_damage() {
     let (root, path, _) = scene();
     fs::remove_file(&path).unwrap();
-    insta::assert_snapshot!(refusal(root.path()), @"`…/applied.jsonl` is damaged: line 1 (byte 0) is missing; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(refusal(root.path()), @"`…/applied.jsonl` is damaged: line 1 (byte 0) is missing; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
 }
 
 #[test]
@@ -78,8 +78,8 @@ fn rows_beside_another_log_are_refused() {
         fs::write(dir(root.path()).join("applied.jsonl"), &rows).unwrap();
         refusal(root.path())
     };
-    insta::assert_snapshot!(beside(&[]), @"`…/log.jsonl` is damaged: line 2 (byte 336) is missing or cut: `applied.jsonl` names 2 lines; it was left as it is: put back a copy of its directory, or move that away to begin anew");
-    insta::assert_snapshot!(beside(&["b"]), @"`…/log.jsonl` is damaged: line 2 (byte 336) is not the one that `applied.jsonl` names; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(beside(&[]), @"`…/log.jsonl` is damaged: line 2 (byte 336) is missing or cut: `applied.jsonl` names 2 lines; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
+    insta::assert_snapshot!(beside(&["b"]), @"`…/log.jsonl` is damaged: line 2 (byte 336) is not the one that `applied.jsonl` names; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
 }
 
 #[test]

@@ -91,9 +91,9 @@ async fn a_database_that_went_back_in_time_is_noticed_by_who_was_there() {
     log.append(fence, path(&log, [note("b")]), at(4)).await.unwrap();
     admin.batch_execute(PUT_BACK).await.unwrap();
     let error = log.append(fence, path(&log, [note("c")]), at(5)).await.unwrap_err();
-    insta::assert_snapshot!(plain(&url, &error), @"`[PLACE]/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 3 (byte 575) was there, and is not any more: the database stands at an older state; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(plain(&url, &error), @"`[PLACE]/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 3 (byte 575) was there, and is not any more: the database stands at an older state; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
     let error = log.refresh().await.unwrap_err();
-    insta::assert_snapshot!(plain(&url, &error), @"`[PLACE]/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 3 (byte 575) was there, and is not any more: the database stands at an older state; it was left as it is: put back a copy of its directory, or move that away to begin anew");
+    insta::assert_snapshot!(plain(&url, &error), @"`[PLACE]/github.com/700100/issue/1/triage/log.jsonl` is damaged: line 3 (byte 575) was there, and is not any more: the database stands at an older state; it was left as it is: put back a copy of the session, or remove it with `hob forget` to begin anew");
 }
 
 #[tokio::test]
