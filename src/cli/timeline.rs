@@ -44,6 +44,7 @@ fn rows(body: &Body) -> Vec<(&'static str, String)> {
             let tools: Vec<&str> = prompt.tools.iter().map(|tool| tool.name.as_str()).collect();
             row("prompt", format!("{} bytes; tools {}", prompt.system.len(), tools.join(", ")))
         }
+        Body::RunJoined(joined) => row("joined", format!("{}, {}", joined.run, asked(&joined.task))),
         Body::Note(note) => row("note", note.text.clone()),
         Body::Message(Message::User { text }) => row("task", format!("{} bytes", text.len())),
         Body::Message(Message::Assistant(answer)) => {
@@ -65,6 +66,7 @@ fn rows(body: &Body) -> Vec<(&'static str, String)> {
             let paths: Vec<&str> = delta.changes.iter().map(|change| change.path.as_str()).collect();
             row("files", paths.join(", "))
         }
+        Body::AbortSeen(seen) => row("stop", format!("asked for by {}", seen.by)),
         Body::EffectProposed(effect) => row("effect", format!("{} proposed ({})", effect.write.kind(), effect.key)),
         Body::EffectRefused(refused) => row("refused", format!("{}: {}", refused.kind, refused.reason)),
         Body::EffectApplied(applied) => row("applied", applied.key.to_string()),

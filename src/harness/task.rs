@@ -26,6 +26,10 @@ pub(super) struct Setting<'a> {
     pub(super) instructions: Option<&'a str>,
 }
 
+/// Stands before the words of a run that is answered by the one under way.
+pub(super) const JOINED: &str = "\
+While you work, more was said on this thread. It is part of this run now: one answer for all of it, at the end.";
+
 /// What lifts one line out of its frame. It claims no more authority than the run was admitted on.
 fn lift(authority: Authority) -> String {
     let asked = match authority {

@@ -17,6 +17,7 @@
 //! run shall end is a wish in the inbox ([`abort`]): whoever has the claim hears of it with the next
 //! beat, and whoever claims next finds it.
 
+mod join;
 mod keep;
 mod supersede;
 
@@ -27,6 +28,7 @@ use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::domain::run::{Run, State};
 use crate::store::{Admission, Admitted, Draft, Error, Log, Store};
 use crate::telemetry::redact::Redactor;
+pub use join::joins;
 pub use keep::keep;
 
 /// The right to work on one run, until it is settled or somebody else claims.
@@ -69,9 +71,8 @@ pub async fn claim(log: &mut Log, at: Timestamp) -> Result<(Option<Claim>, Vec<E
         return Ok((None, entries));
     };
     let (run, resumed) = (run.clone(), state == State::Running);
-    let behind = log.runs().iter().skip_while(|earlier| earlier.id != run.id).skip(1);
-    let open = behind.filter(|later| !matches!(log.state(&later.id), Some(State::Settled(_))));
-    let superseded_by = if resumed { None } else { supersede::superseded_by(&run, open) };
+    let newer = if resumed { None } else { supersede::newest(&run, behind(log, &run.id)) };
+    let superseded_by = newer.map(|(newer, _)| newer.id.clone());
     Ok((Some(Claim { run, fence, resumed, superseded_by }), entries))
 }
 
@@ -97,6 +98,22 @@ pub async fn abort(
 /// When the store cannot be told: then the claim ends by itself.
 pub async fn release(log: &mut Log) -> Result<(), Error> {
     log.release().await
+}
+
+/// Runs that were admitted after `run` and that nobody began, as far as the log has looked; the oldest
+/// comes first.
+pub fn behind<'a>(log: &'a Log, run: &RunId) -> impl Iterator<Item = &'a Run> {
+    // From the end: what is behind a run that is under way is short, and what is before it is not.
+    let admitted = log.runs();
+    let after = admitted.iter().rposition(|known| known.id == *run).map_or(admitted.len(), |position| position + 1);
+    admitted[after..].iter().filter(|late| log.state(&late.id) == Some(State::Queued))
+}
+
+/// The newest head that a run waits for behind `run`, which was started for another head of the same
+/// pull request.
+pub fn newer_head(log: &Log, run: &RunId) -> Option<String> {
+    let under_way = log.runs().iter().rfind(|known| known.id == *run)?;
+    supersede::newest(under_way, behind(log, run)).map(|(_, sha)| sha.to_owned())
 }
 
 fn next(log: &Log) -> Option<(&Run, State)> {

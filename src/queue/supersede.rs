@@ -1,15 +1,13 @@
 //! Which waiting run a later one makes pointless.
 
 use crate::domain::event::EventKind;
-use crate::domain::id::RunId;
 use crate::domain::run::Run;
 
 /// The newest of the runs behind `run` that was started for a newer head of its pull request, as it was
-/// itself. What a person said is never pointless, whichever head it was said of.
-pub(super) fn superseded_by<'a>(run: &Run, behind: impl IntoIterator<Item = &'a Run>) -> Option<RunId> {
+/// itself, and that head. What a person said is never pointless, whichever head it was said of.
+pub(super) fn newest<'a>(run: &Run, behind: impl Iterator<Item = &'a Run>) -> Option<(&'a Run, &'a str)> {
     let head = pushed(run)?;
-    let newer = behind.into_iter().filter(|later| pushed(later).is_some_and(|later| later != head));
-    newer.last().map(|later| later.id.clone())
+    behind.filter_map(|late| Some((late, pushed(late)?))).filter(|(_, late)| *late != head).last()
 }
 
 /// The head that a run was started for by nobody's words.

@@ -25,6 +25,8 @@ pub struct History {
     pub runs: Vec<RunHistory>,
     /// What a contained sandbox holds.
     pub files: Files,
+    /// Which of the runs is under way: what follows is its own, whoever joins it.
+    under_way: Option<usize>,
 }
 
 /// One thing said.
@@ -40,6 +42,9 @@ pub enum Turn {
 
 /// First words of a note that tells the model to land; [`RunHistory::told_to_land`] looks for it.
 pub(crate) const LAND: &str = "Budget:";
+
+/// First words of a note about a newer head; [`RunHistory::told_of_head`] looks for it.
+pub(crate) const NEW_HEAD: &str = "New head:";
 
 /// First words of a reminder to finish; [`RunHistory::unfinished`] counts them.
 pub(crate) const REMINDER: &str = "Reminder:";
@@ -62,31 +67,36 @@ impl History {
         self.leaf = entry.seq;
         let at = entry.at;
         match entry.body {
-            Body::AttemptStarted(started) => self.run(&started.run).begin(&started, at),
+            Body::AttemptStarted(started) => {
+                let position = self.position(&started.run);
+                self.under_way = Some(position);
+                self.runs[position].begin(&started, at);
+            }
             Body::Input(input) => {
                 let run = self.run(&input.run);
                 run.input = Some(input);
             }
             Body::Prompt(prompt) => self.prompt = Some(prompt),
             Body::Note(note) => {
-                self.with_last(|run| {
+                self.with_own(|run| {
                     run.told_to_land |= note.text.starts_with(LAND);
+                    run.told_of_head |= note.text.starts_with(NEW_HEAD);
                     run.unfinished += u32::from(note.text.starts_with(REMINDER));
                 });
                 self.turns.push(Turn::User(note.text));
             }
             Body::Message(Message::User { text }) => {
                 self.turns.push(Turn::User(text));
-                self.with_last(|run| run.asked = true);
+                self.with_own(|run| run.asked = true);
             }
             Body::Message(Message::Assistant(answer)) => {
-                self.with_last(|run| run.answered(&answer));
+                self.with_own(|run| run.answered(&answer));
                 self.turns.push(Turn::Answer(answer));
             }
-            Body::MessageInterrupted(cut) => self.with_last(|run| run.failures += u32::from(cut.transient)),
+            Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
             Body::ToolResult(result) => {
                 let unfit = result.is_error && result.name == resume::FINISH;
-                self.with_last(|run| run.unfinished += u32::from(unfit));
+                self.with_own(|run| run.unfinished += u32::from(unfit));
                 match self.turns.last_mut() {
                     Some(Turn::Results(results)) => results.push(result),
                     _ => self.turns.push(Turn::Results(vec![result])),
@@ -104,12 +114,15 @@ impl History {
             }
             // The first outcome wins, for ever.
             Body::Settled(settled) => {
-                let run = self.run(&settled.run);
+                let position = self.position(&settled.run);
+                let run = &mut self.runs[position];
+                run.worked_until(at);
                 run.settled.get_or_insert(settled);
+                self.under_way.take_if(|under_way| *under_way == position);
             }
             _ => {}
         }
-        self.with_last(|run| run.worked_until(at));
+        self.with_own(|run| run.worked_until(at));
     }
 
     /// What the log says of this run, if anything.
@@ -132,15 +145,19 @@ impl History {
     }
 
     fn run(&mut self, run: &RunId) -> &mut RunHistory {
-        let position = self.runs.iter().position(|known| known.run == *run).unwrap_or_else(|| {
-            self.runs.push(RunHistory::new(run.clone()));
-            self.runs.len() - 1
-        });
+        let position = self.position(run);
         &mut self.runs[position]
     }
 
-    fn with_last(&mut self, change: impl FnOnce(&mut RunHistory)) {
-        if let Some(run) = self.runs.last_mut() {
+    fn position(&mut self, run: &RunId) -> usize {
+        self.runs.iter().position(|known| known.run == *run).unwrap_or_else(|| {
+            self.runs.push(RunHistory::new(run.clone()));
+            self.runs.len() - 1
+        })
+    }
+
+    fn with_own(&mut self, change: impl FnOnce(&mut RunHistory)) {
+        if let Some(run) = self.under_way.and_then(|position| self.runs.get_mut(position)) {
             change(run);
         }
     }
@@ -171,7 +188,7 @@ pub(crate) mod tests {
     use crate::domain::message::{Block, Call, Stop, Usage};
 
     /// Builds a log from words: `start`, `input`, `ask`, `say`, `call`, `calls` (two), `result`,
-    /// `cut`, `finish`, `finished`, `land`, `settle`, `back:<n>` (the leaf goes to entry n).
+    /// `cut`, `finish`, `finished`, `land`, `settle`, `other` (another run is settled), `back:<n>` (the leaf goes to entry n).
     pub(crate) fn log(words: &str) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         let mut leaf = None;
@@ -214,8 +231,12 @@ pub(crate) mod tests {
                     transient: false,
                     partial: String::new(),
                 }),
-                "settle" => Body::Settled(Settled {
-                    run: run(),
+                "settle" | "other" => Body::Settled(Settled {
+                    run: if word == "settle" {
+                        run()
+                    } else {
+                        RunId::derive(&instance(), &EventKey::from_parts(["o"]), None)
+                    },
                     outcome: crate::domain::outcome::Outcome::Completed { limited: None },
                     message: "done".into(),
                     result: None,
@@ -241,15 +262,18 @@ pub(crate) mod tests {
         entries
     }
 
-    pub(crate) fn run() -> RunId {
-        let instance = InstanceId {
+    fn instance() -> InstanceId {
+        InstanceId {
             host: "h".into(),
             repo: 1,
             kind: InstanceKind::Issue,
             key: "4".into(),
             agent: "a".parse().unwrap(),
-        };
-        RunId::derive(&instance, &EventKey::from_parts(["e"]), None)
+        }
+    }
+
+    pub(crate) fn run() -> RunId {
+        RunId::derive(&instance(), &EventKey::from_parts(["e"]), None)
     }
 
     fn answer(calls: &[(&str, &str)], stop: Stop) -> Body {
@@ -298,6 +322,16 @@ pub(crate) mod tests {
         assert_eq!((run.attempts, run.spent.turns, run.spent.usage.input, run.failures), (2, 2, 20, 0));
         assert!(History::of(log("start input ask land")).runs[0].told_to_land);
         assert_eq!(History::of(log("start input ask cut stop cut")).runs[0].failures, 2);
+    }
+
+    #[test]
+    fn what_follows_a_run_that_joined_is_counted_for_the_one_it_joined() {
+        let history = History::of(log("start input ask call result ask other land cut say"));
+        let run = history.find(&run()).unwrap();
+        assert_eq!((run.spent.turns, run.told_to_land, run.said.as_str()), (2, true, "words"));
+        let other = &history.runs[1];
+        assert_eq!((other.spent.turns, other.asked, other.settled.is_some()), (0, false, true));
+        assert_eq!(shape(&history), "user answer results:1 user user answer");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! appends to it before acting on it ([`turns`], `tools`).
 
 pub mod history;
+pub mod join;
 pub mod journal;
 pub mod resume;
 mod tools;
@@ -30,6 +31,8 @@ pub struct Session {
     history: History,
     conversation: Box<dyn Conversation>,
     parts: Parts,
+    /// The oldest run behind the one under way, once it was not let in.
+    waits: Option<RunId>,
 }
 
 /// What a session works with.
@@ -98,7 +101,7 @@ impl Session {
         for turn in &history.turns[..complete] {
             push(conversation.as_mut(), turn);
         }
-        Ok(Self { journal, history, conversation, parts })
+        Ok(Self { journal, history, conversation, parts, waits: None })
     }
 
     /// Says something to the model: recorded first, then pushed.

@@ -5,6 +5,7 @@
 use tokio::time::Instant;
 
 use super::history::{LAND, REMINDER, RunHistory, Turn};
+use super::join::Joins;
 use super::resume::{self, Ending, Progress};
 use super::{Error, Session};
 use crate::domain::budget::{Limited, Standing};
@@ -45,11 +46,11 @@ pub enum Stopped {
 }
 
 impl Session {
-    /// Goes on with `run` until it stops.
+    /// Goes on with `run` until it stops. Runs that come meanwhile wait, unless `joins` lets them in.
     ///
     /// # Errors
     /// When the log or the sandbox fails; what was recorded stays.
-    pub async fn run(&mut self, run: &RunId) -> Result<Stopped, Error> {
+    pub async fn run(&mut self, run: &RunId, joins: Option<&dyn Joins>) -> Result<Stopped, Error> {
         // Calls that an earlier attempt left without a result may have run.
         let mut left_over = true;
         loop {
@@ -65,6 +66,9 @@ impl Session {
                 Progress::Turn => {
                     if let Standing::Over(limit) = standing {
                         return Ok(Stopped::Limited(limit));
+                    }
+                    if let Some(joins) = joins {
+                        self.look_behind(run, joins).await?;
                     }
                     if let Some(reason) = self.prepare(run, standing).await? {
                         return Ok(Stopped::Failed(reason));

@@ -157,6 +157,17 @@ impl Log {
         Ok(entries)
     }
 
+    /// Looks what was admitted and which ends were asked for since: less than [`Log::refresh`], and all
+    /// there can be while the log is written here.
+    ///
+    /// # Errors
+    /// When it cannot be read, or what is there is damaged.
+    pub async fn look(&mut self) -> Result<(), Error> {
+        let instance = self.manifest.instance.clone();
+        self.inbox = read::refresh_inbox(&mut *self.medium, &instance, &self.inbox, &mut self.runs).await?;
+        Ok(())
+    }
+
     /// Gives out a new epoch; one that was claimed here before is given back. What was written since the
     /// opening is seen then; entries of others are returned with it.
     ///

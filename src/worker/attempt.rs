@@ -13,6 +13,7 @@ use crate::domain::id::{RunId, SessionId};
 use crate::harness::{self, Harness, Moment};
 use crate::queue::Claim;
 use crate::session::history::History;
+use crate::session::join::Joins;
 use crate::session::journal::Journal;
 use crate::session::turns::Stopped;
 use crate::store::Log;
@@ -53,6 +54,7 @@ impl Circumstances {
 /// Works on the claimed run until its conversation stops, and gives log and history back.
 pub(super) async fn attempt(
     harness: &Harness,
+    joins: Option<&dyn Joins>,
     instance: Instance,
     claim: &Claim,
     with: &Circumstances,
@@ -68,7 +70,7 @@ pub(super) async fn attempt(
         jitter: with.jitter,
     };
     let mut session = harness.open(journal, history, &claim.run, moment).await?;
-    let stopped = session.run(&claim.run.id).await?;
+    let stopped = session.run(&claim.run.id, joins).await?;
     let (journal, history) = session.close();
     Ok((stopped, Instance { log: journal.log, history }))
 }

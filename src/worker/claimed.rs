@@ -3,13 +3,16 @@
 use tokio::time::Instant;
 
 use super::attempt::{Circumstances, attempt};
+use super::join::Company;
 use super::recovery::time_left;
 use super::settle::{Verdict, settle, verdict};
+use super::shift::Harnesses;
 use super::supervise::{Stop, Supervised, Why, supervise};
 use crate::harness::{self, Harness};
 use crate::queue::{self, Claim};
 use crate::session;
 use crate::session::history::History;
+use crate::session::join::Joins;
 use crate::session::turns::Stopped;
 use crate::store::{self, Log, Pulse};
 use crate::telemetry::progress::Progress;
@@ -59,14 +62,16 @@ impl Instance {
     }
 }
 
-/// Works on the claimed run until it is settled or must stop.
+/// Works on the claimed run until it is settled or must stop. Where it is known what others would be
+/// worked on with, what comes meanwhile may join it.
 pub(super) async fn work(
     harness: &Harness,
+    harnesses: Option<&dyn Harnesses>,
     instance: Instance,
     claim: &Claim,
     with: &Circumstances,
 ) -> Result<Ended, harness::Error> {
-    or_lost(Box::pin(under_claim(harness, instance, claim, with)).await)
+    or_lost(Box::pin(under_claim(harness, harnesses, instance, claim, with)).await)
 }
 
 /// Who writes after the claim is over is told so, and is too late: the run is in other hands.
@@ -82,6 +87,7 @@ pub(super) fn or_lost(ended: Result<Ended, harness::Error>) -> Result<Ended, har
 
 async fn under_claim(
     harness: &Harness,
+    harnesses: Option<&dyn Harnesses>,
     instance: Instance,
     claim: &Claim,
     with: &Circumstances,
@@ -97,7 +103,9 @@ async fn under_claim(
     let late = left.and_then(|left| Instant::now().checked_add(left));
     let ends = [late, with.ends].into_iter().flatten().min();
     let of_this = Circumstances { cancel: stop.cancel.clone(), ends, ..with.clone() };
-    let attempt = Box::pin(attempt(harness, instance, claim, &of_this));
+    let company = harnesses.map(|harnesses| Company { run: &claim.run, harness, harnesses, with });
+    let joins = company.as_ref().map(|company| company as &dyn Joins);
+    let attempt = Box::pin(attempt(harness, joins, instance, claim, &of_this));
     let (stopped, mut instance) = match supervise(&claim.run.id, &mut pulse, &stop, late, attempt).await {
         Supervised::Ended(Ok(ended)) => ended,
         Supervised::Ended(Err(error)) => {

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod claimed;
+mod join;
 mod recovery;
 mod settle;
 mod shift;
@@ -73,7 +74,7 @@ pub async fn work_until(
                     let left = format!("{} was left unfinished: it goes first", claim.run.id);
                     harness.observer.see(Progress::Note(&left));
                 }
-                claimed::work(harness, instance, &claim, with).await?
+                claimed::work(harness, None, instance, &claim, with).await?
             }
         };
         match ended {

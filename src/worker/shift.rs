@@ -67,6 +67,10 @@ pub struct Left {
 pub trait Harnesses: Send + Sync {
     /// What the next attempt at a run works with. Asked anew for each attempt.
     fn harness<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Result<Harness, Unfit>>;
+
+    /// Digest of the agent file that an attempt at this run would be made from now; `None` where there is
+    /// none. Asked of runs that may join another one.
+    fn digest<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Option<String>>;
 }
 
 /// Why there is no harness for a run.
@@ -169,7 +173,7 @@ impl Worker {
             };
             let attempts = attempts(&instance, &claim);
             let worked = match self.harness(&claim.run, harnesses, with).await {
-                Some(Ok(harness)) => claimed::work(&harness, instance, &claim, with).await,
+                Some(Ok(harness)) => claimed::work(&harness, Some(harnesses), instance, &claim, with).await,
                 Some(Err(unfit)) => claimed::or_lost(without(instance, &claim, unfit, with).await),
                 None => claimed::or_lost(instance.release(Ended::Interrupted).await),
             };

@@ -46,6 +46,8 @@ pub struct RunHistory {
     pub unfinished: u32,
     /// Whether the newest attempt was told to land.
     pub told_to_land: bool,
+    /// Whether it was told that a newer head than its own waits.
+    pub told_of_head: bool,
     /// Writes that stand in its plan; a later one of the same key has replaced the earlier.
     pub proposed: Vec<Effect>,
     /// Writes that were refused.
@@ -72,6 +74,7 @@ impl RunHistory {
             cut: 0,
             unfinished: 0,
             told_to_land: false,
+            told_of_head: false,
             proposed: Vec::new(),
             refused: Vec::new(),
             settled: None,

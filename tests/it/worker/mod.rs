@@ -23,6 +23,7 @@ macro_rules! every_store {
     };
 }
 
+mod joins;
 mod life;
 mod processes;
 mod scripted;
@@ -193,6 +194,10 @@ impl Harnesses for Desk {
             })
         }
         .boxed()
+    }
+
+    fn digest<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Option<String>> {
+        self.harness(run).map(|harness| Some(harness.ok()?.agent.digest)).boxed()
     }
 }
 

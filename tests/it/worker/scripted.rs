@@ -4,9 +4,12 @@
 //! |---|---|
 //! | `say WORDS` | answers with them |
 //! | `wait WORDS` | answers with them as soon as the test lets it |
+//! | `walk N WORDS` | does as with `steps`, and begins each turn as soon as the test lets it |
 //! | `steps N WORDS` | calls the shell N times, each leaves a line in `steps.txt`, then answers |
 //! | `panic WORDS` | is a bug of ours |
 //! | `down` | is not there |
+//!
+//! Without a message the title of the thread is the script, and one that says nothing is `say nothing`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,6 +25,8 @@ pub(super) struct Scripted {
     /// A permit for each answer that is waited for.
     pub(super) gate: Arc<Semaphore>,
     asked: Arc<Asked>,
+    /// What was said to the model, in all conversations.
+    pub(super) heard: Arc<Mutex<Vec<String>>>,
 }
 
 #[derive(Default)]
@@ -33,7 +38,7 @@ struct Asked {
 
 impl Default for Scripted {
     fn default() -> Self {
-        Self { gate: Arc::new(Semaphore::new(0)), asked: Arc::default() }
+        Self { gate: Arc::new(Semaphore::new(0)), asked: Arc::default(), heard: Arc::default() }
     }
 }
 
@@ -61,7 +66,12 @@ impl Provider for Scripted {
     }
 
     fn open(&self, _: Opening<'_>) -> Box<dyn Conversation> {
-        Box::new(Talk { task: String::new(), gate: self.gate.clone(), asked: self.asked.clone() })
+        Box::new(Talk {
+            task: "say nothing".to_owned(),
+            gate: self.gate.clone(),
+            asked: self.asked.clone(),
+            heard: self.heard.clone(),
+        })
     }
 }
 
@@ -69,6 +79,16 @@ struct Talk {
     task: String,
     gate: Arc<Semaphore>,
     asked: Arc<Asked>,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+impl Talk {
+    /// Waits until the test lets it go on.
+    async fn permit(&self) {
+        let waiting = Waiting::new(&self.asked);
+        self.gate.acquire().await.unwrap().forget();
+        drop(waiting);
+    }
 }
 
 /// Counts who waits, also when the wait is dropped.
@@ -93,9 +113,10 @@ impl Drop for Waiting {
 
 impl Conversation for Talk {
     fn push(&mut self, said: Said<'_>) {
-        if let Said::User(text) = said
-            && let Some((_, task)) = text.split_once("The operator asks:\n\n")
-        {
+        let Said::User(text) = said else { return };
+        self.heard.lock().unwrap().push(text.to_owned());
+        let asked = text.split_once("The operator asks:\n\n").map(|(_, task)| task);
+        if let Some(task) = asked.or_else(|| text.lines().find_map(|line| line.strip_prefix("script: "))) {
             task.clone_into(&mut self.task);
         }
     }
@@ -110,12 +131,13 @@ impl Conversation for Talk {
             match verb {
                 "say" => Ok(says(rest)),
                 "wait" => {
-                    let waiting = Waiting::new(&self.asked);
-                    self.gate.acquire().await.unwrap().forget();
-                    drop(waiting);
+                    self.permit().await;
                     Ok(says(rest))
                 }
-                "steps" => {
+                "steps" | "walk" => {
+                    if verb == "walk" {
+                        self.permit().await;
+                    }
                     let (steps, name) = rest.split_once(' ').unwrap();
                     let step = place.turn;
                     if step < steps.parse().unwrap() { Ok(steps_on(name, step)) } else { Ok(says(name)) }
