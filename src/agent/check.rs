@@ -156,15 +156,11 @@ fn model(node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Option<
     if known.providers.contains(&provider) {
         return Some(given);
     }
-    let planned = planned::PROVIDERS.iter().find(|planned| planned.word == provider);
-    problems.push(planned.map(|planned| planned.problem(node.span.clone())).unwrap_or_else(|| {
-        let problem =
-            Problem::error("unknown-model", format!("there is no provider `{provider}`")).at(node.span.clone());
-        match nearest(provider, known.providers.iter().copied()) {
-            Some(near) => problem.help(format!("did you mean `{near}/{id}`?")),
-            None => problem.help(format!("providers: {}", known.providers.join(", "))),
-        }
-    }));
+    let problem = Problem::error("unknown-model", format!("there is no provider `{provider}`")).at(node.span.clone());
+    problems.push(match nearest(provider, known.providers.iter().copied()) {
+        Some(near) => problem.help(format!("did you mean `{near}/{id}`?")),
+        None => problem.help(format!("providers: {}", known.providers.join(", "))),
+    });
     None
 }
 

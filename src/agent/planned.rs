@@ -73,6 +73,3 @@ pub(super) const LIMITS: &[NotYet] = &[
     not_yet("cost", "counting money", "remove it; `tokens` bounds the cost"),
     not_yet("per_day", "counting over several runs", "remove it; `tokens` bounds each run"),
 ];
-
-pub(super) const PROVIDERS: &[NotYet] =
-    &[not_yet("openai", "the Responses API", "write `openai-chat/…`: the same models over the Chat Completions API")];

@@ -61,7 +61,7 @@ impl Order<'_> {
         let model = self.model.or(self.agent.model.as_deref()).or(environment.model.as_deref());
         let model = model.ok_or_else(|| {
             Refusal::usage(format!(
-                "no model is named for `{}`: give `--model anthropic/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL",
+                "no model is named for `{}`: give `--model anthropic/NAME`, `openai/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL",
                 self.agent.name
             ))
         })?;
@@ -133,7 +133,7 @@ pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Ref
 }
 
 /// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
-pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai-chat"];
+pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai", "openai-chat"];
 
 /// What an agent's head may refer to.
 pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {

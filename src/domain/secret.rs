@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// Key for `anthropic/…` models.
 pub const ANTHROPIC_KEY: &str = "ANTHROPIC_API_KEY";
 
-/// Key for `openai-chat/…` models.
+/// Key for `openai/…` and `openai-chat/…` models.
 pub const OPENAI_KEY: &str = "OPENAI_API_KEY";
 
 /// What a job asks and writes with on GitHub.

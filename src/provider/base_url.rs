@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     const MESSAGES: &Endpoint = &super::super::anthropic::PROTOCOL.endpoint;
-    const CHAT: &Endpoint = &super::super::openai_chat::PROTOCOL.endpoint;
+    const CHAT: &Endpoint = &super::super::openai::chat::PROTOCOL.endpoint;
 
     #[test]
     fn a_base_url_counts_with_and_without_version_and_slash() {

@@ -1,6 +1,8 @@
 //! What is known about models: only what a source says. A model that is not here has no price and
 //! no window, never a guess.
 
+use std::borrow::Cow;
+
 use crate::domain::message::Usage;
 
 /// One model.
@@ -46,8 +48,10 @@ pub struct Long {
     pub output_halves: u64,
 }
 
-/// The row of a model named `provider/model`; a snapshot's date at its end is ignored.
+/// The row of a model named `provider/model`; a snapshot's date at its end is ignored, and which of
+/// OpenAI's protocols it is asked in.
 pub fn find(model: &str) -> Option<&'static Row> {
+    let model = model.strip_prefix("openai-chat/").map_or(Cow::Borrowed(model), |name| format!("openai/{name}").into());
     ROWS.iter().find(|row| {
         model.strip_prefix(row.model).is_some_and(|rest| {
             let date = rest.strip_prefix('-').unwrap_or(rest);
@@ -112,21 +116,21 @@ const ROWS: &[Row] = &[
     row("anthropic/claude-sonnet-4-5", 200_000, 64_000, price(3000, 15_000, 300, 3750), CLAUDE),
     row("anthropic/claude-haiku-4-5", 200_000, 64_000, price(1000, 5000, 100, 1250), CLAUDE),
     row(
-        "openai-chat/gpt-5.6-terra",
+        "openai/gpt-5.6-terra",
         1_050_000,
         128_000,
         long(price(2000, 12_000, 200, 2500), 272_000, 4, 3),
         "https://developers.openai.com/api/docs/models/gpt-5.6-terra",
     ),
     row(
-        "openai-chat/gpt-5.6-luna",
+        "openai/gpt-5.6-luna",
         1_050_000,
         128_000,
         long(price(200, 1200, 20, 250), 272_000, 4, 3),
         "https://developers.openai.com/api/docs/models/gpt-5.6-luna",
     ),
     row(
-        "openai-chat/gpt-5-mini",
+        "openai/gpt-5-mini",
         400_000,
         128_000,
         price(250, 2000, 25, 250),
@@ -143,7 +147,8 @@ mod tests {
         for (model, expected) in [
             ("anthropic/claude-haiku-4-5", Some("anthropic/claude-haiku-4-5")),
             ("anthropic/claude-haiku-4-5-20251001", Some("anthropic/claude-haiku-4-5")),
-            ("openai-chat/gpt-5-mini-2025-08-07", Some("openai-chat/gpt-5-mini")),
+            ("openai-chat/gpt-5-mini-2025-08-07", Some("openai/gpt-5-mini")),
+            ("openai/gpt-5-mini", Some("openai/gpt-5-mini")),
             ("anthropic/claude-sonnet-5-5", Some("anthropic/claude-sonnet-5-5")),
             ("anthropic/claude-sonnet-5", Some("anthropic/claude-sonnet-5")),
             ("anthropic/claude-sonnet-5-9", None),
@@ -162,7 +167,7 @@ mod tests {
         let sonnet = find("anthropic/claude-sonnet-5").unwrap();
         let usage = Usage { input: 1000, output: 100, cache_read: 10_000, cache_write: 2000 };
         assert_eq!(sonnet.cost(usage), 2_000_000 + 1_000_000 + 2_000_000 + 5_000_000);
-        let terra = find("openai-chat/gpt-5.6-terra").unwrap();
+        let terra = find("openai/gpt-5.6-terra").unwrap();
         let call = |input| terra.cost(Usage { input, output: 1, ..Usage::default() });
         assert_eq!(call(272_000), 272_000 * 2000 + 12_000);
         assert_eq!(call(272_001), 272_001 * 4000 + 18_000);

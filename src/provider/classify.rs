@@ -188,6 +188,11 @@ impl From<ErrorObject> for Said {
 }
 
 impl Said {
+    /// A failure without a word.
+    pub(super) fn nothing() -> Self {
+        Self { kind: String::new(), message: "it failed without a reason".to_owned() }
+    }
+
     /// Reads an error's body; what holds no error object is text.
     pub(super) fn read(body: &[u8]) -> Self {
         Self::json(body).unwrap_or_else(|| {

@@ -13,7 +13,7 @@ use super::model::{InvalidModel, ModelName, Vendor};
 use super::replay::Replay;
 use super::streamed::{Key, Protocol, Streamed};
 use super::tape::{InvalidTape, Tape};
-use super::{anthropic, openai_chat};
+use super::{anthropic, openai};
 use crate::domain::secret::Secret;
 use crate::telemetry::progress::Observer;
 
@@ -22,7 +22,7 @@ use crate::telemetry::progress::Observer;
 pub struct Access {
     /// For `anthropic/…`.
     pub anthropic: Site,
-    /// For `openai-chat/…`.
+    /// For `openai/…` and `openai-chat/…`.
     pub openai: Site,
     /// PEM certificates that are trusted beside the built-in roots.
     pub extra_ca: Option<Vec<u8>>,
@@ -87,7 +87,8 @@ pub fn connect(model: &str, access: &Access, observer: Arc<dyn Observer>) -> Res
     let full = model.to_owned();
     Ok(match vendor {
         Vendor::Anthropic => streamed(&anthropic::PROTOCOL, full, name, &access.anthropic, access)?,
-        Vendor::OpenaiChat => streamed(&openai_chat::PROTOCOL, full, name, &access.openai, access)?,
+        Vendor::Openai => streamed(&openai::responses::PROTOCOL, full, name, &access.openai, access)?,
+        Vendor::OpenaiChat => streamed(&openai::chat::PROTOCOL, full, name, &access.openai, access)?,
         Vendor::Replay => {
             let tape = Tape::read(Path::new(&name))?;
             Arc::new(Replay::new(full, name, tape, observer))
@@ -164,7 +165,7 @@ mod tests {
             ("anthropic/m", access(site(Some("ftp://hunter2"), Some("k")))),
             ("anthropic/m", Access { extra_ca: Some(b"x".to_vec()), ..access(site(None, Some("k"))) }),
             ("replay/no-such-file.jsonl", Access::default()),
-            ("openai/gpt-5", Access::default()),
+            ("openai/gpt-5", access(site(None, None))),
         ];
         let said: Vec<String> = cases
             .iter()
@@ -180,7 +181,7 @@ mod tests {
         ANTHROPIC_BASE_URL is not a usable base URL: its scheme is neither `https` nor `http`; it looks like `https://api.anthropic.com`
         the extra CA certificates cannot be used: it holds no PEM certificate
         replay file `no-such-file.jsonl` cannot be read: No such file or directory (os error 2); give a file that `--record FILE` wrote
-        `openai/gpt-5`: the `openai` provider (Responses) is not there yet; `openai-chat/gpt-5` speaks Chat Completions
+        `openai/gpt-5` needs a key: set OPENAI_API_KEY, or replay a recorded conversation with `--model replay/FILE`
         ");
         assert_eq!(said.len(), cases.len());
         assert!(!said.join("\n").contains("hunter2"));

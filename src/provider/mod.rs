@@ -6,7 +6,7 @@
 //!   else is an [`Error`] and nothing of it may run. Calls in an answer that did not stop with
 //!   [`Stop::Tools`](crate::domain::message::Stop) are not to be run either; that is the caller's part.
 //! - Blocks come back in the order they came, reasoning with its signature, and are sent again as
-//!   they were, as far as the protocol has a place for them (`openai_chat` says what it lacks).
+//!   they were, as far as the protocol has a place for them (`openai::chat` says what it lacks).
 //!   Reasoning goes to the model that signed it only.
 //! - All results of one turn travel in one message where the protocol allows it, in the order of
 //!   the calls, errors marked.
@@ -28,7 +28,7 @@ mod connect;
 mod digest;
 mod http;
 mod model;
-mod openai_chat;
+mod openai;
 mod record;
 mod replay;
 pub mod retry;

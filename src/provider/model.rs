@@ -21,6 +21,8 @@ pub struct ModelName {
 pub enum Vendor {
     /// Anthropic Messages.
     Anthropic,
+    /// OpenAI Responses, which its own models are made for.
+    Openai,
     /// OpenAI Chat Completions, which nearly every other vendor and local server speaks too.
     OpenaiChat,
     /// A recorded conversation.
@@ -28,12 +30,13 @@ pub enum Vendor {
 }
 
 impl Vendor {
-    const ALL: [Self; 3] = [Self::Anthropic, Self::OpenaiChat, Self::Replay];
+    const ALL: [Self; 4] = [Self::Anthropic, Self::Openai, Self::OpenaiChat, Self::Replay];
 
     /// The word before the slash.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anthropic => "anthropic",
+            Self::Openai => "openai",
             Self::OpenaiChat => "openai-chat",
             Self::Replay => "replay",
         }
@@ -46,9 +49,6 @@ pub enum InvalidModel {
     /// No slash, or nothing on one side of it.
     #[error("`{0}` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`")]
     Shape(String),
-    /// A part of the plan that is not built.
-    #[error("`{0}`: the `openai` provider (Responses) is not there yet; `openai-chat/{1}` speaks Chat Completions")]
-    NotYet(String, String),
     /// A provider that does not exist.
     #[error("`{given}` names a provider that does not exist; {hint}")]
     Vendor {
@@ -70,9 +70,6 @@ impl ModelName {
         if name.is_empty() || text.len() > NAME_MAX || text.chars().any(char::is_control) {
             return Err(InvalidModel::Shape(shown));
         }
-        if vendor == "openai" {
-            return Err(InvalidModel::NotYet(shown, name.chars().take(100).collect()));
-        }
         match Vendor::ALL.into_iter().find(|known| known.as_str() == vendor) {
             Some(Vendor::Replay) => Ok(Self { vendor: Vendor::Replay, name: name.to_owned() }),
             Some(_) if name.contains(char::is_whitespace) => Err(InvalidModel::Shape(shown)),
@@ -80,7 +77,8 @@ impl ModelName {
             None => {
                 let hint = match nearest(vendor, Vendor::ALL.map(Vendor::as_str)) {
                     Some(near) => format!("did you mean `{near}/{name}`?"),
-                    None => "there are `anthropic`, `openai-chat` (every compatible server) and `replay`".to_owned(),
+                    None => "there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`"
+                        .to_owned(),
                 };
                 Err(InvalidModel::Vendor { given: shown, hint: hint.chars().take(200).collect() })
             }
@@ -102,6 +100,7 @@ mod tests {
     fn a_model_is_named_by_provider_and_model() {
         for (text, vendor, name) in [
             ("anthropic/claude-sonnet-5", Vendor::Anthropic, "claude-sonnet-5"),
+            ("openai/gpt-5.6-luna", Vendor::Openai, "gpt-5.6-luna"),
             ("openai-chat/meta/llama-4:free", Vendor::OpenaiChat, "meta/llama-4:free"),
             ("replay/tests/my file.jsonl", Vendor::Replay, "tests/my file.jsonl"),
             ("replay//tmp/a.jsonl", Vendor::Replay, "/tmp/a.jsonl"),
@@ -120,7 +119,6 @@ mod tests {
             "",
             "anthropic/",
             "/x",
-            "openai/gpt-5",
             "antropic/claude-sonnet-5",
             "bedrock/x",
             "anthropic/a b",
@@ -133,10 +131,9 @@ mod tests {
         `claude-sonnet-5` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         `` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         `anthropic/` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
-        `/x` names a provider that does not exist; there are `anthropic`, `openai-chat` (every compatible server) and `replay`
-        `openai/gpt-5`: the `openai` provider (Responses) is not there yet; `openai-chat/gpt-5` speaks Chat Completions
+        `/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`
         `antropic/claude-sonnet-5` names a provider that does not exist; did you mean `anthropic/claude-sonnet-5`?
-        `bedrock/x` names a provider that does not exist; there are `anthropic`, `openai-chat` (every compatible server) and `replay`
+        `bedrock/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`
         `anthropic/a b` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         `anthropic/[2J` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         ");

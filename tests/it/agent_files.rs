@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::scene::{Ran, Scene, tool};
 
-const PROVIDERS: &[&str] = &["anthropic", "openai-chat", "replay"];
+const PROVIDERS: &[&str] = &["anthropic", "openai", "openai-chat", "replay"];
 
 /// `hob check` in this project's own folder.
 fn check_path(path: &str) -> Ran {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 use crate::scene::{Ran, Scene, fixture};
 
-const MODELS: [&str; 2] = ["anthropic/scripted", "openai-chat/scripted"];
+const MODELS: [&str; 3] = ["anthropic/scripted", "openai/scripted", "openai-chat/scripted"];
 
 /// A checkout with agents that need few words to go wrong.
 fn scene() -> Scene {
@@ -53,11 +53,11 @@ fn next(scene: &Scene, server: &ModelServer, model: &str, agent: &str) -> Ran {
     run_on("github/issue_comment.created.json", scene, server, model, agent)
 }
 
-/// What both providers refuse a request for: a call without its result right behind it, a result
+/// What every provider refuses a request for: a call without its result right behind it, a result
 /// without its call, arguments that are no object.
 fn assert_each_call_has_its_result(bodies: &[Value]) {
     for body in bodies {
-        let messages = body["messages"].as_array().unwrap();
+        let messages = body["messages"].as_array().or(body["input"].as_array()).unwrap();
         let mut waiting: Vec<String> = Vec::new();
         for message in messages {
             let (calls, results) = calls_and_results(message);
@@ -65,14 +65,20 @@ fn assert_each_call_has_its_result(bodies: &[Value]) {
                 let at = waiting.iter().position(|call| *call == result);
                 waiting.remove(at.unwrap_or_else(|| panic!("a result of no call: {message}")));
             }
-            if message["role"] != "tool" {
+            // In Responses a call is an item beside the texts of its answer.
+            let ends = if body["input"].is_array() { message["role"] == "user" } else { message["role"] != "tool" };
+            if ends {
                 assert!(waiting.is_empty(), "calls without results: {waiting:?} in {body:#}");
             }
             waiting.extend(calls);
         }
         assert!(waiting.is_empty(), "calls without results: {waiting:?} in {body:#}");
-        assert_ne!(messages.last().unwrap()["role"], "assistant", "nothing is asked: {body:#}");
+        assert!(!is_of_the_model(messages.last().unwrap()), "nothing is asked: {body:#}");
     }
+}
+
+fn is_of_the_model(message: &Value) -> bool {
+    message["role"] == "assistant" || message["type"] == "function_call"
 }
 
 fn calls_and_results(message: &Value) -> (Vec<String>, Vec<String>) {
@@ -95,6 +101,15 @@ fn calls_and_results(message: &Value) -> (Vec<String>, Vec<String>) {
     }
     if message["role"] == "tool" {
         results.push(text(&message["tool_call_id"]));
+    }
+    match message["type"].as_str() {
+        Some("function_call") => {
+            let arguments: Value = serde_json::from_str(message["arguments"].as_str().unwrap()).unwrap();
+            assert!(arguments.is_object(), "{message}");
+            calls.push(text(&message["call_id"]));
+        }
+        Some("function_call_output") => results.push(text(&message["call_id"])),
+        _ => {}
     }
     (calls, results)
 }

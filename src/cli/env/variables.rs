@@ -30,7 +30,11 @@ pub enum Use {
 /// Every variable hob reads, secrets first, then as the reference page shows them.
 pub const VARIABLES: &[Variable] = &[
     Variable { name: secret::ANTHROPIC_KEY, purpose: Use::Secret, meaning: "Key for `anthropic/…` models." },
-    Variable { name: secret::OPENAI_KEY, purpose: Use::Secret, meaning: "Key for `openai-chat/…` models." },
+    Variable {
+        name: secret::OPENAI_KEY,
+        purpose: Use::Secret,
+        meaning: "Key for `openai/…` and `openai-chat/…` models.",
+    },
     Variable {
         name: secret::GITHUB_TOKEN,
         purpose: Use::Secret,
@@ -60,7 +64,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "OPENAI_BASE_URL",
         purpose: Use::Setting,
-        meaning: "Where `openai-chat/…` models are asked: any server that speaks Chat Completions; with or \
+        meaning: "Where `openai/…` and `openai-chat/…` models are asked: any server that speaks Chat Completions; with or \
                   without `/v1` at the end.",
     },
     Variable {

@@ -172,7 +172,7 @@ fn a_model_that_is_none() {
     exit 2
     --- stdout
     --- stderr
-    error: no model is named for `triage`: give `--model anthropic/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL
+    error: no model is named for `triage`: give `--model anthropic/NAME`, `openai/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL
 
     $ hob run triage --event ../issue.json --model gpt-5
     exit 2
@@ -196,7 +196,7 @@ fn a_model_that_is_none() {
     exit 2
     --- stdout
     --- stderr
-    error: `openai/gpt-5`: the `openai` provider (Responses) is not there yet; `openai-chat/gpt-5` speaks Chat Completions
+    error: `openai/gpt-5` needs a key: set OPENAI_API_KEY, or replay a recorded conversation with `--model replay/FILE`
 
     $ hob run triage --event ../issue.json --model anthropic/claude-sonnet-5
     exit 2

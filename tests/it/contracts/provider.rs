@@ -1,4 +1,4 @@
-//! What every provider promises, over both wire formats and the replay of what they recorded.
+//! What every provider promises, over every wire format and the replay of what they recorded.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::scene::model_server::{ModelServer, Reply, answer};
 
 /// One of each protocol; none of them needs a real key.
-const MODELS: [&str; 2] = ["anthropic/claude-sonnet-5", "openai-chat/gpt-5.1"];
+const MODELS: [&str; 3] = ["anthropic/claude-sonnet-5", "openai/gpt-5.1", "openai-chat/gpt-5.1"];
 
 /// The place of a run's first call.
 const FIRST: Place = Place { run: 0, turn: 0 };

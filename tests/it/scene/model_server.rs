@@ -1,4 +1,4 @@
-//! A scripted model behind a socket: both wire formats from one description of an answer.
+//! A scripted model behind a socket: every wire format from one description of an answer.
 //!
 //! ```ignore
 //! let server = ModelServer::start([
@@ -83,7 +83,7 @@ impl Script {
 /// Answers that the conversation of a request holds.
 fn turns(request: &Request) -> usize {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let messages = body["messages"].as_array().into_iter().flatten();
+    let messages = body["messages"].as_array().or(body["input"].as_array()).into_iter().flatten();
     messages.filter(|message| message["role"] == "assistant").count()
 }
 
@@ -136,7 +136,7 @@ impl ModelServer {
         Self { url: listening.url.clone(), stage, _listening: listening }
     }
 
-    /// What a provider needs to reach this server, in both protocols.
+    /// What a provider needs to reach this server, in every protocol.
     pub(crate) fn access(&self) -> Access {
         let site =
             Site { base_url: Some(self.url.clone()), key: Some(hob::domain::secret::Secret::new(KEY.to_owned())) };
@@ -196,6 +196,7 @@ impl Drop for ModelServer {
 fn check(request: &Request, key: &str) -> Result<Wire, String> {
     let (wire, key) = match request.target.as_str() {
         "/v1/messages" => (Wire::Anthropic, ("x-api-key", key.to_owned())),
+        "/v1/responses" => (Wire::OpenaiResponses, ("authorization", format!("Bearer {key}"))),
         "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {key}"))),
         other => return Err(format!("no such path: {other}")),
     };

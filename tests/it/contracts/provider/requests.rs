@@ -38,9 +38,15 @@ async fn golden_bodies_of_openai_chat() {
 }
 
 #[tokio::test]
+async fn golden_bodies_of_openai_responses() {
+    insta::assert_snapshot!(golden("openai/gpt-5.1").await);
+}
+
+#[tokio::test]
 async fn a_model_that_nobody_knows_is_sent_nothing_it_might_refuse() {
     for (model, fields) in [
         ("anthropic/some-local-model", "max_tokens messages model stream system"),
+        ("openai/some-local-model", "input instructions model store stream"),
         ("openai-chat/some-local-model", "messages model stream stream_options"),
     ] {
         let server = ModelServer::start([answer().text("Hi.").end()]);

@@ -1,4 +1,4 @@
-//! One description of an answer, in the bytes of either protocol.
+//! One description of an answer, in the bytes of each protocol.
 
 use hob::domain::message::Usage;
 use serde_json::{Value, json};
@@ -9,6 +9,7 @@ use super::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
     Anthropic,
+    OpenaiResponses,
     OpenaiChat,
 }
 
@@ -42,7 +43,7 @@ impl Answer {
         self.part(Part::Text(text.to_owned()))
     }
 
-    /// Thinks this; the signature exists in Anthropic's protocol only.
+    /// Thinks this; Chat Completions has no signature.
     pub(crate) fn reasoning(self, text: &str, signature: &str) -> Self {
         self.part(Part::Reasoning { text: text.to_owned(), signature: signature.to_owned() })
     }
@@ -103,6 +104,7 @@ impl Answer {
     pub(crate) fn encode(&self, wire: Wire) -> String {
         match wire {
             Wire::Anthropic => self.anthropic(),
+            Wire::OpenaiResponses => self.openai_responses(),
             Wire::OpenaiChat => self.openai_chat(),
         }
     }
@@ -173,6 +175,59 @@ impl Answer {
         frames.0
     }
 
+    fn openai_responses(&self) -> String {
+        let Usage { input, output, cache_read, cache_write } = self.usage;
+        let mut frames = Frames::default();
+        frames.event(json!({"type": "response.created", "response": {"id": "resp_1", "status": "in_progress"}}));
+        let mut at = 0;
+        for part in &self.parts {
+            let (begun, pieces, ended) = match part {
+                Part::Ping => {
+                    frames.0.push_str(": ping\n\n");
+                    continue;
+                }
+                Part::Error { kind, message } => {
+                    frames.event(json!({"type": "error", "code": kind, "message": message, "param": null}));
+                    continue;
+                }
+                Part::Text(text) => (
+                    json!({"type": "message", "role": "assistant", "content": []}),
+                    halves(text).map(|half| ("response.output_text.delta", half)).to_vec(),
+                    json!({"type": "message", "content": [{"type": "output_text", "text": text, "annotations": []}]}),
+                ),
+                Part::Reasoning { text, signature } => (
+                    json!({"type": "reasoning", "summary": []}),
+                    vec![("response.reasoning_summary_text.delta", text.as_str())],
+                    json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": text}],
+                        "encrypted_content": signature}),
+                ),
+                Part::Call { id, name, arguments } => (
+                    json!({"type": "function_call", "call_id": id, "name": name, "arguments": ""}),
+                    halves(arguments).map(|half| ("response.function_call_arguments.delta", half)).to_vec(),
+                    json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments}),
+                ),
+            };
+            frames.event(json!({"type": "response.output_item.added", "output_index": at, "item": begun}));
+            for (kind, delta) in pieces {
+                frames.event(json!({"type": kind, "output_index": at, "delta": delta}));
+            }
+            frames.event(json!({"type": "response.output_item.done", "output_index": at, "item": ended}));
+            at += 1;
+        }
+        let input = input + cache_read + cache_write;
+        let details = json!({"cached_tokens": cache_read, "cache_write_tokens": cache_write});
+        let usage = json!({"input_tokens": input, "input_tokens_details": details, "output_tokens": output});
+        let (kind, reason) = match self.stop[1] {
+            "length" => ("response.incomplete", json!({"reason": "max_output_tokens"})),
+            "content_filter" => ("response.incomplete", json!({"reason": "content_filter"})),
+            _ => ("response.completed", Value::Null),
+        };
+        if self.end_mark {
+            frames.event(json!({"type": kind, "response": {"usage": usage, "incomplete_details": reason}}));
+        }
+        frames.0
+    }
+
     fn openai_chat(&self) -> String {
         let Usage { input, output, cache_read, cache_write } = self.usage;
         let mut frames = Frames::default();
@@ -220,7 +275,7 @@ impl Answer {
 struct Frames(String);
 
 impl Frames {
-    /// Anthropic names the event of each frame.
+    /// Anthropic and Responses name the event of each frame.
     fn event(&mut self, data: Value) {
         self.0.push_str(&format!("event: {}\n", data["type"].as_str().unwrap_or_default()));
         self.data(&data.to_string());

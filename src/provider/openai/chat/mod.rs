@@ -8,14 +8,14 @@
 mod request;
 mod stream;
 
-use super::base_url::Endpoint;
-use super::streamed::{Key, Protocol};
-use crate::domain::secret;
+use super::{ENDPOINT, KEY};
+use crate::provider::base_url::Endpoint;
+use crate::provider::streamed::Protocol;
 
-pub(super) const PROTOCOL: Protocol = Protocol {
+pub(in crate::provider) const PROTOCOL: Protocol = Protocol {
     who: "openai-chat",
-    endpoint: Endpoint { variable: "OPENAI_BASE_URL", default: "https://api.openai.com/v1", path: "chat/completions" },
-    key: Key { variable: secret::OPENAI_KEY, header: "authorization", prefix: "Bearer ", optional: true },
+    endpoint: Endpoint { path: "chat/completions", ..ENDPOINT },
+    key: KEY,
     headers: &[],
     open: |full, name, opening| Box::new(request::Request::open(full, name, opening)),
 };

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::super::{effort, sendable};
 use super::stream::Stream;
-use crate::domain::message::{Answer, Block, Call, ToolResult};
-use crate::domain::name::Thinking;
+use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
 use crate::provider::body::{Body, Hashed, json};
 use crate::provider::call_ids::CallIds;
@@ -107,7 +107,7 @@ impl Request {
             stream: true,
             stream_options: StreamOptions { include_usage: true },
             max_completion_tokens: catalog::find(full).map(|row| row.output.min(ANSWER_TOKENS)),
-            reasoning_effort: effort(name, opening.thinking, !opening.tools.is_empty()),
+            reasoning_effort: effort::in_chat(name, opening.thinking, !opening.tools.is_empty()),
             tools: opening
                 .tools
                 .iter()
@@ -182,7 +182,7 @@ fn message<'a>(answer: &'a Answer, mut id_of: impl FnMut(&'a str) -> Cow<'a, str
             Block::Text { text } => content.push_str(text),
             Block::Reasoning { .. } => {}
             Block::Call(call) => {
-                let function = Called { name: &call.name, arguments: arguments(call) };
+                let function = Called { name: &call.name, arguments: sendable(call) };
                 tool_calls.push(ToolCall { id: id_of(&call.id), function });
             }
         }
@@ -192,68 +192,16 @@ fn message<'a>(answer: &'a Answer, mut id_of: impl FnMut(&'a str) -> Cow<'a, str
     Message::Assistant { content, tool_calls }
 }
 
-fn arguments(call: &Call) -> &str {
-    if call.arguments.trim().is_empty() || call.arguments().is_err() { "{}" } else { &call.arguments }
-}
-
 fn result_message<'a>(id: &'a str, result: &ToolResult) -> Message<'a> {
     let mark = if result.is_error { "error: " } else { "" };
     Message::Tool { tool_call_id: id, content: format!("{mark}{}", result.content) }
 }
 
-/// What a generation takes for `reasoning_effort`.
-#[derive(Clone, Copy)]
-enum Takes {
-    /// `low` to `high`; always reasons.
-    LowToHigh,
-    /// `minimal` to `high`; always reasons.
-    MinimalToHigh,
-    /// `none` to `high`.
-    NoneToHigh,
-    /// `none` to `xhigh`, but nothing beside tools.
-    NothingWithTools,
-    /// `none` to `xhigh`, but only `none` beside tools, where leaving it out is refused too.
-    NoneWithTools,
-}
-
-/// By the name or its beginning up to a `-`. Sources: the reference of `reasoning_effort` at
-/// <https://developers.openai.com/api/docs/guides/reasoning>, and for tools on Chat Completions
-/// <https://github.com/openai/openai-openapi/issues/541> and
-/// <https://github.com/BerriAI/litellm/pull/34569>, seen 2026-11-23. Other models are told nothing.
-const TAKES: &[(&str, Takes)] = &[
-    ("o1", Takes::LowToHigh),
-    ("o3", Takes::LowToHigh),
-    ("o4", Takes::LowToHigh),
-    ("gpt-5", Takes::MinimalToHigh),
-    ("gpt-5.1", Takes::NoneToHigh),
-    ("gpt-5.2", Takes::NothingWithTools),
-    ("gpt-5.4", Takes::NothingWithTools),
-    ("gpt-5.5", Takes::NothingWithTools),
-    ("gpt-5.6", Takes::NoneWithTools),
-    ("gpt-6", Takes::NoneWithTools),
-];
-
-fn effort(model: &str, thinking: Thinking, tools: bool) -> Option<&'static str> {
-    let starts = |start: &str| model.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    let (_, takes) = TAKES.iter().find(|(start, _)| starts(start))?;
-    let word = match (takes, thinking) {
-        (Takes::NothingWithTools, _) if tools => return None,
-        (Takes::NoneWithTools, _) if tools => "none",
-        (Takes::LowToHigh, Thinking::Off | Thinking::Minimal) => "low",
-        (Takes::MinimalToHigh, Thinking::Off | Thinking::Minimal) => "minimal",
-        (_, Thinking::Off) => "none",
-        (_, Thinking::Minimal | Thinking::Low) => "low",
-        (_, Thinking::Medium) => "medium",
-        (Takes::NothingWithTools | Takes::NoneWithTools, Thinking::XHigh) => "xhigh",
-        (_, Thinking::High | Thinking::XHigh) => "high",
-    };
-    Some(word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::message::{Stop, Usage};
+    use crate::domain::message::{Call, Stop, Usage};
+    use crate::domain::name::Thinking;
 
     #[test]
     fn a_call_of_another_model_or_one_that_repeats_an_id_gets_a_new_one_with_its_result() {
@@ -280,33 +228,5 @@ mod tests {
         assert_eq!(a, "call_0");
         // Nine letters and digits: what the strictest server takes.
         assert!([c, e].iter().all(|id| id.len() == 9) && c != e, "{ids:?}");
-    }
-
-    #[test]
-    fn every_generation_is_told_in_its_own_words() {
-        let mut table = String::new();
-        for model in ["o3", "gpt-5-mini", "gpt-5.1", "gpt-5.4-mini", "gpt-5.6-luna", "gpt-50", "llama-4"] {
-            for tools in [false, true] {
-                let levels = [Thinking::Off, Thinking::Minimal, Thinking::Medium, Thinking::XHigh];
-                let sent = levels.map(|level| effort(model, level, tools).unwrap_or("-"));
-                table.push_str(&format!("{model} {} {}\n", if tools { "with tools" } else { "alone" }, sent.join(" ")));
-            }
-        }
-        insta::assert_snapshot!(table, @r"
-        o3 alone low low medium high
-        o3 with tools low low medium high
-        gpt-5-mini alone minimal minimal medium high
-        gpt-5-mini with tools minimal minimal medium high
-        gpt-5.1 alone none low medium high
-        gpt-5.1 with tools none low medium high
-        gpt-5.4-mini alone none low medium xhigh
-        gpt-5.4-mini with tools - - - -
-        gpt-5.6-luna alone none low medium xhigh
-        gpt-5.6-luna with tools none none none none
-        gpt-50 alone - - - -
-        gpt-50 with tools - - - -
-        llama-4 alone - - - -
-        llama-4 with tools - - - -
-        ");
     }
 }

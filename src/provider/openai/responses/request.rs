@@ -1,0 +1,183 @@
+//! A conversation as the bytes of a request: the head once, each item once, the items last.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::super::{effort, sendable};
+use super::stream::Stream;
+use crate::domain::message::{Answer, Block, ToolResult};
+use crate::provider::blocks::Reader;
+use crate::provider::body::{Body, Hashed, json};
+use crate::provider::call_ids::CallIds;
+use crate::provider::streamed::Transcript;
+use crate::provider::{Opening, Said, catalog};
+
+/// Longest answer that is asked for, in tokens, reasoning counted. Sent only for models of the
+/// catalogue: others have a limit of their own.
+const ANSWER_TOKENS: u32 = 32_000;
+
+const END: &[u8] = b"]}";
+
+/// One conversation's request.
+pub(super) struct Request {
+    /// `provider/model`: reasoning and call ids of another model may not suit this one.
+    full: String,
+    /// Everything up to the items.
+    head: Bytes,
+    /// Each with the comma before it, but the first.
+    items: Vec<Bytes>,
+    ids: CallIds,
+    hashed: Hashed,
+}
+
+#[derive(Serialize)]
+struct Head<'a> {
+    model: &'a str,
+    stream: bool,
+    store: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning>,
+    /// A model that does not reason refuses to be asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include: Option<[&'static str; 1]>,
+    instructions: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
+    input: [(); 0],
+}
+
+#[derive(Serialize)]
+struct Reasoning {
+    effort: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "function")]
+struct Tool<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters: &'a RawValue,
+    /// A strict schema must require every property.
+    strict: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Item<'a> {
+    Message { role: &'static str, content: [Content<'a>; 1] },
+    Reasoning { summary: Vec<Content<'a>>, encrypted_content: &'a str },
+    FunctionCall { call_id: Cow<'a, str>, name: &'a str, arguments: &'a str },
+    FunctionCallOutput { call_id: &'a str, output: String },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type")]
+enum Content<'a> {
+    #[serde(rename = "input_text")]
+    Input { text: &'a str },
+    #[serde(rename = "output_text")]
+    Output { text: &'a str },
+    #[serde(rename = "summary_text")]
+    Summary { text: &'a str },
+}
+
+impl Request {
+    pub(super) fn open(full: &str, name: &str, opening: Opening<'_>) -> Self {
+        let parts = [opening.system, opening.environment];
+        let prompt: Vec<&str> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
+        let effort = effort::in_responses(name, opening.thinking);
+        let head = Head {
+            model: name,
+            stream: true,
+            store: false,
+            max_output_tokens: catalog::find(full).map(|row| row.output.min(ANSWER_TOKENS)),
+            reasoning: effort.map(|effort| Reasoning { effort }),
+            include: effort.map(|_| ["reasoning.encrypted_content"]),
+            instructions: prompt.join("\n\n"),
+            tools: opening
+                .tools
+                .iter()
+                .map(|spec| Tool {
+                    name: &spec.name,
+                    description: &spec.description,
+                    parameters: &spec.parameters,
+                    strict: false,
+                })
+                .collect(),
+            input: [],
+        };
+        let mut head = json(&head);
+        head.truncate(head.len().saturating_sub(END.len()));
+        Self {
+            full: full.to_owned(),
+            head: head.into(),
+            items: Vec::new(),
+            ids: CallIds::default(),
+            hashed: Hashed::default(),
+        }
+    }
+
+    fn append(&mut self, item: &Item<'_>) {
+        let mut bytes = if self.items.is_empty() { Vec::new() } else { vec![b','] };
+        bytes.extend(json(item));
+        self.items.push(bytes.into());
+    }
+
+    fn append_answer(&mut self, answer: &Answer) {
+        let own = answer.model == self.full;
+        let followed = answer.blocks.iter().rposition(|block| !matches!(block, Block::Reasoning { .. })).unwrap_or(0);
+        for (position, block) in answer.blocks.iter().enumerate() {
+            match block {
+                Block::Text { text } => {
+                    self.append(&Item::Message { role: "assistant", content: [Content::Output { text }] });
+                }
+                Block::Reasoning { text, signature: Some(signature), .. } if own && position < followed => {
+                    let summary = if text.is_empty() { Vec::new() } else { vec![Content::Summary { text }] };
+                    self.append(&Item::Reasoning { summary, encrypted_content: signature });
+                }
+                Block::Reasoning { .. } => {}
+                Block::Call(call) => {
+                    let call_id = self.ids.of_call(&call.id, own).into_owned().into();
+                    let arguments = sendable(call);
+                    self.append(&Item::FunctionCall { call_id, name: &call.name, arguments });
+                }
+            }
+        }
+    }
+
+    fn append_result(&mut self, result: &ToolResult) {
+        let call_id = self.ids.of_result(&result.call).to_owned();
+        let mark = if result.is_error { "error: " } else { "" };
+        self.append(&Item::FunctionCallOutput { call_id: &call_id, output: format!("{mark}{}", result.content) });
+    }
+}
+
+impl Transcript for Request {
+    /// One item for each block or result.
+    fn push(&mut self, said: Said<'_>) {
+        match said {
+            Said::User(text) => self.append(&Item::Message { role: "user", content: [Content::Input { text }] }),
+            Said::Answer(answer) => self.append_answer(answer),
+            Said::Results(results) => results.iter().for_each(|result| self.append_result(result)),
+        }
+    }
+
+    fn send(&mut self) -> (Body, String) {
+        let mut body = Body::with_capacity(self.items.len() + 2);
+        body.push(self.head.clone());
+        self.items.iter().for_each(|item| body.push(item.clone()));
+        body.settle();
+        body.push(Bytes::from_static(END));
+        let digest = self.hashed.digest(&body);
+        (body, digest)
+    }
+
+    fn reader(&self, digest: &str) -> Box<dyn Reader> {
+        Box::new(Stream::new(digest))
+    }
+}
