@@ -27,6 +27,8 @@ const NOBODY: u32 = 65_534;
 /// no test leaves a server behind.
 const KEEPER: &str = r#"
 set -eu
+# Who interrupts the tests ends them alone.
+trap '' HUP INT TERM
 cd "$1"
 "$2/initdb" -D data -U postgres -A "$4" --pwfile=password --no-sync -E UTF8 --locale=C >log 2>&1 || { cat log; exit 1; }
 cat settings >>data/postgresql.conf
