@@ -21,7 +21,7 @@ use super::record::Draft;
 use super::rows::{ABORT, ADMITTED, Abort};
 use super::runs::Runs;
 #[cfg(feature = "sqlite")]
-use super::sqlite::Sqlite;
+use super::sqlite::{PATIENCE, Sqlite};
 use super::{Admission, Error};
 use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::domain::run::{Run, State};
@@ -70,7 +70,13 @@ impl Store {
     /// One SQLite file, for the processes of one machine. It need not exist yet.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(path: &Path, failpoints: Failpoints) -> Self {
-        Self::of(Sqlite::new(path, failpoints.clone()), failpoints)
+        Self::sqlite_within(path, failpoints, PATIENCE)
+    }
+
+    /// The same, for who does not wait longer than this for others that keep the file locked.
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite_within(path: &Path, failpoints: Failpoints, patience: Duration) -> Self {
+        Self::of(Sqlite::new(path, failpoints.clone(), patience), failpoints)
     }
 
     /// A PostgreSQL database, connected; its tables are made when they are not there. Certificates of

@@ -93,3 +93,15 @@ pub(super) fn beside(path: &Path) -> PathBuf {
 pub(super) fn failed(path: &Path, doing: &'static str, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), doing, source }
 }
+
+/// What to do about a disk that says no, after what it said; nothing where that says it all.
+pub(super) fn next_move(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room, then run the same command again",
+        io::ErrorKind::FileTooLarge => "; raise the limit on the size of files, then run the same command again",
+        _ if source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+            "; look after the disk, then run the same command again"
+        }
+        _ => "",
+    }
+}

@@ -123,7 +123,7 @@ pub enum Error {
         instance: Box<InstanceId>,
     },
     /// The operating system said no.
-    #[error("cannot {doing} `{}`: {source}", path.display())]
+    #[error("cannot {doing} `{}`: {source}{}", path.display(), disk::next_move(source))]
     Io {
         /// The file or directory.
         path: PathBuf,

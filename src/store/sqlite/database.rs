@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
@@ -22,6 +23,8 @@ const READERS: usize = 4;
 pub(super) struct Database {
     pub(super) path: PathBuf,
     pub(super) failpoints: Failpoints,
+    /// How long others may keep it locked.
+    patience: Duration,
     /// Something was written here that others may wait for.
     pub(super) news: Notify,
     /// Those that nobody uses just now. Closed before the writer, which then leaves one file behind.
@@ -30,10 +33,11 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn new(path: &Path, failpoints: Failpoints) -> Self {
+    pub(super) fn new(path: &Path, failpoints: Failpoints, patience: Duration) -> Self {
         Self {
             path: path.to_owned(),
             failpoints,
+            patience,
             news: Notify::new(),
             readers: Mutex::new(Vec::new()),
             writer: Mutex::new(None),
@@ -43,7 +47,9 @@ impl Database {
     /// Looks at what is committed; `None` while nothing was ever kept in the file.
     pub(super) fn look<T>(&self, verb: impl FnOnce(&Connection) -> Result<T, Refused>) -> Result<Option<T>, Error> {
         let kept = lock(&self.readers).pop();
-        let Some(db) = kept.map_or_else(|| schema::reader(&self.path), |db| Ok(Some(db)))? else { return Ok(None) };
+        let Some(db) = kept.map_or_else(|| schema::reader(&self.path, self.patience), |db| Ok(Some(db)))? else {
+            return Ok(None);
+        };
         let seen = verb(&db).map_err(|refused| refused.at(&self.path, "read"))?;
         let mut readers = lock(&self.readers);
         if readers.len() < READERS {
@@ -61,7 +67,7 @@ impl Database {
         let mut writer = lock(&self.writer);
         let started = match writer.take() {
             Some(writer) => Ok(writer),
-            None => schema::writer(&self.path).and_then(|db| Writer::start(db, &self.path)),
+            None => schema::writer(&self.path, self.patience).and_then(|db| Writer::start(db, &self.path)),
         };
         match started {
             Ok(started) => writer.insert(started).ask(doing, verb),

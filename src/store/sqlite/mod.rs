@@ -57,6 +57,10 @@ use verbs::{Instance, line, text};
 /// write nothing any more.
 const POLL: Duration = Duration::from_millis(250);
 
+/// How long others may keep a process from writing. More than two leases: who was stopped in the
+/// middle of a write goes on, or is found out, before anybody gives up.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A file of instances.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -64,8 +68,8 @@ pub(super) struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) fn new(path: &Path, failpoints: Failpoints) -> Self {
-        Self { database: Arc::new(Database::new(path, failpoints)) }
+    pub(super) fn new(path: &Path, failpoints: Failpoints, patience: Duration) -> Self {
+        Self { database: Arc::new(Database::new(path, failpoints, patience)) }
     }
 }
 

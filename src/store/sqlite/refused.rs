@@ -45,7 +45,9 @@ pub(super) fn database(path: &Path, doing: &'static str, said: &str) -> Error {
 /// What SQLite says, and what to do then.
 pub(super) fn said(error: &rusqlite::Error) -> String {
     let next = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process keeps it locked; stop that one",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process keeps it locked: let that one go on, or end it, then run the same command again"
+        }
         Some(ErrorCode::DiskFull) => "make room, then run the same command again",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "make it and its directory writable",
         Some(ErrorCode::CannotOpen) => "see that its directory is there, and writable",
@@ -53,7 +55,7 @@ pub(super) fn said(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseCorrupt) => {
             "it was left as it is: put back a copy of it, or move it away to begin anew"
         }
-        Some(ErrorCode::SystemIoFailure) => "look after the disk, then run the same command again",
+        Some(ErrorCode::SystemIoFailure) => "see that its disk has room and is sound, then run the same command again",
         _ => "run the same command again",
     };
     format!("{error}; {next}")

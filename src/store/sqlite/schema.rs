@@ -20,39 +20,37 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/1.sql")];
 /// In the head of every file of ours: `hobs`.
 const APPLICATION: i32 = 0x686f_6273;
 
-/// How long others may keep a process from writing. More than two leases: who was stopped in the
-/// middle of a write goes on, or is found out, before anybody gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// How often it is tried meanwhile.
 const TURN: Duration = Duration::from_millis(1);
 
 /// Opens a file to write to it; makes it, and brings it to this version, where that is needed.
-pub(super) fn writer(path: &Path) -> Result<Connection, Error> {
+pub(super) fn writer(path: &Path, patience: Duration) -> Result<Connection, Error> {
     if !is_there(path)? {
         make(path)?;
     }
     let open = || -> Result<Connection, Refused> {
-        let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
         // Before anything is written: what is not ours stays as it is.
         version(&db, path)?;
-        write_ahead(&db)?;
+        write_ahead(&db, patience)?;
         db.execute_batch(
             "pragma synchronous = full; pragma foreign_keys = off; pragma secure_delete = on; pragma temp_store = memory",
         )?;
         migrate(&mut db, path)?;
+        // The name of its log, too: SQLite does not mind when that fails.
+        disk::sync_dir(dir_of(path))?;
         Ok(db)
     };
     open().map_err(|refused| refused.at(path, OPEN))
 }
 
 /// Opens a file to look at it; `None` while nothing was ever kept in it.
-pub(super) fn reader(path: &Path) -> Result<Option<Connection>, Error> {
+pub(super) fn reader(path: &Path, patience: Duration) -> Result<Option<Connection>, Error> {
     if !is_there(path)? {
         return Ok(None);
     }
     let open = || -> Result<_, Refused> {
-        let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let db = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience)?;
         let version = version(&db, path)?;
         Ok((version > 0).then_some(db))
     };
@@ -72,7 +70,7 @@ fn is_there(path: &Path) -> Result<bool, Error> {
 
 /// An empty file that is nobody else's to read.
 fn make(path: &Path) -> Result<(), Error> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = dir_of(path);
     disk::create_dir(dir)?;
     // Never one that is there: a file that is closed takes all locks with it that its process has on it.
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
@@ -81,7 +79,12 @@ fn make(path: &Path) -> Result<(), Error> {
     }
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Refused> {
+/// Where a file is.
+fn dir_of(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn connect(path: &Path, access: OpenFlags, patience: Duration) -> Result<Connection, Refused> {
     let mut db = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     let mut since = Instant::now();
     db.busy_handler(Some(move |tried| {
@@ -89,7 +92,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Refused> {
             since = Instant::now();
         }
         std::thread::sleep(TURN);
-        since.elapsed() < PATIENCE
+        since.elapsed() < patience
     }))?;
     db.set_prepared_statement_cache_capacity(64);
     db.execute_batch("pragma trusted_schema = off; pragma cell_size_check = on")?;
@@ -115,12 +118,12 @@ fn version(db: &Connection, path: &Path) -> Result<usize, Refused> {
 }
 
 /// Readers see the last commit while the next one is written.
-fn write_ahead(db: &Connection) -> Result<(), Refused> {
+fn write_ahead(db: &Connection, patience: Duration) -> Result<(), Refused> {
     let since = Instant::now();
     loop {
         // Who changes this does not wait for others by itself.
         match db.pragma_update(None, "journal_mode", "wal") {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && since.elapsed() < PATIENCE => {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && since.elapsed() < patience => {
                 std::thread::sleep(TURN);
             }
             done => return Ok(done?),

@@ -74,7 +74,11 @@ fn write(db: &Connection, asked: &Receiver<Box<dyn Job>>) {
             continue;
         }
         if let Err(error) = db.execute_batch("begin immediate") {
-            first.tell(Some(&Lost::Said(said(&error))));
+            let lost = Lost::Said(said(&error));
+            // All that waited as long: none of them waits once more.
+            for job in std::iter::once(first).chain(asked.try_iter()) {
+                job.tell(Some(&lost));
+            }
             continue;
         }
         let mut jobs = Vec::new();

@@ -1,17 +1,21 @@
 //! A PostgreSQL server, from the programs of this machine, and a database for each test.
 //!
-//! `HOB_TEST_POSTGRES=postgres://…` names another server, where databases may be made.
+//! `HOB_TEST_POSTGRES=postgres://…` names another server, where databases may be made; they are gone
+//! when the tests are.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::OnceLock;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
+use hob::store::Store;
+use hob::telemetry::failpoint::Failpoints;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
 use super::tool;
@@ -23,6 +27,8 @@ const NOBODY: u32 = 65_534;
 /// no test leaves a server behind.
 const KEEPER: &str = r#"
 set -eu
+# Who interrupts the tests ends them alone.
+trap '' HUP INT TERM
 cd "$1"
 "$2/initdb" -D data -U postgres -A "$4" --pwfile=password --no-sync -E UTF8 --locale=C >log 2>&1 || { cat log; exit 1; }
 cat settings >>data/postgresql.conf
@@ -30,6 +36,7 @@ trap '"$2/pg_ctl" -D data -m immediate stop >>log 2>&1 || true; rm -rf "$1"' EXI
 while read -r verb; do
     case "$verb" in
         start) "$2/pg_ctl" -D data -l log -o "-p $3" -w start >>pg_ctl 2>&1 </dev/null || cat log ;;
+        restart) "$2/pg_ctl" -D data -l log -o "-p $3" -m immediate -w restart >>pg_ctl 2>&1 </dev/null || cat log ;;
         *) "$2/pg_ctl" -D data -m "$verb" -w stop >>pg_ctl 2>&1 || cat pg_ctl ;;
     esac
     echo "$verb"
@@ -72,6 +79,11 @@ impl Server {
             &socket,
             // A test kills the server, never the machine.
             "fsync = off",
+            "full_page_writes = off",
+            "wal_level = minimal",
+            "max_wal_senders = 0",
+            "autovacuum = off",
+            "jit = off",
             "shared_buffers = 16MB",
             "max_connections = 200",
         ];
@@ -110,6 +122,11 @@ impl Server {
     /// Starts it again.
     pub(crate) fn start_again(&mut self) {
         self.say("start");
+    }
+
+    /// Starts it again, whether or not it has ended by itself.
+    pub(crate) fn restart(&mut self) {
+        self.say("restart");
     }
 
     /// `postgres://…` through its socket.
@@ -155,27 +172,91 @@ fn programs() -> Option<PathBuf> {
     versions.pop().or_else(|| initdb()?.canonicalize().ok()?.parent().map(Path::to_owned).filter(is_there))
 }
 
-/// A new database for one test; `None`, with a line that says so, where there is no server.
+/// A new database for one test, with the tables of this hob; `None`, with a line that says so, where
+/// there is no server.
 pub(crate) async fn database() -> Option<String> {
+    // Copying one is far less work than making its tables.
+    static TEMPLATE: OnceCell<Option<String>> = OnceCell::const_new();
+    let template = TEMPLATE.get_or_init(template).await.as_ref()?;
+    made(&server()?, &format!("TEMPLATE {template}")).await
+}
+
+/// A new database without anything.
+pub(crate) async fn empty_database() -> Option<String> {
+    made(&server()?, "").await
+}
+
+async fn template() -> Option<String> {
+    let url = empty_database().await?;
+    drop(Store::postgres(&url.parse().expect("a URL"), None, Failpoints::default()).await.expect("tables"));
+    let (_, name) = url.split('?').next()?.rsplit_once('/')?;
+    let admin = client(&server()?).await;
+    // Nobody may look at what is copied, and the store's connections end when they come to it.
+    admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await.expect("a template");
+    let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    admin.batch_execute(&end).await.expect("its connections end");
+    Some(name.to_owned())
+}
+
+async fn made(server: &str, like: &str) -> Option<String> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("hob_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let server = server()?;
-    client(&server).await.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a new database");
+    if lent().is_some() {
+        leave_behind(server, &name);
+    }
+    let admin = client(server).await;
+    let version = admin.query_one("SELECT current_setting('server_version_num')::int", &[]).await.expect("a version");
+    // The other way, and the only one before 15, writes every page to the log first.
+    let strategy = if version.get::<_, i32>(0) < 150_000 { "" } else { "STRATEGY file_copy" };
+    admin.batch_execute(&format!("CREATE DATABASE {name} {like} {strategy}")).await.expect("a new database");
     let (before, parameters) =
-        server.split_once('?').map_or((server.as_str(), String::new()), |(url, rest)| (url, format!("?{rest}")));
+        server.split_once('?').map_or((server, String::new()), |(url, rest)| (url, format!("?{rest}")));
     let (server, _) = before.rsplit_once('/').expect("a path");
     Some(format!("{server}/{name}{parameters}"))
 }
 
 /// The URL of the one server that all tests share.
-#[expect(clippy::disallowed_methods, reason = "which server is for who runs the tests to say")]
 fn server() -> Option<String> {
     // Its keeper ends with this process.
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    if let Ok(url) = std::env::var("HOB_TEST_POSTGRES") {
-        return Some(url);
+    lent().or_else(|| SERVER.get_or_init(Server::start).as_ref().map(|server| server.url("postgres")))
+}
+
+/// The server of who runs the tests.
+#[expect(clippy::disallowed_methods, reason = "which server is for who runs the tests to say")]
+fn lent() -> Option<String> {
+    std::env::var("HOB_TEST_POSTGRES").ok()
+}
+
+/// The server that [`sweep`] is for.
+const SWEEP: &str = "HOB_TEST_POSTGRES_SWEEP";
+
+/// Sees to it that a database is dropped when this process ends, however it ends.
+#[expect(clippy::disallowed_methods, reason = "only another process outlives this one")]
+fn leave_behind(server: &str, name: &str) {
+    use std::io::Write as _;
+    static SWEEPER: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
+    let sweeper = SWEEPER.get_or_init(|| {
+        let mut sweeper = Command::new(std::env::current_exe().expect("this program"));
+        sweeper.args(["--exact", "scene::postgres::sweep", "--ignored", "--nocapture"]).env(SWEEP, server);
+        // Not of the group that a terminal interrupts.
+        sweeper.stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
+        Mutex::new(sweeper.spawn().expect("it starts").stdin.take().expect("a pipe"))
+    });
+    writeln!(sweeper.lock().expect("nobody panics"), "{name}").expect("it listens");
+}
+
+/// Drops the databases that it is told of, when nobody can tell it any more.
+#[tokio::test]
+#[ignore = "started beside tests that use the server of who runs them"]
+#[expect(clippy::disallowed_methods, reason = "a test that starts itself has no other way to be told what to do")]
+async fn sweep() {
+    let Ok(server) = std::env::var(SWEEP) else { return };
+    let names: Vec<String> = std::io::stdin().lines().map_while(Result::ok).collect();
+    let admin = client(&server).await;
+    for name in names {
+        admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.expect("it goes");
     }
-    SERVER.get_or_init(Server::start).as_ref().map(|server| server.url("postgres"))
 }
 
 /// A connection of the test's own, past everything that hob does.

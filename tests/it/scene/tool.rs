@@ -40,8 +40,9 @@ fn version(program: &Path) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }
 
+/// Says why a test is skipped, which is a failure where none may be.
 #[expect(clippy::disallowed_methods, reason = "whether a test may be skipped is for who runs it to say")]
-fn missing(reason: &str) {
+pub(crate) fn missing(reason: &str) {
     let required = std::env::var_os("HOB_TEST_REQUIRE").is_some_and(|value| value == "1");
     assert!(!required, "{reason}: HOB_TEST_REQUIRE asks for every test");
     println!("skipped: {reason}");

@@ -27,6 +27,7 @@ mod blobs;
 mod bundle;
 mod claims;
 mod copies;
+mod disk;
 mod effects;
 mod forget;
 mod leases;

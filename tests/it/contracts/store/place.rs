@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hob::domain::secret::Secret;
@@ -178,7 +178,7 @@ impl Place {
 
     /// Admits a run to an instance that people call by this label.
     pub(super) fn admit_as(&self, run: &Run, label: &str) -> Result<Admitted, Error> {
-        let admission = Admission::new(run, &redactor())?;
+        let admission = Admission::new(run, redactor())?;
         self.run(self.store.admit(&admission, label, run.admitted_at))
     }
 
@@ -313,11 +313,11 @@ impl Writer {
     }
 
     pub(super) fn effect_done(&mut self, effect: &Effect, state: Became) -> Result<Became, Error> {
-        self.runtime.block_on(self.log.effect_done(effect, state, &redactor(), at(5)))
+        self.runtime.block_on(self.log.effect_done(effect, state, redactor(), at(5)))
     }
 
     pub(super) fn put_blob(&mut self, content: &[u8]) -> String {
-        self.runtime.block_on(self.log.put_blob(&Blob::new(content, &redactor()))).unwrap()
+        self.runtime.block_on(self.log.put_blob(&Blob::new(content, redactor()))).unwrap()
     }
 
     pub(super) fn blob(&mut self, digest: &str) -> Result<Vec<u8>, Error> {
@@ -340,11 +340,13 @@ impl DerefMut for Writer {
 }
 
 pub(super) fn draft(parent: Seq, body: Body) -> Draft {
-    Draft::new(SessionId::default(), parent, body, &redactor()).unwrap()
+    Draft::new(SessionId::default(), parent, body, redactor()).unwrap()
 }
 
-fn redactor() -> Redactor {
-    Redactor::new(&[Secret::new(SECRET.to_owned())])
+/// One for all: making it takes longer than most of what it is asked.
+fn redactor() -> &'static Redactor {
+    static REDACTOR: LazyLock<Redactor> = LazyLock::new(|| Redactor::new(&[Secret::new(SECRET.to_owned())]));
+    &REDACTOR
 }
 
 /// A process of this machine that has ended.

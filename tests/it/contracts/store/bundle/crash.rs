@@ -1,10 +1,13 @@
 //! Killed anywhere, and out of space anywhere: what was acknowledged is there, and the next
 //! process brings everything to the same end. Done with real processes: this test binary again.
 
+use std::ffi::OsString;
+use std::fs;
 use std::process::Command;
 
 use hob::telemetry::failpoint;
 
+use super::super::disk::{Strace, fill, on_small_disk, small_disk};
 use super::*;
 
 const ROOT: &str = "HOB_TEST_STORE_ROOT";
@@ -59,13 +62,16 @@ fn child() {
     work(Path::new(&root), failpoints).unwrap();
 }
 
-/// Runs [`child`] and returns what it acknowledged, and whether it came to its end. `blocks`
-/// bounds the size of every file it writes.
+/// Runs [`child`] and returns what it acknowledged, and whether it came to its end.
+fn start(root: &Path, failpoints: &str) -> (Vec<String>, bool) {
+    start_under(&[], root, failpoints)
+}
+
+/// The same by way of another program, which these words start.
 #[expect(clippy::disallowed_methods, reason = "what is tested is the death of a process")]
-fn start(root: &Path, failpoints: &str, blocks: Option<u32>) -> (Vec<String>, bool) {
-    let limit = blocks.map_or(String::new(), |blocks| format!("trap '' XFSZ; ulimit -f {blocks}; "));
-    let output = Command::new("/bin/sh")
-        .args(["-c", &format!("{limit}exec \"$0\" \"$@\"")])
+fn start_under(words: &[OsString], root: &Path, failpoints: &str) -> (Vec<String>, bool) {
+    let output = Command::new("env")
+        .args(words)
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "contracts::store::bundle::crash::child", "--ignored", "--nocapture"])
         .env(ROOT, root)
@@ -98,7 +104,7 @@ fn check(root: &Path, acknowledged: &[String], what: &str) {
         };
         assert!(there, "{what}: `{text}` was acknowledged and is gone");
     }
-    let (_, done) = start(root, "", None);
+    let (_, done) = start(root, "");
     assert!(done, "{what}: the next process did not come to its end");
     let end = place(root).peek();
     let expected: Vec<String> = ["first", "second"]
@@ -129,7 +135,7 @@ fn killed_at_every_failpoint_of_the_store_the_next_process_reaches_the_same_end(
         for count in 1.. {
             let root = tempfile::tempdir().unwrap();
             let failpoints = format!("{name}:{count}");
-            let (acknowledged, done) = start(root.path(), &failpoints, None);
+            let (acknowledged, done) = start(root.path(), &failpoints);
             if done {
                 assert!(count > 1, "`{name}` was never reached");
                 break;
@@ -146,7 +152,8 @@ fn out_of_space_at_any_size_nothing_acknowledged_is_lost() {
     let mut refused = 0;
     for blocks in 0..40 {
         let root = tempfile::tempdir().unwrap();
-        let (acknowledged, done) = start(root.path(), "", Some(blocks));
+        let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let (acknowledged, done) = start_under(&["sh", "-c", &limit].map(OsString::from), root.path(), "");
         check(root.path(), &acknowledged, &format!("{blocks} blocks"));
         if done {
             break;
@@ -154,4 +161,47 @@ fn out_of_space_at_any_size_nothing_acknowledged_is_lost() {
         refused += 1;
     }
     assert!(refused > 3, "the limit was never met");
+}
+
+#[test]
+fn on_a_full_disk_nothing_acknowledged_is_lost() {
+    on_small_disk("contracts::store::bundle::crash::full", 4 << 20);
+}
+
+#[test]
+#[ignore = "started by the test beside it"]
+fn full() {
+    let Some(disk) = small_disk() else { return };
+    let mut refused = 0;
+    for free in (0..).step_by(4 << 10) {
+        let root = tempfile::tempdir().unwrap();
+        let ballast = fill(&disk, free);
+        let (acknowledged, done) = start(root.path(), "");
+        fs::remove_file(ballast).unwrap();
+        check(root.path(), &acknowledged, &format!("{free} bytes"));
+        if done {
+            break;
+        }
+        refused += 1;
+    }
+    assert!(refused > 6, "the disk was never full");
+}
+
+#[test]
+fn after_a_sync_that_failed_nothing_is_added_and_nothing_acknowledged_is_lost() {
+    let mut failed = 0;
+    for number in 1.. {
+        let root = tempfile::tempdir().unwrap();
+        let Some(strace) = Strace::failing(number) else { return };
+        let (acknowledged, done) = start_under(&strace.words(), root.path(), "");
+        let failures = strace.failures();
+        let Some(failure) = failures.first() else {
+            assert!(done);
+            break;
+        };
+        assert!(!done && failure.added.is_empty(), "sync {number}: {failure:#?}");
+        check(root.path(), &acknowledged, &format!("sync {number}"));
+        failed += 1;
+    }
+    assert!(failed > 30, "only {failed}");
 }

@@ -1,5 +1,7 @@
 //! What a PostgreSQL store promises beside what all of them do: on a real server.
 
+mod disk;
+mod lent;
 mod lost_lines;
 mod many_processes;
 mod proxy;

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::*;
-use crate::scene::postgres::{Server, client, database};
+use crate::scene::postgres::{Server, client, database, empty_database};
 
 /// A message without what is another one each time.
 fn plain(url: &str, error: &Error) -> String {
@@ -61,7 +61,7 @@ async fn tables_of_a_newer_hob_are_left_alone() {
 
 #[tokio::test]
 async fn of_many_that_begin_at_once_one_makes_the_tables() {
-    let Some(url) = database().await else { return };
+    let Some(url) = empty_database().await else { return };
     for begun in futures::future::join_all((0..8).map(|_| store(&url))).await {
         begun.unwrap();
     }

@@ -1,6 +1,7 @@
 //! Several processes on one file, killed anywhere: what was acknowledged is there, and those that are
 //! left bring everything to the same end. Done with real processes: this test binary again.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -89,15 +90,15 @@ async fn child() {
     tokio::join!(work(&store), work(&store), work(&store));
 }
 
-fn start(shelf: &Shelf, failpoints: &str) -> Child {
-    start_within(shelf, failpoints, "unlimited", Stdio::inherit())
+pub(super) fn start(shelf: &Shelf, failpoints: &str) -> Child {
+    start_under(&[], shelf, failpoints, Stdio::inherit())
 }
 
-/// `blocks` bounds the size of every file that it writes.
+/// By way of another program, which these words start.
 #[expect(clippy::disallowed_methods, reason = "what is tested is the death of a process")]
-fn start_within(shelf: &Shelf, failpoints: &str, blocks: &str, stderr: Stdio) -> Child {
-    Command::new("/bin/sh")
-        .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
+pub(super) fn start_under(words: &[OsString], shelf: &Shelf, failpoints: &str, stderr: Stdio) -> Child {
+    Command::new("env")
+        .args(words)
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", "contracts::store::sqlite::crash::child", "--ignored", "--nocapture"])
         .env(FILE, shelf.file())
@@ -109,25 +110,35 @@ fn start_within(shelf: &Shelf, failpoints: &str, blocks: &str, stderr: Stdio) ->
 }
 
 /// What a process acknowledges, as it comes.
-fn acknowledged(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+pub(super) fn acknowledged(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     lines.filter_map(|line| Some(line.split_once("acknowledged ")?.1.to_owned()))
 }
 
-/// Runs a process to its end, by itself or by a failpoint: what it acknowledged, and whether it came
+/// Follows a process to its end, by itself or by a failpoint: what it acknowledged, and whether it came
 /// to the end of its work.
-fn run_to_end(shelf: &Shelf, failpoints: &str) -> (Vec<String>, bool) {
-    let mut child = start(shelf, failpoints);
+pub(super) fn ended(mut child: Child) -> (Vec<String>, bool) {
     let told = acknowledged(&mut child).collect();
     (told, child.wait().unwrap().success())
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn run_to_end(shelf: &Shelf, failpoints: &str) -> (Vec<String>, bool) {
+    ended(start(shelf, failpoints))
+}
+
+/// What a process acknowledged that did not come to its end is there, and the next one comes to its own.
+pub(super) fn check_and_go_on(shelf: &Shelf, told: &[String], what: &str) {
+    check(shelf, told, what);
+    assert!(run_to_end(shelf, "").1, "{what}: the next process did not come to its end");
+    check_end(shelf, what);
+}
+
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
 /// All that was acknowledged is there.
-fn check(shelf: &Shelf, told: &[String], what: &str) {
+pub(super) fn check(shelf: &Shelf, told: &[String], what: &str) {
     let store = shelf.store();
     for line in told {
         let [key, verb, rest] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
@@ -145,7 +156,7 @@ fn check(shelf: &Shelf, told: &[String], what: &str) {
 }
 
 /// Everything came to its end, once.
-fn check_end(shelf: &Shelf, what: &str) {
+pub(super) fn check_end(shelf: &Shelf, what: &str) {
     let store = shelf.store();
     for key in INSTANCES {
         let mut peek = block_on(store.peek(&issue(key))).unwrap().unwrap();
@@ -183,32 +194,11 @@ fn killed_at_every_failpoint_the_next_process_reaches_the_same_end() {
                 assert!(count > 1, "`{name}` was never reached");
                 break;
             }
-            check(&shelf, &told, &failpoints);
-            assert!(run_to_end(&shelf, "").1, "{failpoints}: the next process did not come to its end");
-            check_end(&shelf, &failpoints);
+            check_and_go_on(&shelf, &told, &failpoints);
             killed += 1;
         }
     }
     assert!(killed > 18, "only {killed}: a failpoint was lost");
-}
-
-#[test]
-fn out_of_space_at_any_size_nothing_acknowledged_is_lost() {
-    let mut refused = 0;
-    for blocks in (0..1200).step_by(37) {
-        let shelf = Shelf::new();
-        let mut child = start_within(&shelf, "", &blocks.to_string(), Stdio::null());
-        let told: Vec<String> = acknowledged(&mut child).collect();
-        let what = format!("{blocks} blocks");
-        if child.wait().unwrap().success() {
-            break;
-        }
-        refused += 1;
-        check(&shelf, &told, &what);
-        assert!(run_to_end(&shelf, "").1, "{what}: the next process did not come to its end");
-        check_end(&shelf, &what);
-    }
-    assert!(refused > 3, "the limit was never met");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What only a file of SQLite promises, as its processes see it.
 
 mod crash;
+mod disk;
 
 use std::path::PathBuf;
 
