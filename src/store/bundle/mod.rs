@@ -28,7 +28,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::disk::{self, failed};
 use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
-use super::read::read;
+use super::read::{Verify, read};
 use super::{Error, Holder, Manifest, manifest};
 use crate::domain::id::InstanceId;
 use crate::domain::run::State;
@@ -75,7 +75,7 @@ impl Bundles {
                 continue;
             }
             // What cannot be read is told by whoever opens it.
-            let Ok(read) = read(&mut Folder::new(&dir, Failpoints::default())).await else { continue };
+            let Ok(read) = read(&mut Folder::new(&dir, Failpoints::default()), Verify::All).await else { continue };
             let is_open = |id| !matches!(read.runs.state(id), Some(State::Settled(_)));
             let first = read.runs.all().iter().find(|run| is_open(&run.id));
             waiting.extend(first.map(|run| (run.admitted_at, read.manifest.instance)));

@@ -31,6 +31,7 @@ mod effects;
 mod forget;
 mod leases;
 mod listing;
+mod opening;
 mod owner;
 mod place;
 #[cfg(feature = "postgres")]
