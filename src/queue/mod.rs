@@ -59,17 +59,8 @@ pub async fn admit(store: &Store, run: &Run, label: &str, redactor: &Redactor) -
 /// # Errors
 /// When another process has the claim, or the store cannot give out an epoch.
 pub async fn claim(log: &mut Log, at: Timestamp) -> Result<(Option<Claim>, Vec<Entry>), Error> {
-    let mut entries = log.refresh().await?;
-    if next(log).is_none() {
-        return Ok((None, entries));
-    }
-    let (fence, more) = log.claim(at).await?;
-    entries.extend(more);
-    // Whoever was faster may have settled it.
-    let Some((run, state)) = next(log) else {
-        log.release().await?;
-        return Ok((None, entries));
-    };
+    let (fence, entries) = log.claim_if(at, |log| next(log).is_some()).await?;
+    let (Some(fence), Some((run, state))) = (fence, next(log)) else { return Ok((None, entries)) };
     let (run, resumed) = (run.clone(), state == State::Running);
     let newer = if resumed { None } else { supersede::newest(&run, behind(log, &run.id)) };
     let superseded_by = newer.map(|(newer, _)| newer.id.clone());

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use self::files::Files;
 pub use self::run::RunHistory;
 use super::resume;
-use crate::domain::entry::{Body, Entry, Prompt};
+use crate::domain::entry::{Body, Compaction, Entry, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Message, ToolResult};
 
@@ -19,8 +19,10 @@ pub struct History {
     pub leaf: Seq,
     /// The prompt in force.
     pub prompt: Option<Prompt>,
-    /// What was said, in the order a model reads it.
+    /// What was said, in the order a model reads it: the summary of the last compaction, and what it kept.
     pub turns: Vec<Turn>,
+    /// The first entry of each of them.
+    begins: Vec<Seq>,
     /// Runs in the order of their first entry.
     pub runs: Vec<RunHistory>,
     /// What a contained sandbox holds.
@@ -65,7 +67,7 @@ impl History {
     /// Adds the next entry of the active path.
     pub fn add(&mut self, entry: Entry) {
         self.leaf = entry.seq;
-        let at = entry.at;
+        let Entry { seq, at, .. } = entry;
         match entry.body {
             Body::AttemptStarted(started) => {
                 let position = self.position(&started.run);
@@ -83,15 +85,15 @@ impl History {
                     run.told_of_head |= note.text.starts_with(NEW_HEAD);
                     run.unfinished += u32::from(note.text.starts_with(REMINDER));
                 });
-                self.turns.push(Turn::User(note.text));
+                self.said(seq, Turn::User(note.text));
             }
             Body::Message(Message::User { text }) => {
-                self.turns.push(Turn::User(text));
+                self.said(seq, Turn::User(text));
                 self.with_own(|run| run.asked = true);
             }
             Body::Message(Message::Assistant(answer)) => {
                 self.with_own(|run| run.answered(&answer));
-                self.turns.push(Turn::Answer(answer));
+                self.said(seq, Turn::Answer(answer));
             }
             Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
             Body::ToolResult(result) => {
@@ -99,9 +101,10 @@ impl History {
                 self.with_own(|run| run.unfinished += u32::from(unfit));
                 match self.turns.last_mut() {
                     Some(Turn::Results(results)) => results.push(result),
-                    _ => self.turns.push(Turn::Results(vec![result])),
+                    _ => self.said(seq, Turn::Results(vec![result])),
                 }
             }
+            Body::Compaction(Compaction { summary, first_kept, .. }) => self.compact(summary, first_kept),
             Body::WorkspaceDelta(delta) => delta.changes.iter().for_each(|change| self.files.add(change)),
             Body::EffectProposed(effect) => {
                 let proposed = &mut self.run(&effect.run).proposed;
@@ -142,6 +145,21 @@ impl History {
             Turn::Answer(answer) => Some(answer),
             _ => None,
         })
+    }
+
+    fn said(&mut self, seq: Seq, turn: Turn) {
+        self.turns.push(turn);
+        self.begins.push(seq);
+    }
+
+    /// What was said before the first kept entry stands in the summary from here on.
+    fn compact(&mut self, summary: String, first_kept: Seq) {
+        let turns = self.begins.drain(..).zip(self.turns.drain(..)).skip_while(|(seq, turn)| {
+            // No result is kept without the answer that asked for it.
+            *seq < first_kept || matches!(turn, Turn::Results(_))
+        });
+        let (begins, turns) = std::iter::once((Seq(0), Turn::User(summary))).chain(turns).unzip();
+        (self.begins, self.turns) = (begins, turns);
     }
 
     fn run(&mut self, run: &RunId) -> &mut RunHistory {

@@ -130,6 +130,17 @@ pub(super) enum Fault {
     Newer(String),
 }
 
+impl Fault {
+    /// As the error of the line at this place, which begins at this byte.
+    pub(super) fn told(self, path: &Path, seq: Seq, offset: u64) -> Error {
+        let (path, line) = (path.to_owned(), seq.0.saturating_add(1));
+        match self {
+            Self::Damage(what) => Error::Damaged { path, line, offset, what },
+            Self::Newer(what) => Error::Newer { path, found: format!("line {line} {what}") },
+        }
+    }
+}
+
 /// Verifies a chain line by line, from any end that was verified before, against the marks that it
 /// must reach.
 #[derive(Debug)]
@@ -167,12 +178,7 @@ impl Verifier {
             }
             self.next += 1;
         }
-        let item = read(&record).map_err(|fault| match fault {
-            Fault::Damage(what) => self.damaged(what),
-            Fault::Newer(what) => {
-                Error::Newer { path: self.path.clone(), found: format!("line {} {what}", record.seq.0 + 1) }
-            }
-        })?;
+        let item = read(&record).map_err(|fault| fault.told(&self.path, record.seq, self.last.len))?;
         let len = self.last.len.saturating_add(length as u64);
         self.last = Tail { next: Seq(record.seq.0 + 1), epoch: record.epoch, sum, len };
         if !record.more {

@@ -16,7 +16,7 @@ use super::memory::Memory;
 use super::peek::Peek;
 #[cfg(feature = "postgres")]
 use super::postgres::{Address, Postgres};
-use super::read;
+use super::read::{self, Verify};
 use super::record::Draft;
 use super::rows::{ABORT, ADMITTED, Abort};
 use super::runs::Runs;
@@ -108,19 +108,19 @@ impl Store {
     pub async fn admit(&self, admission: &Admission, label: &str, at: Timestamp) -> Result<Admitted, Error> {
         let Admission { run, json } = admission;
         for _ in 0..TRIES {
-            let mut medium = self.made(&run.instance, label, at).await?;
-            let Inbox { tail, knows } = match medium.inbox(&run.id).await {
-                // Somebody removed it just now: one of its name begins from nothing.
-                Err(Error::Gone { .. }) => continue,
-                inbox => inbox?,
+            let Some((mut medium, inbox)) = self.backend.find_for(&run.instance, &run.id).await? else {
+                self.make(&run.instance, label, at).await?;
+                continue;
             };
+            let Inbox { tail, epoch, knows } = inbox;
             if knows {
                 let known = Peek::of(medium).await?;
                 let state = known.runs().find(|(known, _)| known.id == run.id).map(|(_, state)| state);
                 return Ok(Admitted::Known(state.unwrap_or(State::Queued)));
             }
             let row = Draft { session: None, parent: None, kind: ADMITTED, body: json };
-            if enter(&mut *medium, &tail, at, &[row], std::slice::from_ref(&run.id)).await? == Written::Done {
+            let admits = std::slice::from_ref(&run.id);
+            if enter(&mut *medium, &tail, epoch, at, &[row], admits).await? == Written::Done {
                 self.failpoints.hit(failpoint::ADMITTED);
                 return Ok(Admitted::New);
             }
@@ -142,7 +142,7 @@ impl Store {
     ) -> Result<Vec<RunId>, Error> {
         for _ in 0..TRIES {
             let Some(mut medium) = self.backend.find(instance).await? else { return Ok(Vec::new()) };
-            let read = read::read(&mut *medium).await?;
+            let read = read::read(&mut *medium, Verify::Kept).await?;
             let is_open = |known: &&Run| !matches!(read.runs.state(&known.id), None | Some(State::Settled(_)));
             let is_meant = |known: &&Run| run.is_none_or(|run| known.id == *run);
             let open: Vec<RunId> =
@@ -155,15 +155,20 @@ impl Store {
             }
             let drafts: Vec<_> =
                 rows.iter().map(|body| Draft { session: None, parent: None, kind: ABORT, body }).collect();
-            if drafts.is_empty() || enter(&mut *medium, &read.inbox, at, &drafts, &[]).await? == Written::Done {
+            if drafts.is_empty() {
+                return Ok(open);
+            }
+            let epoch = read::cover(&mut *medium).await?.epoch;
+            if enter(&mut *medium, &read.inbox, epoch, at, &drafts, &[]).await? == Written::Done {
                 return Ok(open);
             }
         }
         Err(Error::Held { by: "others that admit runs, one after the other".to_owned() })
     }
 
-    /// Opens an instance to write to it, or makes it, and verifies every byte of it. Returns notes for
-    /// people beside it: what a process that died had left was cut off.
+    /// Opens an instance to write to it, or makes it, and verifies it: every byte of a bundle, and in a
+    /// database what the conversation still needs, from the first entry on that its last compaction kept.
+    /// Returns notes for people beside it: what a process that died had left was cut off.
     ///
     /// # Errors
     /// When another process has the one right to write, it is damaged, or a newer hob wrote it.
@@ -282,22 +287,28 @@ impl Store {
             if let Some(medium) = self.backend.find(instance).await? {
                 return Ok(medium);
             }
-            let mut manifest = Manifest::new(env!("CARGO_PKG_VERSION"), instance, label, at);
-            let header = log::header(Part::Log.file().as_ref(), &manifest, at)?;
-            manifest.log = header.to.mark();
-            let whole = Whole {
-                instance,
-                epoch: Epoch(0),
-                cover: &manifest.line()?,
-                chains: vec![(Part::Log, header)],
-                blobs: Vec::new(),
-                runs: Vec::new(),
-                unsettled: 0,
-            };
-            // Who came before us made it as well.
-            let _ = self.backend.make(&whole).await?;
+            self.make(instance, label, at).await?;
         }
         Err(Error::Held { by: "others that make and remove it, one after the other".to_owned() })
+    }
+
+    /// Makes an instance in which nothing happened yet, unless it is there.
+    async fn make(&self, instance: &InstanceId, label: &str, at: Timestamp) -> Result<(), Error> {
+        let mut manifest = Manifest::new(env!("CARGO_PKG_VERSION"), instance, label, at);
+        let header = log::header(Part::Log.file().as_ref(), &manifest, at)?;
+        manifest.log = header.to.mark();
+        let whole = Whole {
+            instance,
+            epoch: Epoch(0),
+            cover: &manifest.line()?,
+            chains: vec![(Part::Log, header)],
+            blobs: Vec::new(),
+            runs: Vec::new(),
+            unsettled: 0,
+        };
+        // Who came before us made it as well.
+        let _ = self.backend.make(&whole).await?;
+        Ok(())
     }
 }
 
@@ -305,11 +316,11 @@ impl Store {
 async fn enter(
     medium: &mut dyn Medium,
     tail: &Tail,
+    epoch: Epoch,
     at: Timestamp,
     rows: &[Draft<'_>],
     admits: &[RunId],
 ) -> Result<Written, Error> {
-    let epoch = read::cover(medium).await?.epoch.max(tail.epoch);
-    let lines = tail.add(&medium.path(Part::Inbox), epoch, at, rows)?;
+    let lines = tail.add(&medium.path(Part::Inbox), epoch.max(tail.epoch), at, rows)?;
     medium.enter(&lines, admits).await
 }

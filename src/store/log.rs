@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use super::chain::{Lines, Named, Tail};
 use super::effects::Effects;
 use super::holder::Holder;
-use super::manifest::{self, Manifest};
-use super::medium::{Bid, Change, Medium, Part, Written};
-use super::read::{self, Read};
+use super::manifest::Manifest;
+use super::medium::{Change, Medium, Part, Written};
+use super::read::{self, Read, Verify};
 use super::record::{self, Sum};
 use super::rows;
 use super::runs::Runs;
@@ -47,12 +47,12 @@ pub struct Log {
     /// The epoch of the claim under way.
     pub(super) claimed: Option<Epoch>,
     /// A write failed.
-    broken: bool,
+    pub(super) broken: bool,
     pub(super) failpoints: Failpoints,
 }
 
 impl Log {
-    /// Verifies every byte of an instance, and makes it ready to be written. Returns notes for people
+    /// Verifies an instance as far as it must be, and makes it ready to be written. Returns notes for people
     /// beside it: what a process that died had left was cut off.
     pub(super) async fn open(
         mut medium: Box<dyn Medium>,
@@ -61,7 +61,8 @@ impl Log {
         failpoints: Failpoints,
     ) -> Result<(Self, Vec<String>), Error> {
         medium.hold(&holder).await?;
-        let Read { manifest, log, inbox, applied, entries, runs, effects } = read::read(&mut *medium).await?;
+        let Read { manifest, log, inbox, applied, entries, runs, effects } =
+            read::read(&mut *medium, Verify::Kept).await?;
         // All of it is whole: what was refused until here stays as it is.
         let mut notes = Vec::new();
         for (part, tail) in [(Part::Log, &log), (Part::Inbox, &inbox), (Part::Applied, &applied)] {
@@ -96,7 +97,8 @@ impl Log {
         &self.manifest.instance
     }
 
-    /// The entries that were in the log at the opening, in order; empty the second time.
+    /// The entries that were in the log at the opening, in order; empty the second time. In a database, what
+    /// tools said before the first entry that the last compaction kept is left out of them.
     pub fn take_entries(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.entries)
     }
@@ -166,58 +168,6 @@ impl Log {
         let instance = self.manifest.instance.clone();
         self.inbox = read::refresh_inbox(&mut *self.medium, &instance, &self.inbox, &mut self.runs).await?;
         Ok(())
-    }
-
-    /// Gives out a new epoch; one that was claimed here before is given back. What was written since the
-    /// opening is seen then; entries of others are returned with it.
-    ///
-    /// # Errors
-    /// When another process holds the claim, it cannot be written, or the cover names the last epoch
-    /// there can be.
-    pub async fn claim(&mut self, at: Timestamp) -> Result<(Epoch, Vec<Entry>), Error> {
-        self.release().await?;
-        let mut entries = Vec::new();
-        for _ in 0..TRIES {
-            entries.extend(self.refresh().await?);
-            let Some(epoch) = self.manifest.epoch.0.checked_add(1).map(Epoch) else {
-                let path = self.medium.place().join(manifest::NAME);
-                let what = format!("names epoch {}, which no hob ever reached", self.manifest.epoch);
-                return Err(Error::Damaged { path, line: 1, offset: 0, what });
-            };
-            let (manifest, line) = self.cover(epoch, at)?;
-            self.sound()?;
-            let bid = Bid { holder: &self.holder, epoch, cover: &line, log: self.log, lease: self.lease };
-            let written = self.medium.claim(bid).await;
-            if self.durably(written)? == Written::Done {
-                self.manifest = manifest;
-                self.claimed = Some(epoch);
-                self.failpoints.hit(failpoint::CLAIMED);
-                return Ok((epoch, entries));
-            }
-        }
-        Err(Error::Held { by: "others, one after the other".to_owned() })
-    }
-
-    /// Keeps the claim for another lease. One that ran out, and that nobody took since, goes on.
-    ///
-    /// # Errors
-    /// When it is over, or the store cannot be asked.
-    pub async fn renew(&mut self, fence: Epoch) -> Result<(), Error> {
-        if self.claimed != Some(fence) {
-            return Err(Error::Fenced { given: fence });
-        }
-        self.medium.renew(fence, self.lease).await
-    }
-
-    /// Gives the claim back without an outcome.
-    ///
-    /// # Errors
-    /// When that cannot be written: then the claim ends by itself.
-    pub async fn release(&mut self) -> Result<(), Error> {
-        match self.claimed.take() {
-            Some(fence) if !self.broken => self.medium.release(fence).await,
-            _ => Ok(()),
-        }
     }
 
     /// Appends entries, all or none, and returns them with their places.

@@ -93,6 +93,10 @@ impl Kept {
         self.claim.as_ref().filter(|(_, until)| *until > Instant::now()).map(|(holder, _)| holder)
     }
 
+    fn tail(&self, part: Part) -> Tail {
+        self.chains.get(&part).map_or(Tail::START, |chain| chain.tail)
+    }
+
     fn chain(&mut self, part: Part) -> &mut Chain {
         self.chains.entry(part).or_insert_with(|| Chain { lines: Vec::new(), tail: Tail::START })
     }
@@ -152,8 +156,10 @@ impl Medium for InMemory {
     }
 
     fn inbox<'a>(&'a mut self, run: &'a RunId) -> BoxFuture<'a, Result<Inbox, Error>> {
-        ready(self.with(|kept| Ok(Inbox { knows: kept.runs.contains(run), tail: kept.chain(Part::Inbox).tail })))
-            .boxed()
+        let look = |kept: &mut Kept| {
+            Ok(Inbox { tail: kept.tail(Part::Inbox), epoch: kept.epoch, knows: kept.runs.contains(run) })
+        };
+        ready(self.with(look)).boxed()
     }
 
     fn enter<'a>(&'a mut self, rows: &'a Lines, admits: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>> {
@@ -170,12 +176,13 @@ impl Medium for InMemory {
     }
 
     fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>> {
-        let Bid { holder, epoch, cover, log, lease } = bid;
+        let Bid { holder, epoch, cover, ends, lease } = bid;
         let claimed = self.with(|kept| {
             if let Some(by) = kept.holder() {
                 return Err(Error::Held { by: by.to_string() });
             }
-            if kept.epoch.0.checked_add(1) != Some(epoch.0) || kept.chain(Part::Log).tail != log {
+            let is_seen = Part::ALL.map(|part| kept.tail(part)) == ends;
+            if !is_seen || kept.epoch.0.checked_add(1) != Some(epoch.0) {
                 return Ok(Written::Moved);
             }
             kept.epoch = epoch;

@@ -27,6 +27,8 @@
 
 pub mod bundle;
 mod chain;
+mod claim;
+mod compacted;
 mod directory;
 mod disk;
 mod draft;

@@ -7,7 +7,7 @@ use super::effects::Effects;
 use super::log;
 use super::manifest::Manifest;
 use super::medium::Medium;
-use super::read::{Read, read};
+use super::read::{Read, Verify, read};
 use super::runs::Runs;
 use crate::domain::entry::Entry;
 use crate::domain::id::RunId;
@@ -30,7 +30,7 @@ pub struct Peek {
 
 impl Peek {
     pub(super) async fn of(mut medium: Box<dyn Medium>) -> Result<Self, Error> {
-        let Read { manifest, log, inbox, applied, entries, effects, runs } = read(&mut *medium).await?;
+        let Read { manifest, log, inbox, applied, entries, effects, runs } = read(&mut *medium, Verify::All).await?;
         let bytes = [log, inbox, applied].iter().map(|tail| tail.len).sum();
         Ok(Self { medium, manifest, entries, effects, bytes, runs })
     }

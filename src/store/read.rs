@@ -1,18 +1,27 @@
-//! A whole instance, read and verified, whoever writes to it meanwhile.
+//! An instance, read and verified, whoever writes to it meanwhile.
 
 use super::Error;
 use super::chain::{Fault, Named, Tail, Verifier};
 use super::effects::{self, Effects};
 use super::manifest::{self, Manifest};
 use super::medium::{Medium, Part};
-use super::record::Record;
+use super::record::{self, Record};
 use super::rows;
 use super::runs::Runs;
 use crate::domain::entry::Entry;
-use crate::domain::id::{Epoch, InstanceId};
+use crate::domain::id::{Epoch, InstanceId, Seq};
 
 /// How often somebody may write while the instance is read.
 const TRIES: usize = 8;
+
+/// How much of an instance is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verify {
+    /// All of it.
+    All,
+    /// Nothing that [`Medium::trusted`] gives: its entries are in short.
+    Kept,
+}
 
 /// What an instance adds up to.
 #[derive(Debug)]
@@ -34,12 +43,12 @@ impl Read {
     }
 }
 
-/// Reads and verifies all of it.
-pub(super) async fn read(medium: &mut dyn Medium) -> Result<Read, Error> {
+/// Reads and verifies it.
+pub(super) async fn read(medium: &mut dyn Medium, verify: Verify) -> Result<Read, Error> {
     let mut manifest = cover(medium).await?;
     let mut damage = None;
     for _ in 1..TRIES {
-        match look(medium, manifest, None).await {
+        match look(medium, manifest, verify, None).await {
             // Epochs that were given out meanwhile are right.
             Ok(read) if read.newest() <= read.manifest.epoch || read.newest() <= cover(medium).await?.epoch => {
                 return Ok(read);
@@ -57,7 +66,7 @@ pub(super) async fn read(medium: &mut dyn Medium) -> Result<Read, Error> {
         }
     }
     let epoch = manifest.epoch;
-    look(medium, manifest, Some(epoch)).await
+    look(medium, manifest, verify, Some(epoch)).await
 }
 
 /// Reads and verifies the cover.
@@ -68,7 +77,12 @@ pub(super) async fn cover(medium: &mut dyn Medium) -> Result<Manifest, Error> {
 
 /// In this order: each chain may only run ahead of the one read before it. A line of an
 /// epoch after `newest` is damage.
-async fn look(medium: &mut dyn Medium, manifest: Manifest, newest: Option<Epoch>) -> Result<Read, Error> {
+async fn look(
+    medium: &mut dyn Medium,
+    manifest: Manifest,
+    verify: Verify,
+    newest: Option<Epoch>,
+) -> Result<Read, Error> {
     let instance = manifest.instance.clone();
     let given_out = |line: &Record<'_>| match newest.is_none_or(|newest| line.epoch <= newest) {
         true => Ok(()),
@@ -85,8 +99,12 @@ async fn look(medium: &mut dyn Medium, manifest: Manifest, newest: Option<Epoch>
     .await?;
 
     let mut entries = Vec::new();
+    let from = match verify {
+        Verify::All => Tail::START,
+        Verify::Kept => trusted(medium, &instance, &mut entries).await?,
+    };
     let marks = effects::log_marks(&manifest, &rows);
-    let log = chain(medium, Part::Log, &Tail::START, &marks, |line| {
+    let log = chain(medium, Part::Log, &from, &marks, |line| {
         given_out(line)?;
         entries.push(rows::entry(line, &instance)?);
         Ok(())
@@ -114,6 +132,22 @@ async fn look(medium: &mut dyn Medium, manifest: Manifest, newest: Option<Epoch>
     }
     let effects = rows.into_iter().filter_map(|(_, row)| row).collect();
     Ok(Read { manifest, log, inbox, applied, entries, runs, effects })
+}
+
+/// Reads what need not be verified, and returns its end.
+async fn trusted(medium: &mut dyn Medium, instance: &InstanceId, entries: &mut Vec<Entry>) -> Result<Tail, Error> {
+    let path = medium.path(Part::Log);
+    let mut each = |line: &[u8], _: usize| {
+        let next = entries.len() as u64;
+        let damaged = |what| Error::Damaged { path: path.clone(), line: next + 1, offset: 0, what };
+        let (record, _) = record::alone(line).map_err(damaged)?;
+        if record.seq != Seq(next) {
+            return Err(damaged(format!("is numbered {}, not {next}", record.seq)));
+        }
+        entries.push(rows::entry(&record, instance).map_err(|fault| fault.told(&path, record.seq, 0))?);
+        Ok(())
+    };
+    medium.trusted(&mut each).await
 }
 
 /// Reads a chain after an end that is known; the end of its last whole transaction. Only rows about

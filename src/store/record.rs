@@ -120,7 +120,7 @@ pub(super) fn write(lines: &mut String, place: Place, draft: &Draft<'_>) -> Sum 
 pub(super) struct Record<'a> {
     pub(super) seq: Seq,
     pub(super) epoch: Epoch,
-    prev: &'a str,
+    pub(super) prev: &'a str,
     pub(super) at: Timestamp,
     #[serde(default)]
     pub(super) session: SessionId,
@@ -148,8 +148,7 @@ pub(super) struct Expected {
 /// # Errors
 /// What is wrong with it, as the rest of "line 3 …".
 pub(super) fn read(line: &[u8], expected: Expected) -> Result<(Record<'_>, Sum), String> {
-    let sum = unseal(line).ok_or("does not match its checksum")?;
-    let record: Record<'_> = serde_json::from_slice(line).map_err(|error| format!("is not a record: {error}"))?;
+    let (record, sum) = alone(line)?;
     if record.seq != expected.seq {
         return Err(format!("is numbered {}, not {}", record.seq, expected.seq));
     }
@@ -159,6 +158,16 @@ pub(super) fn read(line: &[u8], expected: Expected) -> Result<(Record<'_>, Sum),
     if record.epoch < expected.epoch {
         return Err(format!("was written under epoch {}, after epoch {}", record.epoch, expected.epoch));
     }
+    Ok((record, sum))
+}
+
+/// Reads a whole line, without its end, wherever it stands.
+///
+/// # Errors
+/// As for [`read`].
+pub(super) fn alone(line: &[u8]) -> Result<(Record<'_>, Sum), String> {
+    let sum = unseal(line).ok_or("does not match its checksum")?;
+    let record = serde_json::from_slice(line).map_err(|error| format!("is not a record: {error}"))?;
     Ok((record, sum))
 }
 

@@ -65,6 +65,16 @@ fn header(line: &Record<'_>, instance: &InstanceId) -> Result<(), Fault> {
     }
 }
 
+/// The run that a line of the inbox admits, without a look at anything else.
+pub(super) fn admits(line: &str) -> Option<RunId> {
+    #[derive(Deserialize)]
+    struct Named {
+        id: RunId,
+    }
+    let record: Record<'_> = serde_json::from_str(line).ok().filter(|record: &Record<'_>| record.kind == ADMITTED)?;
+    Some(serde_json::from_str::<Named>(record.body.get()).ok()?.id)
+}
+
 /// A line of the inbox; `None` for a kind that a newer version brought.
 pub(super) fn row(line: &Record<'_>, instance: &InstanceId) -> Result<Option<Row>, Fault> {
     fn read<'a, T: Deserialize<'a>>(line: &Record<'a>) -> Result<T, Fault> {

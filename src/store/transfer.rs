@@ -6,7 +6,7 @@ use super::chain::{Lines, Tail};
 use super::directory::Store;
 use super::manifest::{self, Manifest};
 use super::medium::{Medium, Part, Whole, Written};
-use super::read::{self, Read};
+use super::read::{self, Read, Verify};
 use super::record::Sum;
 use super::{Error, log};
 use crate::domain::id::InstanceId;
@@ -25,7 +25,7 @@ impl Store {
         let Some(mut medium) = self.backend.find(instance).await? else { return Ok(false) };
         for _ in 0..TRIES {
             let before = medium.cover().await?;
-            let read = read::read(&mut *medium).await?;
+            let read = read::read(&mut *medium, Verify::All).await?;
             let copied = lines(&mut *medium, &read).await?;
             let blobs = blobs(&mut *medium).await?;
             // An epoch that began in between would not be on this cover.

@@ -101,7 +101,8 @@ impl Folder {
         if !is_there {
             return Err(Error::Damaged { path, line: 1, offset: 0, what: "is missing".to_owned() });
         }
-        Ok(Inbox { tail: verifier.end()?, knows })
+        let epoch = Manifest::parse(&self.dir.join(manifest::NAME), &read_cover(&self.dir)?)?.epoch;
+        Ok(Inbox { tail: verifier.end()?, epoch, knows })
     }
 
     /// Takes the lock, unless it is held here already.
@@ -120,8 +121,13 @@ impl Folder {
     fn give(&mut self, bid: &Bid<'_>) -> Result<Written, Error> {
         let newest = Manifest::parse(&self.dir.join(manifest::NAME), &read_cover(&self.dir)?)?.epoch;
         // Others may have worked on it until the lock was free.
-        if newest.0.checked_add(1) != Some(bid.epoch.0) || self.log.has_more(&bid.log)? {
+        if newest.0.checked_add(1) != Some(bid.epoch.0) {
             return Ok(Written::Moved);
+        }
+        for (part, end) in Part::ALL.into_iter().zip(&bid.ends) {
+            if self.file(part).has_more(end)? {
+                return Ok(Written::Moved);
+            }
         }
         write_cover(&self.dir, bid.cover)?;
         Ok(Written::Done)

@@ -16,6 +16,7 @@ mod blobs;
 mod file;
 mod folder;
 mod lock;
+mod waiting;
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -28,12 +29,11 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::disk::{self, failed};
 use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
-use super::read::read;
 use super::{Error, Holder, Manifest, manifest};
 use crate::domain::id::InstanceId;
-use crate::domain::run::State;
 use crate::telemetry::failpoint::Failpoints;
 use folder::{Folder, lock_of, read_cover};
+use waiting::Waiting;
 
 /// How often a directory is looked at for what other processes wrote.
 const POLL: Duration = Duration::from_millis(500);
@@ -43,11 +43,12 @@ const POLL: Duration = Duration::from_millis(500);
 pub(super) struct Bundles {
     root: PathBuf,
     failpoints: Failpoints,
+    waiting: Waiting,
 }
 
 impl Bundles {
     pub(super) fn new(root: &Path, failpoints: Failpoints) -> Self {
-        Self { root: root.to_owned(), failpoints }
+        Self { root: root.to_owned(), failpoints, waiting: Waiting::default() }
     }
 
     /// The directories that are bundles, by their names.
@@ -65,23 +66,6 @@ impl Bundles {
         }
         dirs.sort_unstable();
         Ok(dirs)
-    }
-
-    /// Whose runs wait, and since when.
-    async fn waits(&self) -> Result<Vec<InstanceId>, Error> {
-        let mut waiting = Vec::new();
-        for dir in self.dirs()? {
-            if lock::is_taken(&lock_of(&dir)) {
-                continue;
-            }
-            // What cannot be read is told by whoever opens it.
-            let Ok(read) = read(&mut Folder::new(&dir, Failpoints::default())).await else { continue };
-            let is_open = |id| !matches!(read.runs.state(id), Some(State::Settled(_)));
-            let first = read.runs.all().iter().find(|run| is_open(&run.id));
-            waiting.extend(first.map(|run| (run.admitted_at, read.manifest.instance)));
-        }
-        waiting.sort();
-        Ok(waiting.into_iter().map(|(_, instance)| instance).collect())
     }
 }
 
@@ -107,7 +91,7 @@ impl Backend for Bundles {
 
     fn waiting(&self, most: usize) -> BoxFuture<'_, Result<Vec<InstanceId>, Error>> {
         async move {
-            let mut waiting = self.waits().await?;
+            let mut waiting = self.waiting.of(self.dirs()?).await;
             waiting.truncate(most);
             Ok(waiting)
         }

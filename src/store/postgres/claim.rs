@@ -15,18 +15,24 @@ use crate::domain::id::Epoch;
 pub(super) async fn claim(at: &InPostgres, bid: Bid<'_>) -> Result<Written, Error> {
     const SQL: &str = "UPDATE hob.instances SET
             epoch = $2, cover = $3, claim = $4, holder = $5, lease = clock_timestamp() + $6::float8 * interval '1 second'
-        WHERE number = $1 AND epoch = $7 AND log_next = $8 AND log_sum = $9
-            AND (claim IS NULL OR lease < clock_timestamp() OR claim = $10)
+        WHERE number = $1 AND epoch = $7 AND (log_next, log_sum) = ($8, $9)
+            AND (inbox_next, inbox_sum) = ($10, $11) AND (applied_next, applied_sum) = ($12, $13)
+            AND (claim IS NULL OR lease < clock_timestamp() OR claim = $14)
         RETURNING number";
-    let Bid { holder, epoch, cover, log, lease } = bid;
+    let Bid { holder, epoch, cover, ends, lease } = bid;
     let name = at.server.name_a_claim();
     let holder = serde_json::to_string(holder).unwrap_or_default();
     let (epoch, before) = (epoch.0.cast_signed(), Epoch(epoch.0.wrapping_sub(1)));
-    let (seconds, log, before_it) = (lease.as_secs_f64(), End::of(&log), before.0.cast_signed());
+    let (seconds, before_it) = (lease.as_secs_f64(), before.0.cast_signed());
+    let [log, inbox, applied] = ends.each_ref().map(End::of);
     let mut dead: Option<String> = None;
     loop {
-        let parameters: [&(dyn ToSql + Sync); 9] =
-            [&epoch, &cover.as_bytes(), &name, &holder, &seconds, &before_it, &log.next, &log.sum, &dead];
+        let cover = cover.as_bytes();
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&epoch, &cover, &name, &holder, &seconds, &before_it];
+        for End { next, sum, .. } in [&log, &inbox, &applied] {
+            parameters.extend([next as &(dyn ToSql + Sync), sum]);
+        }
+        parameters.push(&dead);
         if !at.ask("claim an instance", SQL, &parameters).await?.rows.is_empty() {
             return Ok(Written::Done);
         }

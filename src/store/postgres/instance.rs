@@ -17,7 +17,8 @@ use super::super::{Error, Holder};
 use super::claim;
 use super::lines;
 use super::server::{Answer, Server};
-use super::standing::{Standing, tail};
+use super::standing::{Standing, inbox};
+use super::trusted::trusted;
 use super::write;
 use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::telemetry::failpoint::Failpoints;
@@ -61,12 +62,11 @@ impl InPostgres {
     }
 
     async fn look_into_inbox(&self, run: &RunId) -> Result<Inbox, Error> {
-        const SQL: &str = "SELECT inbox_next, inbox_epoch, inbox_sum, inbox_length,
+        const SQL: &str = "SELECT epoch, inbox_next, inbox_epoch, inbox_sum, inbox_length,
                 EXISTS (SELECT FROM hob.runs WHERE instance = number AND run = $2) AS knows
             FROM hob.instances WHERE number = $1";
         let row = self.row("read an inbox", SQL, &[&run.as_str()]).await?;
-        let read = || Ok(Inbox { tail: tail(&row, Part::Inbox)?, knows: row.try_get("knows")? });
-        read().map_err(|error| self.server.unreadable(&error))
+        inbox(&row).map_err(|error| self.server.unreadable(&error))
     }
 
     async fn read_cover(&self) -> Result<Vec<u8>, Error> {
@@ -115,6 +115,10 @@ impl Medium for InPostgres {
 
     fn lines<'a>(&'a mut self, part: Part, from: &'a Tail, each: Each<'a>) -> BoxFuture<'a, Result<bool, Error>> {
         lines::lines(self, part, from, each).boxed()
+    }
+
+    fn trusted<'a>(&'a mut self, each: Each<'a>) -> BoxFuture<'a, Result<Tail, Error>> {
+        trusted(self, each).boxed()
     }
 
     fn inbox<'a>(&'a mut self, run: &'a RunId) -> BoxFuture<'a, Result<Inbox, Error>> {

@@ -8,7 +8,7 @@ use super::super::medium::{Part, Whole, Written};
 use super::fault::Fault;
 use super::server::{Patience, Server, thrown_away};
 use super::standing::column;
-use super::write::{End, texts};
+use super::write::{End, Texts};
 
 /// How much is sent with one statement.
 const BATCH: usize = 4 << 20;
@@ -75,16 +75,17 @@ async fn fill(
     number: i64,
     whole: &Whole<'_>,
 ) -> Result<(), tokio_postgres::Error> {
-    const LINES: &str = "INSERT INTO hob.lines (instance, chain, place, line)
-        SELECT $1, $2, $3 + nth - 1, line FROM unnest($4::bytea[]) WITH ORDINALITY AS new (line, nth)";
+    const LINES: &str = "INSERT INTO hob.lines (instance, chain, place, line, kind, short)
+        SELECT $1, $2, $3 + nth - 1, line, kind, short
+        FROM unnest($4::bytea[], $5::text[], $6::bytea[]) WITH ORDINALITY AS new (line, kind, short, nth)";
     const RUNS: &str = "INSERT INTO hob.runs (instance, run, place, admitted)
         SELECT $1, run, nth - 1, clock_timestamp() FROM unnest($2::text[]) WITH ORDINALITY AS new (run, nth)";
     const BLOB: &str = "INSERT INTO hob.blobs (instance, digest, content) VALUES ($1, $2, $3)";
     let statement = transaction.prepare_cached(LINES).await?;
     for (part, lines) in &whole.chains {
         let mut place = lines.from.next.0.cast_signed();
-        let texts = texts(lines);
-        let mut rest = texts.as_slice();
+        let Texts { lines, kinds, shorts } = Texts::of(*part, lines);
+        let (mut rest, mut filed) = (lines.as_slice(), (kinds.as_slice(), shorts.as_slice()));
         while !rest.is_empty() {
             let mut size = 0;
             // At least one.
@@ -93,10 +94,12 @@ async fn fill(
                 size += line.len();
                 is_first || size <= BATCH
             };
-            let (batch, after) = rest.split_at(rest.iter().copied().take_while(fits).count().max(1));
-            transaction.execute(&statement, &[&number, &column(*part), &place, &batch]).await?;
+            let count = rest.iter().copied().take_while(fits).count().max(1);
+            let (batch, after) = rest.split_at(count);
+            let ((kinds, kinds_after), (shorts, shorts_after)) = (filed.0.split_at(count), filed.1.split_at(count));
+            transaction.execute(&statement, &[&number, &column(*part), &place, &batch, &kinds, &shorts]).await?;
             place += batch.len() as i64;
-            rest = after;
+            (rest, filed) = (after, (kinds_after, shorts_after));
         }
     }
     let runs: Vec<&str> = whole.runs.iter().map(crate::domain::id::RunId::as_str).collect();

@@ -23,6 +23,7 @@ mod schema;
 mod server;
 mod standing;
 mod tls;
+mod trusted;
 mod write;
 
 use std::sync::Arc;
@@ -33,9 +34,9 @@ use tokio_postgres::Row;
 
 pub use address::{Address, InvalidAddress};
 
-use super::medium::{Backend, Cover, Medium, Whole, Written};
+use super::medium::{Asked, Backend, Cover, Medium, Whole, Written};
 use super::{Error, Holder};
-use crate::domain::id::InstanceId;
+use crate::domain::id::{InstanceId, RunId};
 use crate::telemetry::failpoint::Failpoints;
 use instance::InPostgres;
 use news::News;
@@ -72,6 +73,23 @@ impl Postgres {
         const SQL: &str = "SELECT number FROM hob.instances WHERE name = $1";
         let rows = self.server.ask("look for an instance", SQL, &[&instance.external()]).await?.rows;
         rows.first().map(|row| row.try_get(0)).transpose().map_err(|error| self.server.unreadable(&error))
+    }
+
+    fn medium(&self, number: i64, instance: &InstanceId) -> InPostgres {
+        let (server, failpoints) = (self.server.clone(), self.failpoints.clone());
+        InPostgres { server, number, instance: instance.clone(), failpoints }
+    }
+
+    /// Both in one statement.
+    async fn asked(&self, instance: &InstanceId, run: &RunId) -> Result<Option<Asked>, Error> {
+        const SQL: &str = "SELECT number, epoch, inbox_next, inbox_epoch, inbox_sum, inbox_length,
+                EXISTS (SELECT FROM hob.runs WHERE instance = number AND run = $2) AS knows
+            FROM hob.instances WHERE name = $1";
+        let answer = self.server.ask("read an inbox", SQL, &[&instance.external(), &run.as_str()]).await?;
+        let Some(row) = answer.rows.first() else { return Ok(None) };
+        let read = || Ok((row.try_get("number")?, standing::inbox(row)?));
+        let (number, inbox) = read().map_err(|error| self.server.unreadable(&error))?;
+        Ok(Some((Box::new(self.medium(number, instance)), inbox)))
     }
 
     async fn take_away(&self, instance: &InstanceId) -> Result<bool, Error> {
@@ -131,10 +149,13 @@ impl Backend for Postgres {
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
         async move {
             let Some(number) = self.number(instance).await? else { return Ok(None) };
-            let (server, failpoints) = (self.server.clone(), self.failpoints.clone());
-            Ok(Some(Box::new(InPostgres { server, number, instance: instance.clone(), failpoints }) as Box<dyn Medium>))
+            Ok(Some(Box::new(self.medium(number, instance)) as Box<dyn Medium>))
         }
         .boxed()
+    }
+
+    fn find_for<'a>(&'a self, instance: &'a InstanceId, run: &'a RunId) -> BoxFuture<'a, Result<Option<Asked>, Error>> {
+        self.asked(instance, run).boxed()
     }
 
     fn make<'a>(&'a self, whole: &'a Whole<'a>) -> BoxFuture<'a, Result<Written, Error>> {

@@ -3,7 +3,7 @@
 use tokio_postgres::Row;
 
 use super::super::chain::Tail;
-use super::super::medium::Part;
+use super::super::medium::{Inbox, Part};
 use super::super::record::Sum;
 use super::super::{Error, Holder};
 use super::server::Server;
@@ -74,6 +74,12 @@ impl Standing {
             Part::Applied => applied,
         }
     }
+}
+
+/// An inbox, from a row that has its columns.
+pub(super) fn inbox(row: &Row) -> Result<Inbox, tokio_postgres::Error> {
+    let epoch = Epoch(row.try_get::<_, i64>("epoch")?.cast_unsigned());
+    Ok(Inbox { tail: tail(row, Part::Inbox)?, epoch, knows: row.try_get("knows")? })
 }
 
 /// What the columns of a chain are called.

@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use super::super::Error;
 use super::super::chain::{Lines, Tail};
+use super::super::compacted::{self, Filed};
 use super::super::medium::{Change, Part, Written};
 use super::super::record::Sum;
 use super::instance::InPostgres;
@@ -37,6 +38,7 @@ pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: &[RunId]) -> Re
         )
         SELECT number FROM moved";
     let Lines { from, to, .. } = rows;
+    let Texts { lines, .. } = Texts::of(Part::Inbox, rows);
     let (from, to) = (End::of(from), End::of(to));
     let runs: Vec<&str> = admits.iter().map(RunId::as_str).collect();
     let count = runs.len() as i64;
@@ -44,7 +46,7 @@ pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: &[RunId]) -> Re
         .ask(
             "admit a run",
             SQL,
-            &[&from.next, &from.sum, &to.next, &to.epoch, &to.sum, &to.length, &texts(rows), &count, &runs],
+            &[&from.next, &from.sum, &to.next, &to.epoch, &to.sum, &to.length, &lines, &count, &runs],
         )
         .await?;
     let is_done = !answer.rows.is_empty() || answer.in_doubt && has(at, Part::Inbox, &rows.to).await?;
@@ -72,9 +74,10 @@ pub(super) async fn write(at: &InPostgres, change: Change<'_>) -> Result<Written
     let sql = statement(lines.map(|(part, _)| part));
     let answer = match lines {
         None => at.ask("write to an instance", &sql, &[&fence, &cover_epoch, &cover, &settled, ends]).await?,
-        Some((_, lines)) => {
+        Some((part, lines)) => {
             let (from, to) = (End::of(&lines.from), End::of(&lines.to));
-            let parameters: [&(dyn ToSql + Sync); 12] = [
+            let Texts { lines, kinds, shorts } = Texts::of(*part, lines);
+            let parameters: [&(dyn ToSql + Sync); 14] = [
                 &fence,
                 &cover_epoch,
                 &cover,
@@ -86,7 +89,9 @@ pub(super) async fn write(at: &InPostgres, change: Change<'_>) -> Result<Written
                 &to.epoch,
                 &to.sum,
                 &to.length,
-                &texts(lines),
+                &lines,
+                &kinds,
+                &shorts,
             ];
             at.ask("write to an instance", &sql, &parameters).await?
         }
@@ -141,9 +146,10 @@ fn statement(part: Option<Part>) -> String {
             format!("AND {chain}_next = $7::bigint AND {chain}_sum = $8"),
             format!(
                 ", added AS (
-                    INSERT INTO hob.lines (instance, chain, place, line)
-                    SELECT number, '{chain}', $7::bigint + nth - 1, line
-                    FROM moved, unnest($13::bytea[]) WITH ORDINALITY AS new (line, nth)
+                    INSERT INTO hob.lines (instance, chain, place, line, kind, short)
+                    SELECT number, '{chain}', $7::bigint + nth - 1, line, kind, short
+                    FROM moved, unnest($13::bytea[], $14::text[], $15::bytea[])
+                        WITH ORDINALITY AS new (line, kind, short, nth)
                 )"
             ),
         ),
@@ -184,7 +190,26 @@ impl<'a> End<'a> {
     }
 }
 
-/// Each line without its end.
-pub(super) fn texts(lines: &Lines) -> Vec<&[u8]> {
-    lines.each().map(|(_, line)| line.strip_suffix('\n').unwrap_or(line).as_bytes()).collect()
+/// Lines as they are stored, without their ends, and how those of a log are filed.
+pub(super) struct Texts<'a> {
+    pub(super) lines: Vec<&'a [u8]>,
+    pub(super) kinds: Vec<Option<String>>,
+    pub(super) shorts: Vec<Option<Vec<u8>>>,
+}
+
+impl<'a> Texts<'a> {
+    pub(super) fn of(part: Part, lines: &'a Lines) -> Self {
+        let mut texts = Self { lines: Vec::new(), kinds: Vec::new(), shorts: Vec::new() };
+        for (_, line) in lines.each() {
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let (kind, short) = match compacted::file(line) {
+                Filed { kind, short } if part == Part::Log => (Some(kind), short),
+                _ => (None, None),
+            };
+            texts.lines.push(line.as_bytes());
+            texts.kinds.push(kind);
+            texts.shorts.push(short.map(String::into_bytes));
+        }
+        texts
+    }
 }

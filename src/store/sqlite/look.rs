@@ -80,33 +80,34 @@ pub(super) fn inbox(db: &Connection, instance: &Instance, run: &RunId) -> Result
         .query_row([instance.number], |row| Ok((row.get(0)?, row.get(1)?, bytes(row.get_ref(2)?).to_vec())))
         .optional()?;
     let tail = match last {
-        Some((seq, ends, line)) => end(instance, seq, ends, &line)?,
+        Some((seq, ends, line)) => end(instance, Part::Inbox, i64::cast_unsigned(seq), ends, &line)?,
         None => Tail::START,
     };
-    let knows = db
+    let found = db
         .prepare_cached(
-            "select exists (select 1 from runs where instance = ?1 and run = ?2) from instances where id = ?1",
+            "select epoch, exists (select 1 from inbox_lines where instance = ?1 and run = ?2) from instances where id = ?1",
         )?
-        .query_row(params![instance.number, run.as_str()], |row| row.get(0))
-        .optional()?;
-    Ok(knows.map(|knows| Inbox { tail, knows }))
+        .query_row(params![instance.number, run.as_str()], |row| {
+            Ok(Inbox { tail, epoch: Epoch(row.get::<_, i64>(0)?.cast_unsigned()), knows: row.get(1)? })
+        });
+    Ok(found.optional()?)
 }
 
-/// The end of the inbox after its last line.
-fn end(instance: &Instance, seq: i64, ends: i64, line: &[u8]) -> Result<Tail, Error> {
+/// The end of a chain after this line of it.
+pub(super) fn end(instance: &Instance, part: Part, seq: u64, ends: i64, line: &[u8]) -> Result<Tail, Error> {
     #[derive(Deserialize)]
     struct Written {
         seq: Seq,
         epoch: Epoch,
     }
-    let (seq, len) = (seq.cast_unsigned(), ends.cast_unsigned());
+    let len = ends.cast_unsigned();
     let written = record::unseal(line).zip(serde_json::from_slice::<Written>(line).ok());
     match written.filter(|(_, written)| written.seq.0 == seq) {
         Some((sum, Written { seq, epoch })) => Ok(Tail { next: Seq(seq.0.saturating_add(1)), epoch, sum, len }),
         None => {
             let offset = len.saturating_sub(line.len() as u64 + 1);
             let what = "does not match its checksum or its place".to_owned();
-            Err(Error::Damaged { path: instance.path(Part::Inbox), line: seq.saturating_add(1), offset, what })
+            Err(Error::Damaged { path: instance.path(part), line: seq.saturating_add(1), offset, what })
         }
     }
 }
@@ -127,7 +128,7 @@ pub(super) fn digests(db: &Connection, instance: &Instance) -> Result<Vec<Sum>, 
 }
 
 /// A text, or whatever damage made of it.
-fn bytes(value: ValueRef<'_>) -> &[u8] {
+pub(super) fn bytes(value: ValueRef<'_>) -> &[u8] {
     match value {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => b"",

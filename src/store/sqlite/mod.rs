@@ -5,7 +5,6 @@
 //! log_lines      \
 //! inbox_lines     > every line as it was written
 //! applied_lines  /
-//! runs           which the inboxes admit
 //! blobs          content that entries name
 //! ```
 //!
@@ -29,6 +28,7 @@ mod look;
 mod refused;
 mod rows;
 mod schema;
+mod trusted;
 mod verbs;
 mod writer;
 
@@ -43,9 +43,9 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::medium::{Backend, Cover, Medium, Whole, Written};
+use super::medium::{Asked, Backend, Cover, Inbox, Medium, Whole, Written};
 use super::{Error, Holder};
-use crate::domain::id::InstanceId;
+use crate::domain::id::{InstanceId, RunId};
 use crate::telemetry::failpoint::Failpoints;
 use database::Database;
 use lease::{Claim, Now};
@@ -80,11 +80,18 @@ impl Backend for Sqlite {
         ready(found.map(|found| found.flatten().map(rows))).boxed()
     }
 
+    fn find_for<'a>(&'a self, instance: &'a InstanceId, run: &'a RunId) -> BoxFuture<'a, Result<Option<Asked>, Error>> {
+        let found = self.database.look(|db| asked(db, &self.database.path, instance, run));
+        let rows = |(instance, inbox)| (Box::new(Rows::new(self.database.clone(), instance)) as Box<dyn Medium>, inbox);
+        ready(found.map(|found| found.flatten().map(rows))).boxed()
+    }
+
     fn make<'a>(&'a self, whole: &'a Whole<'a>) -> BoxFuture<'a, Result<Written, Error>> {
         let Whole { instance, epoch, cover, chains, blobs, runs, unsettled } = whole;
         let (id, epoch, cover) = ((*instance).clone(), epoch.0.cast_signed(), text(cover).to_owned());
-        let (chains, blobs, runs) = (chains.clone(), blobs.clone(), runs.clone());
-        let settled = u32::try_from(runs.len()).unwrap_or(u32::MAX).saturating_sub(*unsettled);
+        let (chains, blobs) = (chains.clone(), blobs.clone());
+        let admitted = u32::try_from(runs.len()).unwrap_or(u32::MAX);
+        let settled = admitted.saturating_sub(*unsettled);
         let path = self.database.path.clone();
         let made = self.database.write("create an instance", move |db| {
             let name = id.to_string();
@@ -102,7 +109,7 @@ impl Backend for Sqlite {
                 let _ = instance.add(db, *part, lines)?;
             }
             instance.keep(db, &blobs)?;
-            instance.admit(db, &runs)?;
+            instance.admit(db, admitted, 0)?;
             instance.settle(db, settled)?;
             Ok(Written::Done)
         });
@@ -166,6 +173,16 @@ impl Backend for Sqlite {
     fn news(&self) -> BoxFuture<'_, ()> {
         tokio::time::timeout(POLL, self.database.news.notified()).map(|_| ()).boxed()
     }
+}
+
+/// An instance by its name, and its inbox.
+fn asked(db: &Connection, path: &Path, id: &InstanceId, run: &RunId) -> Result<Option<(Instance, Inbox)>, Refused> {
+    // All of it as of one commit.
+    let all = db.unchecked_transaction()?;
+    let Some(instance) = numbered(&all, path, id)? else { return Ok(None) };
+    let inbox = look::inbox(&all, &instance, run)?;
+    all.commit()?;
+    Ok(inbox.map(|inbox| (instance, inbox)))
 }
 
 /// An instance by its name.

@@ -17,6 +17,7 @@ use super::database::Database;
 use super::lease::Now;
 use super::look;
 use super::refused::Refused;
+use super::trusted::trusted;
 use super::verbs::{self, Instance};
 use crate::domain::id::{Epoch, RunId};
 use crate::telemetry::failpoint;
@@ -77,6 +78,10 @@ impl Medium for Rows {
         ready(self.look(|db, instance| look::lines(db, instance, part, from, each))).boxed()
     }
 
+    fn trusted<'a>(&'a mut self, each: Each<'a>) -> BoxFuture<'a, Result<Tail, Error>> {
+        ready(self.look(|db, instance| trusted(db, instance, each))).boxed()
+    }
+
     fn cut<'a>(&'a mut self, part: Part, end: &'a Tail) -> BoxFuture<'a, Result<Option<String>, Error>> {
         ready(self.look(|db, instance| look::torn(db, instance, part, end)).map(|()| None)).boxed()
     }
@@ -96,12 +101,12 @@ impl Medium for Rows {
     }
 
     fn claim<'a>(&'a mut self, bid: Bid<'a>) -> BoxFuture<'a, Result<Written, Error>> {
-        let Bid { holder, epoch, cover, log, lease } = bid;
+        let Bid { holder, epoch, cover, ends, lease } = bid;
         let holder = match serde_json::to_string(holder) {
             Ok(holder) => holder,
             Err(source) => return ready(Err(Error::Unstorable { kind: "holder".to_owned(), source })).boxed(),
         };
-        let bid = verbs::Bid { holder, epoch, cover: cover.to_owned(), log: log.next, lease };
+        let bid = verbs::Bid { holder, epoch, cover: cover.to_owned(), ends: ends.map(|end| end.next), lease };
         self.ask("claim", move |db, instance| instance.claim(db, &bid))
     }
 

@@ -9,9 +9,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::super::Error;
 use super::super::chain::Lines;
+use super::super::compacted::{self, Filed};
 use super::super::manifest::{self, Manifest};
 use super::super::medium::{Part, Written};
 use super::super::record::Sum;
+use super::super::rows;
 use super::lease::{Claim, Now};
 use super::refused::Refused;
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
@@ -45,8 +47,8 @@ pub(super) struct Bid {
     pub(super) holder: String,
     pub(super) epoch: Epoch,
     pub(super) cover: String,
-    /// The place after the last line of the log.
-    pub(super) log: Seq,
+    /// The place after the last line of each chain.
+    pub(super) ends: [Seq; 3],
     pub(super) lease: Duration,
 }
 
@@ -73,17 +75,16 @@ impl Instance {
 
     /// Adds rows to the inbox, which admit these runs.
     pub(super) fn enter(&self, db: &Connection, rows: &Lines, admits: &[RunId]) -> Result<Written, Refused> {
-        self.fence(db)?;
         if self.add(db, Part::Inbox, rows)? == Written::Moved {
             return Ok(Written::Moved);
         }
-        self.admit(db, admits)?;
+        self.admit(db, u32::try_from(admits.len()).unwrap_or(u32::MAX), db.last_insert_rowid())?;
         Ok(Written::Done)
     }
 
     /// Gives the next epoch out.
     pub(super) fn claim(&self, db: &Connection, bid: &Bid) -> Result<Written, Refused> {
-        let Bid { holder, epoch, cover, log, lease } = bid;
+        let Bid { holder, epoch, cover, ends, lease } = bid;
         let standing = self.standing(db)?;
         let now = Now::read();
         if let Some(by) = standing.claim.and_then(|claim| claim.holds(&now)) {
@@ -93,8 +94,10 @@ impl Instance {
             self.agree(standing.epoch, &standing.cover)?;
             return Ok(Written::Moved);
         }
-        if self.next(db, Part::Log)? != *log {
-            return Ok(Written::Moved);
+        for (part, end) in Part::ALL.into_iter().zip(ends) {
+            if self.next(db, part)? != *end {
+                return Ok(Written::Moved);
+            }
         }
         let until = now.after(*lease);
         db.prepare_cached(
@@ -158,7 +161,7 @@ impl Instance {
         if let Some(by) = standing.claim.and_then(|claim| claim.holds(&Now::read())) {
             return Err(Error::Held { by }.into());
         }
-        for table in ["log_lines", "inbox_lines", "applied_lines", "runs", "blobs"] {
+        for table in ["log_lines", "inbox_lines", "applied_lines", "blobs"] {
             db.execute(&format!("delete from {table} where instance = ?1"), [self.number])?;
         }
         db.execute("delete from instances where id = ?1", [self.number])?;
@@ -167,15 +170,35 @@ impl Instance {
 
     /// Adds lines, if nobody wrote at their place: lines are never changed, so that their number tells.
     pub(super) fn add(&self, db: &Connection, part: Part, lines: &Lines) -> Result<Written, Refused> {
-        let table = table(part);
-        let insert =
-            format!("insert into {table} (instance, seq, ends, line) values (?1, ?2, ?3, ?4) on conflict do nothing");
-        let mut insert = db.prepare_cached(&insert)?;
+        let mut insert = db.prepare_cached(match part {
+            Part::Log => {
+                "insert into log_lines (instance, seq, ends, line, kind, short) values (?1, ?2, ?3, ?4, ?5, ?6)
+                 on conflict do nothing"
+            }
+            Part::Inbox => {
+                "insert into inbox_lines (instance, seq, ends, line, run) values (?1, ?2, ?3, ?4, ?5)
+                 on conflict do nothing"
+            }
+            Part::Applied => {
+                "insert into applied_lines (instance, seq, ends, line) values (?1, ?2, ?3, ?4) on conflict do nothing"
+            }
+        })?;
         let mut ends = lines.from.len;
         for (seq, line) in lines.each() {
             let offset = ends;
             ends += line.len() as u64;
-            let added = insert.execute(params![self.number, seq.0.cast_signed(), ends.cast_signed(), text(line)])?;
+            let (place, ends, line) = (seq.0.cast_signed(), ends.cast_signed(), text(line));
+            let added = match part {
+                Part::Log => {
+                    let Filed { kind, short } = compacted::file(line);
+                    insert.execute(params![self.number, place, ends, line, kind, short])?
+                }
+                Part::Inbox => {
+                    let run = rows::admits(line);
+                    insert.execute(params![self.number, place, ends, line, run.as_ref().map(RunId::as_str)])?
+                }
+                Part::Applied => insert.execute(params![self.number, place, ends, line])?,
+            };
             if added == 0 && seq == lines.from.next {
                 return Ok(Written::Moved);
             }
@@ -187,23 +210,15 @@ impl Instance {
         Ok(Written::Done)
     }
 
-    /// Notes runs that the newest row of all inboxes admits, or one before it.
-    pub(super) fn admit(&self, db: &Connection, runs: &[RunId]) -> Result<(), Refused> {
-        let mut newest = db.prepare_cached("select coalesce(max(id), 0) from inbox_lines")?;
-        let since: i64 = newest.query_row([], |row| row.get(0))?;
-        let mut insert =
-            db.prepare_cached("insert into runs (instance, run, since) values (?1, ?2, ?3) on conflict do nothing")?;
-        for run in runs {
-            insert.execute(params![self.number, run.as_str(), since])?;
-        }
-        if !runs.is_empty() {
-            let count = i64::try_from(runs.len()).unwrap_or(i64::MAX);
-            db.prepare_cached(
+    /// Notes that so many more runs wait, the first of them since a row of the inboxes.
+    pub(super) fn admit(&self, db: &Connection, count: u32, since: i64) -> Result<(), Refused> {
+        let since = (count > 0).then_some(since);
+        let noted = db
+            .prepare_cached(
                 "update instances set unsettled = unsettled + ?2, waits = coalesce(waits, ?3) where id = ?1",
             )?
             .execute(params![self.number, count, since])?;
-        }
-        Ok(())
+        if noted == 0 { Err(self.gone()) } else { Ok(()) }
     }
 
     /// So many more runs have their outcome. They are worked on in the order of their admission, so
@@ -214,8 +229,9 @@ impl Instance {
                 "update instances set unsettled = max(unsettled - ?2, 0) where id = ?1 returning unsettled",
             )?
             .query_row(params![self.number, count], |row| row.get(0))?;
-        let mut first =
-            db.prepare_cached("select since from runs where instance = ?1 order by since desc limit 1 offset ?2")?;
+        let mut first = db.prepare_cached(
+            "select id from inbox_lines where instance = ?1 and run is not null order by seq desc limit 1 offset ?2",
+        )?;
         let waits: Option<i64> = match left {
             0 => None,
             left => Some(first.query_row([self.number, left - 1], |row| row.get(0)).optional()?.unwrap_or_default()),

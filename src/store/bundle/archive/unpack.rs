@@ -14,7 +14,7 @@ use super::super::super::disk::{self, failed};
 use super::super::super::log::Log;
 use super::super::super::manifest::{self, Manifest};
 use super::super::super::medium::LEASE;
-use super::super::super::read::read;
+use super::super::super::read::{Verify, read};
 use super::super::super::record::Sum;
 use super::super::super::{Error as StoreError, Holder};
 use super::super::folder::{Folder, lock_of};
@@ -128,7 +128,7 @@ async fn beside(
     failpoints.hit(failpoint::UNPACKED);
     let mut before = None;
     if std::fs::symlink_metadata(dir).is_ok() {
-        let here = read(&mut Folder::new(dir, Failpoints::default())).await?;
+        let here = read(&mut Folder::new(dir, Failpoints::default()), Verify::All).await?;
         let here = Reach { epoch: here.manifest.epoch, next: here.log.next };
         if here >= coming {
             return Ok(Unpacked::Left { here, archive: coming });

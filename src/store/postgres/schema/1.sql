@@ -57,8 +57,14 @@ CREATE TABLE IF NOT EXISTS hob.lines (
     chain text COLLATE "C" NOT NULL CHECK (chain IN ('log', 'inbox', 'applied')),
     place bigint NOT NULL,
     line bytea NOT NULL,
-    PRIMARY KEY (instance, chain, place)
+    -- Of a line of the log; and that line without what a tool said, where that is much.
+    kind text COLLATE "C",
+    short bytea,
+    PRIMARY KEY (instance, chain, place),
+    CHECK ((chain = 'log') = (kind IS NOT NULL))
 );
+
+CREATE INDEX IF NOT EXISTS lines_turns ON hob.lines (instance, place) WHERE kind IN ('compaction', 'leaf_moved');
 
 -- Every run that an inbox admits, in the order of admission.
 CREATE TABLE IF NOT EXISTS hob.runs (

@@ -6,7 +6,7 @@ create table instances (
     epoch     integer not null,            -- the newest one that was given out
     cover     text    not null,            -- the line of its manifest
     unsettled integer not null default 0,  -- runs without an outcome
-    waits     integer,                     -- the row of inbox_lines that the first of them came with
+    waits     integer,                     -- the row of inbox_lines that admits the first of them
     holder    text,                        -- the claim under way: who has it,
     boot      text,                        -- and in which time of this machine
     renewed   integer,                     -- it was last renewed, in milliseconds since the start of that time,
@@ -19,18 +19,25 @@ create table log_lines (
     instance integer not null references instances,
     seq      integer not null,
     ends     integer not null,             -- bytes of the chain up to the end of this line
+    kind     text    not null,
+    short    text,                         -- the line without what a tool said, where that is much
     line     text    not null,
     primary key (instance, seq)
 ) strict;
+
+create index log_turns on log_lines (instance, seq) where kind in ('compaction', 'leaf_moved');
 
 create table inbox_lines (
     id       integer primary key,
     instance integer not null references instances,
     seq      integer not null,
     ends     integer not null,
+    run      text,                         -- which it admits, if it does
     line     text    not null,
     unique (instance, seq)
 ) strict;
+
+create index inbox_runs on inbox_lines (instance, run) where run is not null;
 
 create table applied_lines (
     instance integer not null references instances,
@@ -39,15 +46,6 @@ create table applied_lines (
     line     text    not null,
     primary key (instance, seq)
 ) strict;
-
-create table runs (
-    instance integer not null references instances,
-    run      text    not null,
-    since    integer not null,             -- the row of inbox_lines that it came with
-    primary key (instance, run)
-) strict, without rowid;
-
-create index runs_since on runs (instance, since);
 
 create table blobs (
     instance integer not null references instances,
@@ -60,7 +58,7 @@ create table blobs (
 
 create view log as
 select name as instance, seq, line ->> 'epoch' as epoch, line ->> 'at' as at, line ->> 'session' as session,
-       line ->> 'parent' as parent, line ->> 'kind' as kind, line -> 'body' as body
+       line ->> 'parent' as parent, kind, line -> 'body' as body
 from instances join log_lines on log_lines.instance = instances.id;
 
 create view inbox as

@@ -1,5 +1,6 @@
 //! What a file of instances keeps, and what it refuses.
 
+mod compacted;
 mod damage;
 mod files;
 mod verbs;

@@ -32,6 +32,7 @@ mod effects;
 mod forget;
 mod leases;
 mod listing;
+mod opening;
 mod owner;
 mod place;
 #[cfg(feature = "postgres")]
