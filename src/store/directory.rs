@@ -114,6 +114,7 @@ impl Store {
                 return Ok(Admitted::Known(state.unwrap_or(State::Queued)));
             }
             let row = Draft { session: None, parent: None, kind: ADMITTED, body: json };
+            self.failpoints.hit(failpoint::ADMITTING);
             if enter(&mut *medium, &tail, at, &[row], std::slice::from_ref(&run.id)).await? == Written::Done {
                 self.failpoints.hit(failpoint::ADMITTED);
                 return Ok(Admitted::New);
@@ -149,7 +150,11 @@ impl Store {
             }
             let drafts: Vec<_> =
                 rows.iter().map(|body| Draft { session: None, parent: None, kind: ABORT, body }).collect();
-            if drafts.is_empty() || enter(&mut *medium, &read.inbox, at, &drafts, &[]).await? == Written::Done {
+            if drafts.is_empty() {
+                return Ok(open);
+            }
+            if enter(&mut *medium, &read.inbox, at, &drafts, &[]).await? == Written::Done {
+                self.failpoints.hit(failpoint::ABORT_ASKED);
                 return Ok(open);
             }
         }
