@@ -25,6 +25,8 @@ mod admitter;
 mod chance;
 mod notice_board;
 mod owner;
+#[cfg(feature = "postgres")]
+mod server_crash;
 mod storm;
 mod sweep;
 mod takeover;
@@ -59,12 +61,10 @@ struct Ground {
 impl Ground {
     /// `None` where there is no server for it.
     fn new(kind: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("agents")).unwrap();
-        write_agents(&dir.path().join("agents"));
+        let ground = Self::at(String::new());
         let address = match kind {
-            "bundle" => format!("bundle:{}", dir.path().join("state").display()),
-            "sqlite" => format!("sqlite:{}", dir.path().join("state.db").display()),
+            "bundle" => format!("bundle:{}", ground.dir.path().join("state").display()),
+            "sqlite" => format!("sqlite:{}", ground.dir.path().join("state.db").display()),
             #[cfg(feature = "postgres")]
             "postgres" => {
                 let mut address = None;
@@ -73,7 +73,15 @@ impl Ground {
             }
             other => unreachable!("there is no store `{other}`"),
         };
-        Some(Self { address, lease: LEASE, is_elsewhere: false, dir })
+        Some(Self { address, ..ground })
+    }
+
+    /// With a store that is there already.
+    fn at(address: String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("agents")).unwrap();
+        write_agents(&dir.path().join("agents"));
+        Self { address, lease: LEASE, is_elsewhere: false, dir }
     }
 
     async fn open(&self) -> Store {

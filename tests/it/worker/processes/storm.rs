@@ -148,7 +148,7 @@ async fn brave(ground: &Ground, storm: Storm) -> BTreeMap<InstanceId, Vec<Run>> 
         if left < before {
             (since, before) = (Instant::now(), left);
         }
-        assert!(since.elapsed() < PATIENCE, "it does not end, {left} are left, {storm:?}");
+        assert!(since.elapsed() < PATIENCE, "it does not end, {left} runs are left, {storm:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for owner in owners {

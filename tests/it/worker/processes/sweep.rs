@@ -152,7 +152,7 @@ async fn send(store: &Store, instance: &InstanceId, board: &NoticeBoard, failpoi
 }
 
 /// Whether the process was killed; else it came to its end.
-fn killed(ground: &Ground, failpoints: &str) -> bool {
+pub(super) fn killed(ground: &Ground, failpoints: &str) -> bool {
     let mut command = ground.process("worker::processes::sweep::child");
     let status = command.env(FAILPOINTS, failpoints).stdout(Stdio::null()).status().unwrap();
     assert!(status.success() || status.signal() == Some(9), "`{failpoints}`: {status}");
