@@ -5,7 +5,7 @@
 //! | `say WORDS` | answers with them |
 //! | `wait WORDS` | answers with them as soon as the test lets it |
 //! | `steps N WORDS` | calls the shell N times, each leaves a line in `steps.txt`, then answers |
-//! | `plan N WORDS` | does N such steps in one message, the last one takes a while; proposes a comment; then answers |
+//! | `plan N WORDS` | does N such steps in one message, the last one takes a while where a file `slowly` is; proposes a comment; then answers |
 //! | `panic WORDS` | is a bug of ours |
 //! | `down` | is not there |
 
@@ -151,7 +151,7 @@ fn steps_on(name: &str, step: u32) -> Answer {
 }
 
 fn all_of(name: &str, steps: u32) -> Answer {
-    let call = |step| does(name, step, if step + 1 == steps { "; sleep 0.2" } else { "" });
+    let call = |step| does(name, step, if step + 1 == steps { "; [ ! -e slowly ] || sleep 2" } else { "" });
     answer((0..steps).map(call).collect(), Stop::Tools)
 }
 

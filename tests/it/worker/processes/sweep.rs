@@ -50,7 +50,10 @@ const OF_BUNDLES: &[(&str, &[&str])] =
     &[("within the keeping of a bundle", failpoint::TRAVELS), ("within the restoring of a bundle", failpoint::RETURNS)];
 
 /// So that a claim is renewed while the slowest step is done.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_secs(3);
+
+/// So that nobody waits for its end: an owner that died is known at once.
+const LONG: Duration = Duration::from_secs(15);
 
 /// How many processes are killed at once.
 const AT_ONCE: usize = 4;
@@ -76,7 +79,7 @@ fn every_failpoint_stands_at_a_boundary_where_processes_are_killed() {
 }
 
 fn killed_at_every_boundary_the_next_process_comes_to_the_same_end(ground: Ground) {
-    let ground = Ground { lease: SHORT, ..ground };
+    let ground = Ground { lease: LONG, ..ground };
     let kind = ground.address.split(':').next().unwrap().to_owned();
     assert!(!killed(&ground, ""), "it comes to its end");
     let undisturbed = end(&ground);
@@ -90,8 +93,14 @@ fn killed_at_every_boundary_the_next_process_comes_to_the_same_end(ground: Groun
             scope.spawn(|| {
                 loop {
                     let Some(place) = places.lock().unwrap().next() else { return };
-                    let ground = Ground { lease: SHORT, ..Ground::new(&kind).unwrap() };
+                    let is_slow = place.starts_with(failpoint::RENEWED);
+                    let lease = if is_slow { SHORT } else { LONG };
+                    let ground = Ground { lease, ..Ground::new(&kind).unwrap() };
+                    if is_slow {
+                        std::fs::write(ground.dir.path().join("slowly"), "").unwrap();
+                    }
                     assert!(killed(&ground, &place), "`{place}` is never met");
+                    let ground = Ground { lease: LONG, ..ground };
                     assert!(!killed(&ground, ""), "after `{place}` it comes to its end");
                     compare(&end(&ground), &undisturbed, &place);
                 }
