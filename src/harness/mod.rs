@@ -24,6 +24,7 @@ use crate::session::journal::Journal;
 use crate::session::{self, Parts, Session};
 use crate::skill::library::Library;
 use crate::store;
+use crate::telemetry::failpoint;
 use crate::telemetry::progress::{Observer, Progress};
 use crate::tool::{Tool, Toolbox};
 use crate::trust::frame::Marker;
@@ -128,6 +129,7 @@ impl Harness {
         for entry in journal.append(begun).await? {
             history.add(entry);
         }
+        journal.failpoints.hit(failpoint::BEGUN);
         let parts = Parts {
             provider: self.provider.clone(),
             toolbox,

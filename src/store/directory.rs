@@ -120,6 +120,7 @@ impl Store {
             }
             let row = Draft { session: None, parent: None, kind: ADMITTED, body: json };
             let admits = std::slice::from_ref(&run.id);
+            self.failpoints.hit(failpoint::ADMITTING);
             if enter(&mut *medium, &tail, epoch, at, &[row], admits).await? == Written::Done {
                 self.failpoints.hit(failpoint::ADMITTED);
                 return Ok(Admitted::New);
@@ -160,6 +161,7 @@ impl Store {
             }
             let epoch = read::cover(&mut *medium).await?.epoch;
             if enter(&mut *medium, &read.inbox, epoch, at, &drafts, &[]).await? == Written::Done {
+                self.failpoints.hit(failpoint::ABORT_ASKED);
                 return Ok(open);
             }
         }

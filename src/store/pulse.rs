@@ -10,7 +10,7 @@ use super::medium::Medium;
 use super::read;
 use super::runs::Runs;
 use crate::domain::id::{Epoch, InstanceId, RunId};
-use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::failpoint::{self, Failpoints};
 
 /// A second hand on a claim, beside the [`Log`] that writes under it.
 #[derive(Debug)]
@@ -74,6 +74,7 @@ impl Pulse {
             Err(Error::Fenced { .. } | Error::Gone { .. }) => return Ok(Beat::Lost),
             renewed => renewed?,
         }
+        self.failpoints.hit(failpoint::RENEWED);
         self.inbox = read::refresh_inbox(&mut *self.medium, &self.instance, &self.inbox, &mut self.heard).await?;
         Ok(match self.heard.abort(run) {
             Some(by) => Beat::AbortAsked { by: by.to_owned() },

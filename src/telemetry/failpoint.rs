@@ -13,14 +13,20 @@ pub const UNPACKED: &str = "unpacked";
 /// The older bundle was moved away, and nothing stands in its place.
 pub const MOVED_ASIDE: &str = "moved-aside";
 
+/// The instance of a run is there, the run is not in its inbox.
+pub const ADMITTING: &str = "admitting";
 /// A run stands in the inbox.
 pub const ADMITTED: &str = "admitted";
 /// A new epoch is given out, nothing is written under it.
 pub const CLAIMED: &str = "claimed";
+/// A claim was kept for another lease, while its run is worked on.
+pub const RENEWED: &str = "renewed";
 /// Entries are about to be written to the log.
 pub const APPENDING: &str = "appending";
 /// Entries are in the log, durably.
 pub const APPENDED: &str = "appended";
+/// The attempt and what it is about stand in the log, the model was not asked.
+pub const BEGUN: &str = "begun";
 /// A part of the model's answer has come.
 pub const STREAMING: &str = "streaming";
 /// The model's answer is recorded, none of its calls has begun.
@@ -38,6 +44,11 @@ pub const FINISHED: &str = "finished";
 /// The outcome is in the log, the manifest does not know it yet.
 pub const SETTLING: &str = "settling";
 
+/// It is written down that somebody wants a run to end.
+pub const ABORT_ASKED: &str = "abort-asked";
+/// An instance is being removed: some of it is gone, or all of it is about to go at once.
+pub const FORGETTING: &str = "forgetting";
+
 /// It is written down that an effect is about to be sent.
 pub const EFFECT_CLAIMED: &str = "effect-claimed";
 /// The forge was asked whether the effect is there already.
@@ -51,6 +62,10 @@ pub const EFFECT_DONE: &str = "effect-done";
 pub const KEEPING: &str = "keeping";
 /// It is where the next job finds it, and nothing here says so.
 pub const KEPT: &str = "kept";
+
+/// Those that a run meets only where it takes longer than a part of its lease, or where people want an end
+/// of it.
+pub const BESIDE: &[&str] = &[RENEWED, ABORT_ASKED, FORGETTING];
 
 /// Those that a run meets only where its effects are sent, in that order.
 pub const EFFECTS: &[&str] = &[EFFECT_CLAIMED, EFFECT_LOOKED_UP, EFFECT_SENT, EFFECT_DONE];
@@ -66,10 +81,14 @@ pub const RETURNS: &[&str] = &[UNPACKED, MOVED_ASIDE];
 pub const ALL: &[&str] = &[
     UNPACKED,
     MOVED_ASIDE,
+    ADMITTING,
     ADMITTED,
+    ABORT_ASKED,
     CLAIMED,
+    RENEWED,
     APPENDING,
     APPENDED,
+    BEGUN,
     STREAMING,
     ANSWERED,
     TOOL_RUNNING,
@@ -84,6 +103,7 @@ pub const ALL: &[&str] = &[
     EFFECT_LOOKED_UP,
     EFFECT_SENT,
     EFFECT_DONE,
+    FORGETTING,
 ];
 
 /// Where to die: counts down each armed failpoint and kills the process at zero. Clones share

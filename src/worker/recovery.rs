@@ -95,6 +95,7 @@ fn elapsed(began: Timestamp, now: Timestamp) -> Duration {
 /// Why a run fails that is not done in its time.
 pub(super) fn late(wall: Duration) -> String {
     let wall = match wall.as_secs() {
+        60 => "1 minute".to_owned(),
         seconds if seconds % 60 == 0 => format!("{} minutes", seconds / 60),
         seconds => format!("{seconds} seconds"),
     };

@@ -111,8 +111,8 @@ fn killed_after_each_appended_entry_a_run_ends_as_if_undisturbed() {
 #[test]
 fn killed_at_every_failpoint_a_run_ends_as_if_undisturbed() {
     let undisturbed = end(&scene());
-    // On a laptop nothing is sent, nothing travels, and nothing comes back.
-    let elsewhere = [failpoint::EFFECTS, failpoint::TRAVELS, failpoint::RETURNS].concat();
+    // On a laptop nothing is sent, nothing travels, and nothing comes back; and this is over soon.
+    let elsewhere = [failpoint::BESIDE, failpoint::EFFECTS, failpoint::TRAVELS, failpoint::RETURNS].concat();
     for name in failpoint::ALL.iter().filter(|name| !elsewhere.contains(name)) {
         let scene = scene();
         assert!(killed(&scene, &format!("{name}:1")), "`{name}` is never met");

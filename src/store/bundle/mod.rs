@@ -31,7 +31,7 @@ use super::disk::{self, failed};
 use super::medium::{Backend, Cover, Medium, Part, Whole, Written};
 use super::{Error, Holder, Manifest, manifest};
 use crate::domain::id::InstanceId;
-use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::failpoint::{self, Failpoints};
 use folder::{Folder, lock_of, read_cover};
 use waiting::Waiting;
 
@@ -81,7 +81,7 @@ impl Backend for Bundles {
     }
 
     fn remove<'a>(&'a self, instance: &'a InstanceId, holder: &'a Holder) -> BoxFuture<'a, Result<bool, Error>> {
-        ready(remove(&self.root.join(instance.external()), holder)).boxed()
+        ready(remove(&self.root.join(instance.external()), holder, &self.failpoints)).boxed()
     }
 
     fn covers(&self) -> BoxFuture<'_, Result<Vec<Cover>, Error>> {
@@ -141,7 +141,7 @@ fn make(root: &Path, whole: &Whole<'_>) -> Result<Written, Error> {
 
 /// Takes the directory its name first: what is left of it is no bundle then, and removed by the next
 /// one that is made there.
-fn remove(dir: &Path, holder: &Holder) -> Result<bool, Error> {
+fn remove(dir: &Path, holder: &Holder, failpoints: &Failpoints) -> Result<bool, Error> {
     if std::fs::symlink_metadata(dir).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
         return Ok(false);
     }
@@ -150,6 +150,7 @@ fn remove(dir: &Path, holder: &Holder) -> Result<bool, Error> {
     clear(&gone)?;
     std::fs::rename(dir, &gone).map_err(|source| failed(dir, "remove", source))?;
     disk::sync_dir(dir.parent().unwrap_or(dir))?;
+    failpoints.hit(failpoint::FORGETTING);
     clear(&gone)?;
     // With the lock still held: who waits for it sees that its file is another one now.
     std::fs::remove_file(lock_of(dir)).map_err(|source| failed(dir, "remove", source))?;

@@ -37,7 +37,7 @@ pub use address::{Address, InvalidAddress};
 use super::medium::{Asked, Backend, Cover, Medium, Whole, Written};
 use super::{Error, Holder};
 use crate::domain::id::{InstanceId, RunId};
-use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::failpoint::{self, Failpoints};
 use instance::InPostgres;
 use news::News;
 use server::Server;
@@ -97,6 +97,7 @@ impl Postgres {
             AND (claim IS NULL OR lease < clock_timestamp() OR claim = $2) RETURNING number";
         let Some(number) = self.number(instance).await? else { return Ok(false) };
         let mut dead: Option<String> = None;
+        self.failpoints.hit(failpoint::FORGETTING);
         loop {
             if !self.server.ask("remove an instance", SQL, &[&number, &dead]).await?.rows.is_empty() {
                 return Ok(true);

@@ -46,7 +46,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::medium::{Asked, Backend, Cover, Inbox, Medium, Whole, Written};
 use super::{Error, Holder};
 use crate::domain::id::{InstanceId, RunId};
-use crate::telemetry::failpoint::Failpoints;
+use crate::telemetry::failpoint::{self, Failpoints};
 use database::Database;
 use lease::{Claim, Now};
 use refused::Refused;
@@ -127,8 +127,13 @@ impl Backend for Sqlite {
             if self.find(&id).await?.is_none() {
                 return Ok(false);
             }
+            let failpoints = self.database.failpoints.clone();
             let remove = move |db: &Connection| match numbered(db, &path, &id)? {
-                Some(instance) => instance.remove(db),
+                Some(instance) => {
+                    let removed = instance.remove(db)?;
+                    failpoints.hit(failpoint::FORGETTING);
+                    Ok(removed)
+                }
                 None => Ok(false),
             };
             self.database.write("remove an instance", remove).await

@@ -30,9 +30,16 @@ const AGAIN: [&str; 6] = [
 /// Where the process is killed, each with the count of its visits.
 fn places() -> impl Iterator<Item = String> {
     // What comes back is killed on its way below.
-    let first = failpoint::ALL.iter().filter(|name| !failpoint::RETURNS.contains(name));
+    let elsewhere = [failpoint::BESIDE, failpoint::RETURNS].concat();
+    let first = failpoint::ALL.iter().filter(move |name| !elsewhere.contains(name));
     let first = first.map(|name| format!("{name}:1"));
     first.chain(AGAIN.iter().map(|name| format!("{name}:2")))
+}
+
+/// The failpoints that a job is killed at.
+pub(crate) fn killed_at() -> impl Iterator<Item = String> {
+    let name = |place: String| place.split(':').next().unwrap_or_default().to_owned();
+    places().map(name).chain(failpoint::RETURNS.iter().map(|name| (*name).to_owned()))
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod shown;
 mod started_by;
 mod stopped;
 
+pub(crate) use killed::killed_at;
+
 use hob::domain::effect::EffectKey;
 use hob::domain::id::{EventKey, InstanceId, InstanceKind, RunId};
 use hob::domain::name::EffectKind;

@@ -23,6 +23,7 @@ macro_rules! every_store {
     };
 }
 
+mod hung;
 mod joins;
 mod life;
 mod processes;
@@ -147,12 +148,14 @@ impl Place {
     }
 }
 
-/// `ready` answers, `broken` does not parse, `skilled` names a skill that is not there, `handy` has a shell.
+/// `ready` answers, `broken` does not parse, `skilled` names a skill that is not there, `handy` has a shell,
+/// `outspoken` proposes comments beside.
 fn write_agents(dir: &Path) {
     for (name, head) in [
         ("ready", "sandbox: none"),
         ("broken", "sandbox: none\ncolour: red"),
         ("handy", "sandbox: local\ntools: [bash]"),
+        ("outspoken", "sandbox: local\ntools: [bash]\neffects:\n  comment: {}"),
         ("skilled", "sandbox: none\nskills: [lost]"),
     ] {
         let text = format!("---\ndescription: Does what it is told\n{head}\n---\nDo what you are told.\n");

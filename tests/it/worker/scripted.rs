@@ -6,6 +6,7 @@
 //! | `wait WORDS` | answers with them as soon as the test lets it |
 //! | `walk N WORDS` | does as with `steps`, and begins each turn as soon as the test lets it |
 //! | `steps N WORDS` | calls the shell N times, each leaves a line in `steps.txt`, then answers |
+//! | `plan N WORDS` | does N such steps in one message, the last one takes a while where a file `slowly` is; proposes a comment; then answers |
 //! | `panic WORDS` | is a bug of ours |
 //! | `down` | is not there |
 //!
@@ -124,12 +125,15 @@ impl Conversation for Talk {
     fn ask<'a>(
         &'a mut self,
         place: Place,
-        _: &'a mut (dyn FnMut(Delta<'_>) + Send),
+        on: &'a mut (dyn FnMut(Delta<'_>) + Send),
     ) -> BoxFuture<'a, Result<Answer, Error>> {
         async move {
             let (verb, rest) = self.task.split_once(' ').unwrap_or((&self.task, ""));
             match verb {
-                "say" => Ok(says(rest)),
+                "say" => {
+                    on(Delta::Text(rest));
+                    Ok(says(rest))
+                }
                 "wait" => {
                     self.permit().await;
                     Ok(says(rest))
@@ -142,6 +146,15 @@ impl Conversation for Talk {
                     let step = place.turn;
                     if step < steps.parse().unwrap() { Ok(steps_on(name, step)) } else { Ok(says(name)) }
                 }
+                "plan" => {
+                    on(Delta::Text("Well"));
+                    let (steps, name) = rest.split_once(' ').unwrap();
+                    Ok(match place.turn {
+                        0 => all_of(name, steps.parse().unwrap()),
+                        1 => proposes(name),
+                        _ => says(name),
+                    })
+                }
                 "panic" => panic!("{rest}"),
                 "down" => Err(Error { kind: ErrorKind::Config, message: "the model is not there".to_owned() }),
                 other => unreachable!("`{other}` is no word of a script"),
@@ -152,16 +165,31 @@ impl Conversation for Talk {
 }
 
 fn says(words: &str) -> Answer {
-    answer(Block::Text { text: words.to_owned() }, Stop::End)
+    answer(vec![Block::Text { text: words.to_owned() }], Stop::End)
 }
 
 fn steps_on(name: &str, step: u32) -> Answer {
-    let command = format!("echo '{name} {step}' >> steps.txt");
-    let arguments = serde_json::json!({ "command": command }).to_string();
-    answer(Block::Call(Call { id: format!("{name}-{step}"), name: "bash".to_owned(), arguments }), Stop::Tools)
+    answer(vec![does(name, step, "")], Stop::Tools)
 }
 
-fn answer(block: Block, stop: Stop) -> Answer {
+fn all_of(name: &str, steps: u32) -> Answer {
+    let call = |step| does(name, step, if step + 1 == steps { "; [ ! -e slowly ] || sleep 2" } else { "" });
+    answer((0..steps).map(call).collect(), Stop::Tools)
+}
+
+/// A step that the shell does, and what it does then.
+fn does(name: &str, step: u32, then: &str) -> Block {
+    let arguments = serde_json::json!({ "command": format!("echo '{name} {step}' >> steps.txt{then}") }).to_string();
+    Block::Call(Call { id: format!("{name}-{step}"), name: "bash".to_owned(), arguments })
+}
+
+fn proposes(body: &str) -> Answer {
+    let arguments = serde_json::json!({ "body": body }).to_string();
+    let call = Call { id: format!("{body}-comment"), name: "propose_comment".to_owned(), arguments };
+    answer(vec![Block::Call(call)], Stop::Tools)
+}
+
+fn answer(blocks: Vec<Block>, stop: Stop) -> Answer {
     let usage = Usage { input: 10, output: 2, ..Usage::default() };
-    Answer { blocks: vec![block], stop, model: "scripted/model".to_owned(), usage, request: String::new() }
+    Answer { blocks, stop, model: "scripted/model".to_owned(), usage, request: String::new() }
 }

@@ -111,7 +111,8 @@ async fn a_claim_outlives_its_lease_while_it_is_worked_on(place: Place) {
         },
         async {
             model.waits(1).await;
-            tokio::time::sleep(LEASE * 3).await;
+            // Until after its end, and one look of the other.
+            tokio::time::sleep(LEASE * 2).await;
             model.gate.add_permits(1);
             model.waits(0).await;
             stop.cancel();
