@@ -28,6 +28,7 @@
 pub mod bundle;
 mod chain;
 mod claim;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod compacted;
 mod directory;
 mod disk;

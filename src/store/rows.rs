@@ -66,6 +66,7 @@ fn header(line: &Record<'_>, instance: &InstanceId) -> Result<(), Fault> {
 }
 
 /// The run that a line of the inbox admits, without a look at anything else.
+#[cfg(feature = "sqlite")]
 pub(super) fn admits(line: &str) -> Option<RunId> {
     #[derive(Deserialize)]
     struct Named {
