@@ -114,10 +114,13 @@ impl Worker {
             let has_room = active.len() < self.at_once.max(1) && !is_told;
             // Asked for before the look: what comes in between is no news to the look, but to this.
             let news = self.store.news();
+            // What was lost to somebody else, and nobody works on: it comes back.
+            let mut comes_back = false;
             if has_room {
                 let most = self.at_once.max(1) + active.len() + pauses.0.len();
                 match self.store.waiting(most).await {
                     Ok(waiting) => {
+                        comes_back = waiting.iter().any(|instance| pauses.is_busy(instance));
                         let due = waiting.into_iter().filter(|instance| pauses.is_due(instance, until));
                         for instance in due {
                             if active.len() < self.at_once.max(1) && active.insert(instance.clone()) {
@@ -132,7 +135,7 @@ impl Worker {
                     Err(error) => self.observer.see(Progress::Note(&error.to_string())),
                 }
             }
-            if works.is_empty() && (is_told || until == Until::Empty) {
+            if works.is_empty() && (is_told || (until == Until::Empty && !comes_back)) {
                 return Ok(pauses.left());
             }
             let look = async {
@@ -280,9 +283,17 @@ struct Pause {
 }
 
 impl Pauses {
-    /// Whether an instance may be tried now. Where nobody waits for it, it is tried once.
+    /// Whether an instance may be tried now. One that could not go on is tried once, where nobody waits
+    /// for it.
     fn is_due(&self, instance: &InstanceId, until: Until) -> bool {
-        self.0.get(instance).is_none_or(|pause| until == Until::Told && pause.until <= Instant::now())
+        self.0
+            .get(instance)
+            .is_none_or(|pause| (until == Until::Told || pause.stuck.is_none()) && pause.until <= Instant::now())
+    }
+
+    /// Whether somebody else worked on it when it was tried.
+    fn is_busy(&self, instance: &InstanceId) -> bool {
+        self.0.get(instance).is_some_and(|pause| pause.stuck.is_none())
     }
 
     fn note(&mut self, instance: InstanceId, came: Came) {

@@ -94,7 +94,7 @@ async fn a_model_that_never_answers_is_given_up_with_its_run_when_its_time_is_ov
         let with = Circumstances { wall: Some(Duration::from_secs(60)), ..circumstances() };
         let left = place.worker("one", 1).work(&place.desk(), &with, Until::Empty).await.unwrap();
         assert_eq!(left, []);
-        assert_eq!(place.outcome(&run).await, "failed: it was not done 1 minutes after its first attempt began");
+        assert_eq!(place.outcome(&run).await, "failed: it was not done 1 minute after its first attempt began");
         let kinds = place.kinds(&run).await;
         assert_eq!(kinds, "attempt_started input prompt message message_interrupted settled");
     }
@@ -109,7 +109,7 @@ struct Stuck {
 impl Observer for Stuck {
     fn see(&self, progress: Progress<'_>) {
         if let Progress::Asked { .. } = progress {
-            self.tell.send(()).unwrap();
+            let _ = self.tell.send(());
             // Opened, or gone.
             let _ = self.gate.lock().unwrap().recv();
         }
@@ -144,6 +144,41 @@ fn whose_thread_is_stuck_loses_its_run_and_writes_no_more_on_postgres() {
     });
     stuck(place.unwrap(), move || async move {
         Store::postgres(&there.parse().unwrap(), None, Failpoints::default()).await.unwrap()
+    });
+}
+
+/// Whoever took the run meanwhile may have given it back: then it is nobody's, and not done.
+#[test]
+#[cfg(feature = "sqlite")]
+fn a_run_that_was_lost_and_that_nobody_works_on_is_taken_up_again_before_the_worker_is_done() {
+    let place = Place::sqlite();
+    let path = place.dir.path().join("state.db");
+    let (tell, told) = channel();
+    let (open_gate, gate) = channel();
+    let owner = place.desk();
+    block_on(async {
+        let run = place.admit("1/ready", "say at last").await;
+        let thread = std::thread::spawn(move || {
+            block_on(async {
+                let store = Store::sqlite(&path, Failpoints::default()).with_lease(LEASE);
+                let observer: Arc<dyn Observer> = Arc::new(Stuck { tell, gate: Mutex::new(gate) });
+                let desk = With(owner, move |harness| Harness { observer: observer.clone(), ..harness });
+                let worker = Worker { store, holder: holder("stuck"), at_once: 1, observer: Arc::new(()) };
+                assert_eq!(worker.work(&desk, &circumstances(), Until::Empty).await.unwrap(), []);
+            });
+        });
+        told.recv().unwrap();
+        let (mut log, _) = place.store.reopen(&run.instance, holder("beside")).await.unwrap().unwrap();
+        let began = Instant::now();
+        while queue::claim(&mut log, clock().now()).await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "its lease does not run out");
+            tokio::time::sleep(LEASE / 10).await;
+        }
+        queue::release(&mut log).await.unwrap();
+        drop(open_gate);
+        drop(told);
+        thread.join().unwrap();
+        assert_eq!(place.outcome(&run).await, "completed");
     });
 }
 
