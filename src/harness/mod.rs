@@ -204,16 +204,12 @@ impl Harness {
         Ok(bodies)
     }
 
-    /// What the model reads of a run that joins the one with this input.
-    ///
-    /// # Errors
-    /// When the log's marker is none.
-    pub fn joining(&self, input: &Input, late: &Run) -> Result<String, Error> {
-        let marker = input.marker.parse().map_err(|_| Error::Marker)?;
+    /// What the model reads of a run that joins the one under way.
+    pub fn joining(&self, late: &Run, marker: &Marker) -> String {
         let instructions =
-            (!self.agent.instructions.is_plain()).then(|| task::instructions(&self.agent, &late.task, &marker));
+            (!self.agent.instructions.is_plain()).then(|| task::instructions(&self.agent, &late.task, marker));
         let setting = task::Setting {
-            marker: &marker,
+            marker,
             now: late.admitted_at,
             authority: late.authority,
             lost_files: false,
@@ -221,7 +217,7 @@ impl Harness {
             command: late.task.event.as_ref().and_then(|event| self.command(event)),
             instructions: instructions.as_deref(),
         };
-        Ok(format!("{}\n\n{}", task::JOINED, task::words(&late.task, setting)))
+        format!("{}\n\n{}", task::JOINED, task::words(&late.task, setting))
     }
 
     fn is_contained(&self) -> bool {

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use super::history::{NEW_HEAD, Turn};
 use super::{Error, Session, push};
-use crate::domain::entry::{Body, Input, Note, RunJoined, Settled};
+use crate::domain::entry::{Body, Note, RunJoined, Settled};
 use crate::domain::id::RunId;
 use crate::domain::message::{Message, Usage};
 use crate::domain::outcome::Outcome;
@@ -13,9 +13,8 @@ use crate::queue;
 
 /// Decides which of the runs that wait are answered by the one under way.
 pub trait Joins: Send + Sync {
-    /// What the model reads of `late`, as part of the run with this input; `None` when it must wait for
-    /// its own turn.
-    fn words<'a>(&'a self, input: &'a Input, late: &'a Run) -> BoxFuture<'a, Option<String>>;
+    /// What the model reads of `late`; `None` when it must wait for its own turn.
+    fn words<'a>(&'a self, late: &'a Run) -> BoxFuture<'a, Option<String>>;
 }
 
 impl Session {
@@ -27,8 +26,7 @@ impl Session {
         }
         self.journal.log.look().await?;
         while let Some(late) = self.next_behind(run) {
-            let Some(input) = self.history.find(run).and_then(|known| known.input.as_ref()) else { break };
-            match joins.words(input, &late).await {
+            match joins.words(&late).await {
                 Some(text) => self.join(run, &late, text).await?,
                 None => self.waits = Some(late.id),
             }

@@ -5,7 +5,6 @@ use futures::future::BoxFuture;
 
 use super::attempt::Circumstances;
 use super::shift::Harnesses;
-use crate::domain::entry::Input;
 use crate::domain::run::Run;
 use crate::harness::Harness;
 use crate::queue;
@@ -21,14 +20,15 @@ pub(super) struct Company<'a> {
 }
 
 impl Joins for Company<'_> {
-    fn words<'a>(&'a self, input: &'a Input, late: &'a Run) -> BoxFuture<'a, Option<String>> {
+    fn words<'a>(&'a self, late: &'a Run) -> BoxFuture<'a, Option<String>> {
         async move {
             if self.with.refused.contains_key(&late.id) || !queue::joins(self.run, late) {
                 return None;
             }
             let digest = self.harnesses.digest(late).await?;
             let is_same_agent = digest == self.harness.agent.digest;
-            if is_same_agent { self.harness.joining(input, late).ok() } else { None }
+            // A marker of its own: who wrote this may have read what the run under way has said.
+            is_same_agent.then(|| self.harness.joining(late, &(self.with.marker)()))
         }
         .boxed()
     }
