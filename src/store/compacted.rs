@@ -44,8 +44,9 @@ fn shorten(record: &Record<'_>) -> Option<String> {
 }
 
 /// The first entry that the last compaction of the conversation kept, by the lines of the log that are of
-/// the kinds `compaction` and `leaf_moved`, in their order. A compaction that the conversation has left behind counts for nothing.
-/// `None` where there is none, or a line of them cannot be read: then all of the log is looked at.
+/// the kinds `compaction` and `leaf_moved`, in their order. A compaction that the conversation has left
+/// behind counts for nothing. `None` where there is none, or a line of them cannot be read: then all of
+/// the log is looked at.
 pub(super) fn first_kept(turns: &[impl AsRef<[u8]>]) -> Option<Seq> {
     let mut leaf = Seq(u64::MAX);
     for line in turns.iter().rev() {
