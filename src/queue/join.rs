@@ -22,9 +22,10 @@ fn is_internal(event: &Event) -> bool {
 
 /// A head that nobody named may be any.
 fn is_about_one_state(before: &Event, event: &Event) -> bool {
-    let head = |event: &Event| {
-        let sha = event.change.as_ref().map(|change| change.head.sha.clone());
-        sha.filter(|sha| !sha.is_empty())
-    };
     event.thread.kind == ThreadKind::Issue || (head(event).is_some() && head(event) == head(before))
+}
+
+fn head(event: &Event) -> Option<&str> {
+    let sha = event.change.as_ref()?.head.sha.as_str();
+    (!sha.is_empty()).then_some(sha)
 }

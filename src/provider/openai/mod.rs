@@ -2,7 +2,9 @@
 //! which nearly everybody speaks.
 
 pub(super) mod chat;
+mod counted;
 mod effort;
+mod list;
 pub(super) mod responses;
 
 use super::base_url::Endpoint;

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::super::list::List;
 use super::super::{effort, sendable};
 use super::stream::Stream;
 use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
-use crate::provider::body::{Body, Hashed, json};
+use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
 use crate::provider::streamed::Transcript;
 use crate::provider::{Opening, Said, catalog};
@@ -19,18 +19,12 @@ use crate::provider::{Opening, Said, catalog};
 /// have a limit of their own, and local servers know the field by another name.
 const ANSWER_TOKENS: u32 = 32_000;
 
-const END: &[u8] = b"]}";
-
 /// One conversation's request.
 pub(super) struct Request {
     /// `provider/model`: call ids of another model may not suit this one.
     full: String,
-    /// Everything up to and with the system message.
-    head: Bytes,
-    /// Each with the comma before it.
-    messages: Vec<Bytes>,
+    messages: List,
     ids: CallIds,
-    hashed: Hashed,
 }
 
 #[derive(Serialize)]
@@ -44,7 +38,7 @@ struct Head<'a> {
     reasoning_effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
-    messages: [Message<'a>; 1],
+    messages: [(); 0],
 }
 
 #[derive(Serialize)]
@@ -119,24 +113,12 @@ impl Request {
                     },
                 })
                 .collect(),
-            // One system message: many chat templates allow no second one.
-            messages: [Message::System { content: prompt.join("\n\n") }],
+            messages: [],
         };
-        let mut head = json(&head);
-        head.truncate(head.len().saturating_sub(END.len()));
-        Self {
-            full: full.to_owned(),
-            head: head.into(),
-            messages: Vec::new(),
-            ids: CallIds::default(),
-            hashed: Hashed::default(),
-        }
-    }
-
-    fn append(&mut self, message: &Message<'_>) {
-        let mut bytes = vec![b','];
-        bytes.extend(json(message));
-        self.messages.push(bytes.into());
+        let mut messages = List::open(&head);
+        // One system message: many chat templates allow no second one.
+        messages.append(&Message::System { content: prompt.join("\n\n") });
+        Self { full: full.to_owned(), messages, ids: CallIds::default() }
     }
 }
 
@@ -144,29 +126,23 @@ impl Transcript for Request {
     /// One message, or one for each result.
     fn push(&mut self, said: Said<'_>) {
         match said {
-            Said::User(text) => self.append(&Message::User { content: text }),
+            Said::User(text) => self.messages.append(&Message::User { content: text }),
             Said::Answer(answer) => {
                 let own = answer.model == self.full;
                 let message = message(answer, |id| self.ids.of_call(id, own));
-                self.append(&message);
+                self.messages.append(&message);
             }
             Said::Results(results) => {
                 for result in results {
                     let id = self.ids.of_result(&result.call).to_owned();
-                    self.append(&result_message(&id, result));
+                    self.messages.append(&result_message(&id, result));
                 }
             }
         }
     }
 
     fn send(&mut self) -> (Body, String) {
-        let mut body = Body::with_capacity(self.messages.len() + 2);
-        body.push(self.head.clone());
-        self.messages.iter().for_each(|message| body.push(message.clone()));
-        body.settle();
-        body.push(Bytes::from_static(END));
-        let digest = self.hashed.digest(&body);
-        (body, digest)
+        self.messages.send()
     }
 
     fn reader(&self, digest: &str) -> Box<dyn Reader> {

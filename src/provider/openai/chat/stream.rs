@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::super::counted::Counted;
 use crate::domain::message::{Block, Call, Stop, Usage};
 use crate::provider::blocks::{Blocks, Fault, On, Reader, Whole};
 use crate::provider::{Delta, classify};
@@ -185,39 +186,6 @@ struct Function {
     name: Option<String>,
     #[serde(default)]
     arguments: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(default)]
-    prompt_tokens: Option<u64>,
-    #[serde(default)]
-    completion_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct PromptDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    cache_write_tokens: Option<u64>,
-}
-
-impl Counted {
-    /// The protocol counts cached tokens into the prompt; hob does not.
-    fn usage(self) -> Usage {
-        let details = self.prompt_tokens_details.unwrap_or_default();
-        let cache_read = details.cached_tokens.unwrap_or(0);
-        let cache_write = details.cache_write_tokens.unwrap_or(0);
-        Usage {
-            input: self.prompt_tokens.unwrap_or(0).saturating_sub(cache_read).saturating_sub(cache_write),
-            output: self.completion_tokens.unwrap_or(0),
-            cache_read,
-            cache_write,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::super::list::List;
 use super::super::{effort, sendable};
 use super::stream::Stream;
 use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
-use crate::provider::body::{Body, Hashed, json};
+use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
 use crate::provider::streamed::Transcript;
 use crate::provider::{Opening, Said, catalog};
@@ -19,18 +19,12 @@ use crate::provider::{Opening, Said, catalog};
 /// catalogue: others have a limit of their own.
 const ANSWER_TOKENS: u32 = 32_000;
 
-const END: &[u8] = b"]}";
-
 /// One conversation's request.
 pub(super) struct Request {
     /// `provider/model`: reasoning and call ids of another model may not suit this one.
     full: String,
-    /// Everything up to the items.
-    head: Bytes,
-    /// Each with the comma before it, but the first.
-    items: Vec<Bytes>,
+    items: List,
     ids: CallIds,
-    hashed: Hashed,
 }
 
 #[derive(Serialize)]
@@ -111,21 +105,7 @@ impl Request {
                 .collect(),
             input: [],
         };
-        let mut head = json(&head);
-        head.truncate(head.len().saturating_sub(END.len()));
-        Self {
-            full: full.to_owned(),
-            head: head.into(),
-            items: Vec::new(),
-            ids: CallIds::default(),
-            hashed: Hashed::default(),
-        }
-    }
-
-    fn append(&mut self, item: &Item<'_>) {
-        let mut bytes = if self.items.is_empty() { Vec::new() } else { vec![b','] };
-        bytes.extend(json(item));
-        self.items.push(bytes.into());
+        Self { full: full.to_owned(), items: List::open(&head), ids: CallIds::default() }
     }
 
     fn append_answer(&mut self, answer: &Answer) {
@@ -134,17 +114,17 @@ impl Request {
         for (position, block) in answer.blocks.iter().enumerate() {
             match block {
                 Block::Text { text } => {
-                    self.append(&Item::Message { role: "assistant", content: [Content::Output { text }] });
+                    self.items.append(&Item::Message { role: "assistant", content: [Content::Output { text }] });
                 }
                 Block::Reasoning { text, signature: Some(signature), .. } if own && position < followed => {
                     let summary = if text.is_empty() { Vec::new() } else { vec![Content::Summary { text }] };
-                    self.append(&Item::Reasoning { summary, encrypted_content: signature });
+                    self.items.append(&Item::Reasoning { summary, encrypted_content: signature });
                 }
                 Block::Reasoning { .. } => {}
                 Block::Call(call) => {
                     let call_id = self.ids.of_call(&call.id, own).into_owned().into();
                     let arguments = sendable(call);
-                    self.append(&Item::FunctionCall { call_id, name: &call.name, arguments });
+                    self.items.append(&Item::FunctionCall { call_id, name: &call.name, arguments });
                 }
             }
         }
@@ -153,7 +133,7 @@ impl Request {
     fn append_result(&mut self, result: &ToolResult) {
         let call_id = self.ids.of_result(&result.call).to_owned();
         let mark = if result.is_error { "error: " } else { "" };
-        self.append(&Item::FunctionCallOutput { call_id: &call_id, output: format!("{mark}{}", result.content) });
+        self.items.append(&Item::FunctionCallOutput { call_id: &call_id, output: format!("{mark}{}", result.content) });
     }
 }
 
@@ -161,20 +141,14 @@ impl Transcript for Request {
     /// One item for each block or result.
     fn push(&mut self, said: Said<'_>) {
         match said {
-            Said::User(text) => self.append(&Item::Message { role: "user", content: [Content::Input { text }] }),
+            Said::User(text) => self.items.append(&Item::Message { role: "user", content: [Content::Input { text }] }),
             Said::Answer(answer) => self.append_answer(answer),
             Said::Results(results) => results.iter().for_each(|result| self.append_result(result)),
         }
     }
 
     fn send(&mut self) -> (Body, String) {
-        let mut body = Body::with_capacity(self.items.len() + 2);
-        body.push(self.head.clone());
-        self.items.iter().for_each(|item| body.push(item.clone()));
-        body.settle();
-        body.push(Bytes::from_static(END));
-        let digest = self.hashed.digest(&body);
-        (body, digest)
+        self.items.send()
     }
 
     fn reader(&self, digest: &str) -> Box<dyn Reader> {

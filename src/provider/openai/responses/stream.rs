@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::domain::message::{Block, Call, Stop, Usage};
+use super::super::counted::Counted;
+use crate::domain::message::{Block, Call, Stop};
 use crate::provider::blocks::{Blocks, Fault, On, Reader, Whole};
 use crate::provider::{Delta, classify};
 
@@ -242,39 +243,6 @@ struct Response {
 struct Details {
     #[serde(default)]
     reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Counted {
-    #[serde(default)]
-    input_tokens: Option<u64>,
-    #[serde(default)]
-    output_tokens: Option<u64>,
-    #[serde(default)]
-    input_tokens_details: Option<InputDetails>,
-}
-
-#[derive(Default, Deserialize)]
-struct InputDetails {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-    #[serde(default)]
-    cache_write_tokens: Option<u64>,
-}
-
-impl Counted {
-    /// The protocol counts cached tokens into the input; hob does not.
-    fn usage(self) -> Usage {
-        let details = self.input_tokens_details.unwrap_or_default();
-        let cache_read = details.cached_tokens.unwrap_or(0);
-        let cache_write = details.cache_write_tokens.unwrap_or(0);
-        Usage {
-            input: self.input_tokens.unwrap_or(0).saturating_sub(cache_read).saturating_sub(cache_write),
-            output: self.output_tokens.unwrap_or(0),
-            cache_read,
-            cache_write,
-        }
-    }
 }
 
 #[cfg(test)]

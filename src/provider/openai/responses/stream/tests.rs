@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::message::Usage;
 use crate::provider::Error;
 use crate::provider::http::tests::read;
 use crate::provider::streams::{
