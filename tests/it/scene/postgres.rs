@@ -135,6 +135,12 @@ impl Server {
         format!("postgres://postgres@{dir}:{}/{database}", self.port)
     }
 
+    /// The process of which each connection gets a child.
+    pub(crate) fn pid(&self) -> u32 {
+        let file = std::fs::read_to_string(self.dir.join("data/postmaster.pid")).expect("it runs");
+        file.lines().next().and_then(|pid| pid.parse().ok()).expect("a number")
+    }
+
     /// Its port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port

@@ -25,9 +25,12 @@ fn rows_cut_or_flipped_anywhere_are_refused_or_lose_their_torn_end() {
     let claim = written.iter().rposition(|byte| *byte == b'\n').unwrap();
     let covered = written[..claim].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
     for at in 0..written.len() {
-        let mut flipped = written.clone();
-        flipped[at] ^= 1;
-        for (changed, torn) in [(written[..at].to_vec(), at >= covered), (flipped, at + 1 == written.len())] {
+        let flipped = (0..8).map(|bit| {
+            let mut flipped = written.clone();
+            flipped[at] ^= 1 << bit;
+            (flipped, at + 1 == written.len())
+        });
+        for (changed, torn) in std::iter::once((written[..at].to_vec(), at >= covered)).chain(flipped) {
             fs::write(&path, &changed).unwrap();
             match open(root.path()) {
                 Ok((writer, notes)) => {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 use crate::scene::tool;
@@ -23,6 +24,24 @@ impl Strace {
     /// is no such program.
     pub(in crate::contracts::store) fn failing(number: usize) -> Option<Self> {
         Self::that("error=EIO", number, &["--seccomp-bpf"])
+    }
+
+    /// The disk fails at the sync of this number of each child that a process has from now on, until this
+    /// is over.
+    #[expect(clippy::disallowed_methods, reason = "tests start the real program")]
+    pub(in crate::contracts::store) fn failing_in(process: u32, number: usize) -> Option<Meddled> {
+        let strace = Self::that("error=EIO", number, &[])?;
+        let words = strace.words();
+        let mut command = Command::new(&words[0]);
+        let child = command.args(&words[1..]).args(["-p", &process.to_string()]).spawn().unwrap();
+        let meddled = Meddled { strace, child };
+        let since = Instant::now();
+        let status = format!("/proc/{process}/status");
+        while std::fs::read_to_string(&status).unwrap().lines().any(|line| line == "TracerPid:\t0") {
+            assert!(since.elapsed() < Duration::from_secs(60), "it is never attached");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        Some(meddled)
     }
 
     /// The process is stopped right after the sync of this number.
@@ -74,6 +93,22 @@ impl Strace {
         let calls = calls(&trace);
         let failed = (0..).zip(&calls).filter(|(_, call)| call.is_sync() && !call.is_done);
         failed.map(|(at, call)| Failure::of(call, &calls[..at], &calls[at + 1..])).collect()
+    }
+}
+
+/// A process whose children's disk fails.
+pub(in crate::contracts::store) struct Meddled {
+    strace: Strace,
+    child: Child,
+}
+
+impl Meddled {
+    /// Leaves it alone; how many syncs failed.
+    pub(in crate::contracts::store) fn stop(mut self) -> usize {
+        let strace = Pid::from_child(&self.child);
+        rustix::process::kill_process(strace, Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+        self.strace.failures().len()
     }
 }
 

@@ -1,9 +1,9 @@
-//! The server's disk is full.
+//! The server's disk is full, or fails.
 
 use hob::domain::entry::Entry;
-use hob::domain::id::Epoch;
+use hob::domain::id::{Epoch, InstanceId};
 
-use super::super::disk::{fill, on_small_disk, small_disk};
+use super::super::disk::{Strace, fill, on_small_disk, small_disk};
 use super::*;
 use crate::scene::postgres::{Server, client};
 
@@ -61,6 +61,57 @@ async fn full() {
         }
     }
     assert!(told.contains(&true), "the server never said it: {told:?}");
+}
+
+#[tokio::test]
+async fn where_the_server_cannot_sync_nothing_acknowledged_is_lost() {
+    let Some(mut server) = Server::start() else { return };
+    let url = server.url("postgres");
+    // The tests do without, else.
+    client(&url).await.batch_execute("ALTER SYSTEM SET fsync = on").await.unwrap();
+    server.restart();
+    let mut failed = 0;
+    for number in 1..=6 {
+        let thread = thread(number);
+        let store_before = store(&url).await.unwrap();
+        let first = run(&thread, "first");
+        admit(&store_before, &first).await.unwrap();
+        drop(store_before);
+        let Some(meddled) = Strace::failing_in(server.pid(), number) else { return };
+        let acknowledged = until_refused(&url, &thread).await;
+        failed += meddled.stop();
+        server.restart();
+
+        let store = store(&url).await.unwrap();
+        let mut log = store.open(&thread, "acme/widgets#42 (triage)", holder(1)).await.unwrap().0;
+        let (fence, _) = claimed(&url, &mut log).await;
+        log.settle(fence, path(&log, [note("after"), settled(&first)]), at(4)).await.unwrap();
+        let peek = store.peek(&thread).await.unwrap().unwrap();
+        let kept = notes(&peek);
+        assert_eq!(kept[..acknowledged.len()], acknowledged, "sync {number}");
+        // Nobody knows of the last one, which was not acknowledged.
+        assert!(kept.len() <= acknowledged.len() + 2 && kept.last() == Some(&"after"), "sync {number}");
+    }
+    assert!(failed >= 6, "{failed} syncs failed");
+}
+
+/// Writes until the server refuses; what it said that it has.
+async fn until_refused(url: &str, thread: &InstanceId) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let written = async {
+        let store = store(url).await?;
+        let mut log = store.open(thread, "acme/widgets#42 (triage)", holder(1)).await?.0;
+        let (fence, _) = log.claim(at(2)).await?;
+        loop {
+            let text = acknowledged.len().to_string();
+            log.append(fence, path(&log, [note(&text)]), at(3)).await?;
+            acknowledged.push(text);
+            assert!(acknowledged.len() < 400, "no sync ever fails");
+        }
+    };
+    let written: Result<(), Error> = written.await;
+    assert!(matches!(written, Err(Error::Database { .. })), "{written:?}");
+    acknowledged
 }
 
 /// Claims for a process that takes the place of the one before it.
