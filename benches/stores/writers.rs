@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use futures::future::try_join_all;
 use hob::store::{self, Store};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::place::{Failed, Stores, admit, body, drafts, instance, now, open, run};
 use crate::{Figure, Goal, disk};
@@ -63,14 +63,17 @@ fn appends(stores: &Stores, store: &Store) -> Result<Duration, Failed> {
         logs.push((log, fence));
     }
     let since = Instant::now();
-    let writers = logs.iter_mut().map(async |(log, fence)| {
-        for _ in 0..EACH {
-            let drafts = drafts(log, vec![note.clone()])?;
-            log.append(*fence, drafts, now()).await?;
+    let writers = logs.into_iter().map(|(mut log, fence)| {
+        let note = note.clone();
+        async move {
+            for _ in 0..EACH {
+                let drafts = drafts(&log, vec![note.clone()])?;
+                log.append(fence, drafts, now()).await?;
+            }
+            Ok(())
         }
-        Ok::<_, store::Error>(())
     });
-    stores.run(try_join_all(writers))?;
+    all_at_once(stores, writers)?;
     Ok(since.elapsed())
 }
 
@@ -80,15 +83,33 @@ fn admissions(stores: &Stores, store: &Store) -> Result<Duration, Failed> {
     for instance in &instances {
         stores.run(open(store, instance))?;
     }
+    let runs: Vec<Vec<_>> = instances.iter().map(|instance| (0..EACH).map(|n| run(instance, n)).collect()).collect();
     let since = Instant::now();
-    let writers = instances.iter().map(async |instance| {
-        for n in 0..EACH {
-            admit(store, &run(instance, n)).await?;
+    let writers = runs.into_iter().map(|runs| {
+        let store = store.clone();
+        async move {
+            for run in &runs {
+                admit(&store, run).await?;
+            }
+            Ok(())
         }
-        Ok::<_, store::Error>(())
     });
-    stores.run(try_join_all(writers))?;
+    all_at_once(stores, writers)?;
     Ok(since.elapsed())
+}
+
+/// Each on its own, as the deliveries of a receiver are.
+fn all_at_once<F>(stores: &Stores, writers: impl Iterator<Item = F>) -> Result<(), Failed>
+where
+    F: Future<Output = Result<(), store::Error>> + Send + 'static,
+{
+    stores.run(async {
+        let mut writers: JoinSet<_> = writers.collect();
+        while let Some(written) = writers.join_next().await {
+            written??;
+        }
+        Ok(())
+    })
 }
 
 /// How long each line is that was written, the headers of logs aside.

@@ -114,16 +114,23 @@ impl Store {
             };
             let Inbox { tail, epoch, knows } = inbox;
             if knows {
-                let known = Peek::of(medium).await?;
+                let known = match Peek::of(medium).await {
+                    Err(Error::Gone { .. }) => continue,
+                    known => known?,
+                };
                 let state = known.runs().find(|(known, _)| known.id == run.id).map(|(_, state)| state);
                 return Ok(Admitted::Known(state.unwrap_or(State::Queued)));
             }
             let row = Draft { session: None, parent: None, kind: ADMITTED, body: json };
-            let admits = std::slice::from_ref(&run.id);
             self.failpoints.hit(failpoint::ADMITTING);
-            if enter(&mut *medium, &tail, epoch, at, &[row], admits).await? == Written::Done {
-                self.failpoints.hit(failpoint::ADMITTED);
-                return Ok(Admitted::New);
+            match enter(&mut *medium, &tail, epoch, at, &[row], Some(&run.id)).await {
+                Ok(Written::Done) => {
+                    self.failpoints.hit(failpoint::ADMITTED);
+                    return Ok(Admitted::New);
+                }
+                // Somebody else wrote to it, or removed it.
+                Ok(Written::Moved) | Err(Error::Gone { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
         Err(Error::Held { by: "others that admit runs, one after the other".to_owned() })
@@ -160,7 +167,7 @@ impl Store {
                 return Ok(open);
             }
             let epoch = read::cover(&mut *medium).await?.epoch;
-            if enter(&mut *medium, &read.inbox, epoch, at, &drafts, &[]).await? == Written::Done {
+            if enter(&mut *medium, &read.inbox, epoch, at, &drafts, None).await? == Written::Done {
                 self.failpoints.hit(failpoint::ABORT_ASKED);
                 return Ok(open);
             }
@@ -321,7 +328,7 @@ async fn enter(
     epoch: Epoch,
     at: Timestamp,
     rows: &[Draft<'_>],
-    admits: &[RunId],
+    admits: Option<&RunId>,
 ) -> Result<Written, Error> {
     let lines = tail.add(&medium.path(Part::Inbox), epoch.max(tail.epoch), at, rows)?;
     medium.enter(&lines, admits).await

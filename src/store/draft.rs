@@ -58,8 +58,12 @@ impl Admission {
     pub fn new(run: &Run, redactor: &Redactor) -> Result<Self, Error> {
         let unstorable = |source| Error::Unstorable { kind: "admitted".to_owned(), source };
         let json = serde_json::to_string(run).map_err(unstorable)?;
-        let json = one_line(redactor.redact_json(&json)).into_owned();
-        Ok(Self { run: serde_json::from_str(&json).map_err(unstorable)?, json })
+        let stored = match one_line(redactor.redact_json(&json)) {
+            // Only what came from outside may be nested deeper than a reader takes.
+            Cow::Borrowed(_) if run.task.input.is_none() => return Ok(Self { run: run.clone(), json }),
+            stored => stored.into_owned(),
+        };
+        Ok(Self { run: serde_json::from_str(&stored).map_err(unstorable)?, json: stored })
     }
 }
 

@@ -140,8 +140,9 @@ pub(super) trait Medium: Debug + Send {
     /// The end of the inbox, under which epoch its next row is written, and whether a run stands in it.
     fn inbox<'a>(&'a mut self, run: &'a RunId) -> BoxFuture<'a, Result<Inbox, Error>>;
 
-    /// Adds rows to the inbox, which admit these runs. Needs no claim.
-    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>>;
+    /// Adds rows to the inbox; one alone may admit a run. Needs no claim. [`Written::Moved`] when the inbox
+    /// ends elsewhere.
+    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: Option<&'a RunId>) -> BoxFuture<'a, Result<Written, Error>>;
 
     /// Takes the right to write under a new epoch, until it is given back, or its lease ran out and
     /// somebody else took it, or its process is gone. Always durable. [`Written::Moved`] when the epoch
@@ -208,7 +209,8 @@ pub(super) trait Backend: Debug + Send + Sync {
     /// An instance that is there.
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>>;
 
-    /// An instance that is there, and its inbox, as far as the admission of a run asks.
+    /// An instance that is there, and its inbox, as far as the admission of a run asks. May be what this
+    /// process saw of it last: who enters a row then is told when that is not so any more.
     fn find_for<'a>(&'a self, instance: &'a InstanceId, run: &'a RunId) -> BoxFuture<'a, Result<Option<Asked>, Error>> {
         Box::pin(async move {
             let Some(mut medium) = self.find(instance).await? else { return Ok(None) };

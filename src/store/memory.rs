@@ -162,12 +162,12 @@ impl Medium for InMemory {
         ready(self.with(look)).boxed()
     }
 
-    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>> {
+    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: Option<&'a RunId>) -> BoxFuture<'a, Result<Written, Error>> {
         let entered = self.with(|kept| {
             let written = kept.chain(Part::Inbox).add(rows);
             if written == Written::Done {
                 kept.admit(admits, &self.instances.admitted);
-                kept.unsettled += u32::try_from(admits.len()).unwrap_or(u32::MAX);
+                kept.unsettled += u32::from(admits.is_some());
             }
             Ok(written)
         });

@@ -226,7 +226,7 @@ impl Medium for Folder {
         ready(self.look_into_inbox(run)).boxed()
     }
 
-    fn enter<'a>(&'a mut self, rows: &'a Lines, _: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>> {
+    fn enter<'a>(&'a mut self, rows: &'a Lines, _: Option<&'a RunId>) -> BoxFuture<'a, Result<Written, Error>> {
         ready(self.there().and_then(|()| self.inbox.append(rows))).boxed()
     }
 

@@ -125,7 +125,7 @@ impl Medium for InPostgres {
         self.look_into_inbox(run).boxed()
     }
 
-    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>> {
+    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: Option<&'a RunId>) -> BoxFuture<'a, Result<Written, Error>> {
         write::enter(self, rows, admits).boxed()
     }
 

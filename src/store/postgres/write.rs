@@ -17,8 +17,8 @@ use super::standing::column;
 use crate::domain::id::RunId;
 use crate::telemetry::failpoint;
 
-/// Adds lines to the inbox, which admit these runs.
-pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: &[RunId]) -> Result<Written, Error> {
+/// Adds lines to the inbox; one alone may admit a run.
+pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: Option<&RunId>) -> Result<Written, Error> {
     const SQL: &str = "WITH moved AS (
             UPDATE hob.instances SET
                 inbox_next = $4, inbox_epoch = $5, inbox_sum = $6, inbox_length = $7,
@@ -40,8 +40,8 @@ pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: &[RunId]) -> Re
     let Lines { from, to, .. } = rows;
     let Texts { lines, .. } = Texts::of(Part::Inbox, rows);
     let (from, to) = (End::of(from), End::of(to));
-    let runs: Vec<&str> = admits.iter().map(RunId::as_str).collect();
-    let count = runs.len() as i64;
+    let runs: Vec<&str> = admits.map(RunId::as_str).into_iter().collect();
+    let count = i64::from(admits.is_some());
     let answer = at
         .ask(
             "admit a run",

@@ -10,9 +10,10 @@ use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use super::super::Error;
+use super::inboxes::Inboxes;
 use super::refused::Refused;
 use super::schema;
-use super::writer::Writer;
+use super::writer::{Undo, Writer};
 use crate::telemetry::failpoint::Failpoints;
 
 /// How many connections that only read are kept open.
@@ -27,6 +28,7 @@ pub(super) struct Database {
     patience: Duration,
     /// Something was written here that others may wait for.
     pub(super) news: Notify,
+    pub(super) inboxes: Inboxes,
     /// Those that nobody uses just now. Closed before the writer, which then leaves one file behind.
     readers: Mutex<Vec<Connection>>,
     writer: Mutex<Option<Writer>>,
@@ -39,6 +41,7 @@ impl Database {
             failpoints,
             patience,
             news: Notify::new(),
+            inboxes: Inboxes::default(),
             readers: Mutex::new(Vec::new()),
             writer: Mutex::new(None),
         }
@@ -62,6 +65,7 @@ impl Database {
     pub(super) fn write<T: Send + 'static>(
         &self,
         doing: &'static str,
+        undo: Undo,
         verb: impl FnOnce(&Connection) -> Result<T, Refused> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Error>> {
         let mut writer = lock(&self.writer);
@@ -70,7 +74,7 @@ impl Database {
             None => schema::writer(&self.path, self.patience).and_then(|db| Writer::start(db, &self.path)),
         };
         match started {
-            Ok(started) => writer.insert(started).ask(doing, verb),
+            Ok(started) => writer.insert(started).ask(doing, undo, verb),
             Err(error) => ready(Err(error)).boxed(),
         }
     }

@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use super::super::Error;
 use super::super::chain::{Tail, Verifier};
-use super::super::medium::{Each, Inbox, Part};
+use super::super::medium::{Each, Part};
 use super::super::record::{self, Sum};
+use super::inboxes::Seen;
 use super::lease::Claim;
 use super::refused::Refused;
 use super::verbs::{Instance, line, table};
@@ -72,9 +73,8 @@ pub(super) fn torn(db: &Connection, instance: &Instance, part: Part, end: &Tail)
     Ok(found.map(|_| ()))
 }
 
-/// The end of the inbox, and whether a run stands in it: in this order, so that who enters a run at
-/// that end sees one that was entered meanwhile.
-pub(super) fn inbox(db: &Connection, instance: &Instance, run: &RunId) -> Result<Option<Inbox>, Refused> {
+/// The inbox as it stands: what it admits first, so that who enters a row at its end has seen all.
+pub(super) fn inbox(db: &Connection, instance: &Instance) -> Result<Option<Seen>, Refused> {
     let last = db
         .prepare_cached("select seq, ends, line from inbox_lines where instance = ?1 order by seq desc limit 1")?
         .query_row([instance.number], |row| Ok((row.get(0)?, row.get(1)?, bytes(row.get_ref(2)?).to_vec())))
@@ -83,14 +83,15 @@ pub(super) fn inbox(db: &Connection, instance: &Instance, run: &RunId) -> Result
         Some((seq, ends, line)) => end(instance, Part::Inbox, i64::cast_unsigned(seq), ends, &line)?,
         None => Tail::START,
     };
-    let found = db
-        .prepare_cached(
-            "select epoch, exists (select 1 from inbox_lines where instance = ?1 and run = ?2) from instances where id = ?1",
-        )?
-        .query_row(params![instance.number, run.as_str()], |row| {
-            Ok(Inbox { tail, epoch: Epoch(row.get::<_, i64>(0)?.cast_unsigned()), knows: row.get(1)? })
-        });
-    Ok(found.optional()?)
+    let mut runs = db.prepare_cached("select run from inbox_lines where instance = ?1 and run is not null")?;
+    let runs = runs.query_map([instance.number], |row| row.get::<_, String>(0))?;
+    let runs = runs.map(|run| Ok(RunId::read(&run?))).filter_map(Result::transpose);
+    let runs = runs.collect::<rusqlite::Result<_>>()?;
+    let epoch = db
+        .prepare_cached("select epoch from instances where id = ?1")?
+        .query_row([instance.number], |row| row.get::<_, i64>(0))
+        .optional()?;
+    Ok(epoch.map(|epoch| Seen { tail, epoch: Epoch(epoch.cast_unsigned()), runs }))
 }
 
 /// The end of a chain after this line of it.

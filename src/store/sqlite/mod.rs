@@ -1,7 +1,8 @@
 //! Instances in one SQLite file, for one machine: its processes may share it, other machines may not.
 //!
 //! ```text
-//! instances      name, newest epoch, cover, who has the claim, since when a run waits
+//! instances      name, newest epoch, cover, who has the claim
+//! waiting        those with a run that has no outcome
 //! log_lines      \
 //! inbox_lines     > every line as it was written
 //! applied_lines  /
@@ -13,16 +14,18 @@
 //! ```text
 //! sqlite> select seq, kind, at from log where instance = 'github.com/700100/issue/42/triage';
 //! sqlite> select instance, body ->> 'id' from inbox where kind = 'admitted';
-//! sqlite> select name, epoch, cover ->> 'label' from instances where waits is not null order by waits;
+//! sqlite> select name, epoch, cover ->> 'label' from waiting join instances on id = instance order by since;
 //! ```
 //!
-//! Each process has one thread that writes. What waits for it is committed together, each verb in a
-//! savepoint of its own, and is told when the disk has it. Readers see the last commit meanwhile.
+//! Each process has one thread that writes. What waits for it is committed together, each verb that may
+//! stop halfway in a savepoint of its own, and is told when the disk has it. Readers see the last commit
+//! meanwhile.
 //!
 //! A claim lasts for a lease of this machine's time since its start, which no process can set back;
 //! one of a process that has ended is over at once.
 
 mod database;
+mod inboxes;
 mod lease;
 mod look;
 mod refused;
@@ -43,15 +46,17 @@ use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::medium::{Asked, Backend, Cover, Inbox, Medium, Whole, Written};
+use super::medium::{Asked, Backend, Cover, Medium, Whole, Written};
 use super::{Error, Holder};
 use crate::domain::id::{InstanceId, RunId};
 use crate::telemetry::failpoint::{self, Failpoints};
 use database::Database;
+use inboxes::Seen;
 use lease::{Claim, Now};
 use refused::Refused;
 use rows::Rows;
 use verbs::{Instance, line, text};
+use writer::Undo;
 
 /// How often a file is looked at for what other processes wrote, and for owners that have ended, which
 /// write nothing any more.
@@ -76,14 +81,22 @@ impl Sqlite {
 impl Backend for Sqlite {
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
         let found = self.database.look(|db| numbered(db, &self.database.path, instance));
-        let rows = |instance| Box::new(Rows::new(self.database.clone(), instance)) as Box<dyn Medium>;
+        let rows = |instance| Box::new(Rows::of(self.database.clone(), Arc::new(instance))) as Box<dyn Medium>;
         ready(found.map(|found| found.flatten().map(rows))).boxed()
     }
 
     fn find_for<'a>(&'a self, instance: &'a InstanceId, run: &'a RunId) -> BoxFuture<'a, Result<Option<Asked>, Error>> {
-        let found = self.database.look(|db| asked(db, &self.database.path, instance, run));
-        let rows = |(instance, inbox)| (Box::new(Rows::new(self.database.clone(), instance)) as Box<dyn Medium>, inbox);
-        ready(found.map(|found| found.flatten().map(rows))).boxed()
+        let rows = |instance| Box::new(Rows::of(self.database.clone(), instance)) as Box<dyn Medium>;
+        if let Some((instance, inbox)) = self.database.inboxes.ask(instance, run) {
+            return ready(Ok(Some((rows(instance), inbox)))).boxed();
+        }
+        let found = self.database.look(|db| seen(db, &self.database.path, instance));
+        let asked = |(instance, seen): (Instance, Seen)| {
+            let (instance, inbox) = (Arc::new(instance), seen.asked(run));
+            self.database.inboxes.saw(&instance, seen);
+            (rows(instance), inbox)
+        };
+        ready(found.map(|found| found.flatten().map(asked))).boxed()
     }
 
     fn make<'a>(&'a self, whole: &'a Whole<'a>) -> BoxFuture<'a, Result<Written, Error>> {
@@ -91,9 +104,9 @@ impl Backend for Sqlite {
         let (id, epoch, cover) = ((*instance).clone(), epoch.0.cast_signed(), text(cover).to_owned());
         let (chains, blobs) = (chains.clone(), blobs.clone());
         let admitted = u32::try_from(runs.len()).unwrap_or(u32::MAX);
-        let settled = admitted.saturating_sub(*unsettled);
+        let unsettled = *unsettled;
         let path = self.database.path.clone();
-        let made = self.database.write("create an instance", move |db| {
+        let made = self.database.write("create an instance", Undo::Savepoint, move |db| {
             let name = id.to_string();
             let new = db
                 .prepare_cached(
@@ -109,8 +122,10 @@ impl Backend for Sqlite {
                 let _ = instance.add(db, *part, lines)?;
             }
             instance.keep(db, &blobs)?;
-            instance.admit(db, admitted, 0)?;
-            instance.settle(db, settled)?;
+            if unsettled > 0 {
+                instance.wait(db, admitted, 0)?;
+                instance.settle(db, admitted.saturating_sub(unsettled))?;
+            }
             Ok(Written::Done)
         });
         async move {
@@ -136,7 +151,7 @@ impl Backend for Sqlite {
                 }
                 None => Ok(false),
             };
-            self.database.write("remove an instance", remove).await
+            self.database.write("remove an instance", Undo::Savepoint, remove).await
         }
         .boxed()
     }
@@ -158,7 +173,7 @@ impl Backend for Sqlite {
         let waiting = self.database.look(|db| {
             let now = Now::read();
             let mut select = db.prepare_cached(
-                "select name, holder, boot, renewed, until from instances where waits is not null order by waits",
+                "select name, holder, boot, renewed, until from waiting join instances on id = instance order by since",
             )?;
             let mut rows = select.query([])?;
             let mut waiting = Vec::new();
@@ -181,13 +196,13 @@ impl Backend for Sqlite {
 }
 
 /// An instance by its name, and its inbox.
-fn asked(db: &Connection, path: &Path, id: &InstanceId, run: &RunId) -> Result<Option<(Instance, Inbox)>, Refused> {
+fn seen(db: &Connection, path: &Path, id: &InstanceId) -> Result<Option<(Instance, Seen)>, Refused> {
     // All of it as of one commit.
     let all = db.unchecked_transaction()?;
     let Some(instance) = numbered(&all, path, id)? else { return Ok(None) };
-    let inbox = look::inbox(&all, &instance, run)?;
+    let seen = look::inbox(&all, &instance)?;
     all.commit()?;
-    Ok(inbox.map(|inbox| (instance, inbox)))
+    Ok(seen.map(|seen| (instance, seen)))
 }
 
 /// An instance by its name.

@@ -19,6 +19,7 @@ use super::look;
 use super::refused::Refused;
 use super::trusted::trusted;
 use super::verbs::{self, Instance};
+use super::writer::Undo;
 use crate::domain::id::{Epoch, RunId};
 use crate::telemetry::failpoint;
 
@@ -32,14 +33,17 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(database: Arc<Database>, instance: Instance) -> Self {
-        Self { database, instance: Arc::new(instance), blobs: Vec::new() }
+    pub(super) fn of(database: Arc<Database>, instance: Arc<Instance>) -> Self {
+        Self { database, instance, blobs: Vec::new() }
     }
 
     /// Looks at it; what finds nothing means that it is gone.
     fn look<T>(&self, verb: impl FnOnce(&Connection, &Instance) -> Result<Option<T>, Refused>) -> Result<T, Error> {
         let found = self.database.look(|db| verb(db, &self.instance))?.flatten();
-        found.ok_or_else(|| Error::Gone { instance: Box::new(self.instance.id.clone()) })
+        found.ok_or_else(|| {
+            self.database.inboxes.gone(&self.instance);
+            Error::Gone { instance: Box::new(self.instance.id.clone()) }
+        })
     }
 
     /// Asks the writer for a verb.
@@ -49,7 +53,7 @@ impl Rows {
         verb: impl FnOnce(&Connection, &Instance) -> Result<T, Refused> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Error>> {
         let instance = self.instance.clone();
-        self.database.write(doing, move |db| verb(db, &instance))
+        self.database.write(doing, Undo::Savepoint, move |db| verb(db, &instance))
     }
 }
 
@@ -87,13 +91,26 @@ impl Medium for Rows {
     }
 
     fn inbox<'a>(&'a mut self, run: &'a RunId) -> BoxFuture<'a, Result<Inbox, Error>> {
-        ready(self.look(|db, instance| look::inbox(db, instance, run))).boxed()
+        ready(self.look(look::inbox).map(|seen| seen.asked(run))).boxed()
     }
 
-    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: &'a [RunId]) -> BoxFuture<'a, Result<Written, Error>> {
+    fn enter<'a>(&'a mut self, rows: &'a Lines, admits: Option<&'a RunId>) -> BoxFuture<'a, Result<Written, Error>> {
         async move {
-            let (rows, admits) = (rows.clone(), admits.to_vec());
-            let written = self.ask("admit", move |db, instance| instance.enter(db, &rows, &admits)).await;
+            let entered = match admits.cloned() {
+                Some(run) => {
+                    let (instance, rows) = (self.instance.clone(), rows.clone());
+                    self.database.write("admit", Undo::Nothing, move |db| instance.admit(db, &rows, &run))
+                }
+                None => {
+                    let rows = rows.clone();
+                    self.ask("abort", move |db, instance| instance.ask(db, &rows))
+                }
+            };
+            let written = entered.await;
+            match written {
+                Ok(Written::Done) => self.database.inboxes.entered(&self.instance, rows, admits),
+                _ => self.database.inboxes.moved(&self.instance, &rows.from),
+            }
             self.database.news.notify_waiters();
             written
         }
@@ -107,7 +124,14 @@ impl Medium for Rows {
             Err(source) => return ready(Err(Error::Unstorable { kind: "holder".to_owned(), source })).boxed(),
         };
         let bid = verbs::Bid { holder, epoch, cover: cover.to_owned(), ends: ends.map(|end| end.next), lease };
-        self.ask("claim", move |db, instance| instance.claim(db, &bid))
+        async move {
+            let claimed = self.ask("claim", move |db, instance| instance.claim(db, &bid)).await;
+            if let Ok(Written::Done) = claimed {
+                self.database.inboxes.claimed(&self.instance, epoch);
+            }
+            claimed
+        }
+        .boxed()
     }
 
     fn held(&mut self) -> BoxFuture<'_, Result<Option<String>, Error>> {

@@ -73,13 +73,28 @@ impl Instance {
         self.place.join(part.file())
     }
 
-    /// Adds rows to the inbox, which admit these runs.
-    pub(super) fn enter(&self, db: &Connection, rows: &Lines, admits: &[RunId]) -> Result<Written, Refused> {
-        if self.add(db, Part::Inbox, rows)? == Written::Moved {
+    /// Adds the row to the inbox that admits a run. Refuses before it has written anything, or not at all.
+    pub(super) fn admit(&self, db: &Connection, row: &Lines, run: &RunId) -> Result<Written, Refused> {
+        let mut insert = db.prepare_cached(
+            "insert into inbox_lines (instance, seq, ends, line, run)
+             select id, ?2, ?3, ?4, ?5 from instances where id = ?1 and epoch <= ?6
+             on conflict do nothing",
+        )?;
+        let (seq, ends) = (row.from.next.0.cast_signed(), row.to.len.cast_signed());
+        let epoch = row.to.epoch.0.cast_signed();
+        if insert.execute(params![self.number, seq, ends, text(&row.text), run.as_str(), epoch])? == 0 {
+            // It may be gone.
+            self.fence(db)?;
             return Ok(Written::Moved);
         }
-        self.admit(db, u32::try_from(admits.len()).unwrap_or(u32::MAX), db.last_insert_rowid())?;
+        self.wait(db, 1, db.last_insert_rowid())?;
         Ok(Written::Done)
+    }
+
+    /// Adds rows to the inbox that ask for something.
+    pub(super) fn ask(&self, db: &Connection, rows: &Lines) -> Result<Written, Refused> {
+        self.fence(db)?;
+        self.add(db, Part::Inbox, rows)
     }
 
     /// Gives the next epoch out.
@@ -161,7 +176,7 @@ impl Instance {
         if let Some(by) = standing.claim.and_then(|claim| claim.holds(&Now::read())) {
             return Err(Error::Held { by }.into());
         }
-        for table in ["log_lines", "inbox_lines", "applied_lines", "blobs"] {
+        for table in ["log_lines", "inbox_lines", "applied_lines", "blobs", "waiting"] {
             db.execute(&format!("delete from {table} where instance = ?1"), [self.number])?;
         }
         db.execute("delete from instances where id = ?1", [self.number])?;
@@ -210,33 +225,40 @@ impl Instance {
         Ok(Written::Done)
     }
 
-    /// Notes that so many more runs wait, the first of them since a row of the inboxes.
-    pub(super) fn admit(&self, db: &Connection, count: u32, since: i64) -> Result<(), Refused> {
-        let since = (count > 0).then_some(since);
-        let noted = db
-            .prepare_cached(
-                "update instances set unsettled = unsettled + ?2, waits = coalesce(waits, ?3) where id = ?1",
-            )?
-            .execute(params![self.number, count, since])?;
-        if noted == 0 { Err(self.gone()) } else { Ok(()) }
+    /// Notes that so many more runs have no outcome, the first of them since a row of the inboxes.
+    pub(super) fn wait(&self, db: &Connection, count: u32, since: i64) -> Result<(), Refused> {
+        db.prepare_cached(
+            "insert into waiting (instance, unsettled, since) values (?1, ?2, ?3)
+             on conflict (instance) do update set unsettled = unsettled + excluded.unsettled",
+        )?
+        .execute(params![self.number, count, since])?;
+        Ok(())
     }
 
     /// So many more runs have their outcome. They are worked on in the order of their admission, so
     /// the newest ones are those that wait.
     pub(super) fn settle(&self, db: &Connection, count: u32) -> Result<(), Refused> {
-        let left: i64 = db
-            .prepare_cached(
-                "update instances set unsettled = max(unsettled - ?2, 0) where id = ?1 returning unsettled",
-            )?
-            .query_row(params![self.number, count], |row| row.get(0))?;
-        let mut first = db.prepare_cached(
-            "select id from inbox_lines where instance = ?1 and run is not null order by seq desc limit 1 offset ?2",
-        )?;
-        let waits: Option<i64> = match left {
-            0 => None,
-            left => Some(first.query_row([self.number, left - 1], |row| row.get(0)).optional()?.unwrap_or_default()),
+        let left: Option<i64> = db
+            .prepare_cached("update waiting set unsettled = unsettled - ?2 where instance = ?1 returning unsettled")?
+            .query_row(params![self.number, count], |row| row.get(0))
+            .optional()?;
+        let since: Option<i64> = match left {
+            None => return Ok(()),
+            Some(left) if left <= 0 => None,
+            Some(left) => db
+                .prepare_cached(
+                    "select id from inbox_lines where instance = ?1 and run is not null
+                     order by seq desc limit 1 offset ?2",
+                )?
+                .query_row([self.number, left - 1], |row| row.get(0))
+                .optional()?,
         };
-        db.prepare_cached("update instances set waits = ?2 where id = ?1")?.execute(params![self.number, waits])?;
+        match since {
+            Some(since) => {
+                db.prepare_cached("update waiting set since = ?2 where instance = ?1")?.execute([self.number, since])?
+            }
+            None => db.prepare_cached("delete from waiting where instance = ?1")?.execute([self.number])?,
+        };
         Ok(())
     }
 

@@ -21,6 +21,18 @@ const TOGETHER: usize = 512;
 /// without them they would wait for the next.
 const LINGER: Duration = Duration::from_micros(500);
 
+/// What those are told whose transaction could not go on.
+const TOOK_WITH_IT: &str = "a write of the same moment took this one with it; run it again";
+
+/// What undoes a verb that refuses, so that nothing of it stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// A savepoint before it.
+    Savepoint,
+    /// Nothing has to: it refuses before it writes anything.
+    Nothing,
+}
+
 /// Ends its thread when it is dropped.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -42,11 +54,12 @@ impl Writer {
     pub(super) fn ask<T: Send + 'static>(
         &self,
         doing: &'static str,
+        undo: Undo,
         verb: impl FnOnce(&Connection) -> Result<T, Refused> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Error>> {
         let (tell, told) = oneshot::channel();
         let path = self.path.clone();
-        let asked = Asked { doing, path: path.clone(), verb: Some(verb), said: None, tell };
+        let asked = Asked { doing, undo, path: path.clone(), verb: Some(verb), said: None, tell };
         if let Some(jobs) = &self.jobs {
             // Where the thread has ended, nobody answers either.
             let _ = jobs.send(Box::new(asked));
@@ -117,17 +130,27 @@ fn together(
 
 /// Does one verb, so that nothing of it stays when it refuses.
 fn alone(db: &Connection, job: &mut dyn Job) -> Result<(), Lost> {
-    db.prepare_cached("savepoint verb")?.execute([])?;
+    let undo = job.undo();
+    if undo == Undo::Savepoint {
+        db.prepare_cached("savepoint verb")?.execute([])?;
+    }
+    let before = db.total_changes();
     let may_stay = job.run(db);
     if db.is_autocommit() {
         // As SQLite does when it cannot go on.
-        return Err(Lost::Said("a write of the same moment took this one with it; run it again".to_owned()));
+        return Err(Lost::Said(TOOK_WITH_IT.to_owned()));
     }
-    if !may_stay {
-        db.prepare_cached("rollback to verb")?.execute([])?;
+    match undo {
+        Undo::Nothing if !may_stay && db.total_changes() > before => Err(Lost::Said(TOOK_WITH_IT.to_owned())),
+        Undo::Nothing => Ok(()),
+        Undo::Savepoint => {
+            if !may_stay {
+                db.prepare_cached("rollback to verb")?.execute([])?;
+            }
+            db.prepare_cached("release verb")?.execute([])?;
+            Ok(())
+        }
     }
-    db.prepare_cached("release verb")?.execute([])?;
-    Ok(())
 }
 
 /// Why what was asked is not written.
@@ -147,6 +170,8 @@ impl From<rusqlite::Error> for Lost {
 
 /// A verb that waits for its turn.
 trait Job: Send {
+    fn undo(&self) -> Undo;
+
     /// Does it; whether it may stay.
     fn run(&mut self, db: &Connection) -> bool;
 
@@ -156,6 +181,7 @@ trait Job: Send {
 
 struct Asked<T, F> {
     doing: &'static str,
+    undo: Undo,
     path: PathBuf,
     verb: Option<F>,
     said: Option<Result<T, Error>>,
@@ -163,6 +189,10 @@ struct Asked<T, F> {
 }
 
 impl<T: Send, F: FnOnce(&Connection) -> Result<T, Refused> + Send> Job for Asked<T, F> {
+    fn undo(&self) -> Undo {
+        self.undo
+    }
+
     fn run(&mut self, db: &Connection) -> bool {
         self.said = self.verb.take().map(|verb| verb(db).map_err(|refused| refused.at(&self.path, self.doing)));
         matches!(self.said, Some(Ok(_)))
@@ -192,18 +222,20 @@ mod tests {
     }
 
     fn bake(writer: &Writer, name: &'static str) -> BoxFuture<'static, Result<usize, Error>> {
-        writer.ask("bake", move |db| Ok(db.execute("insert into cakes values (?1)", [name])?))
+        writer.ask("bake", Undo::Savepoint, move |db| Ok(db.execute("insert into cakes values (?1)", [name])?))
     }
 
     async fn baked(writer: &Writer) -> Result<i64, Error> {
-        writer.ask("count", |db| Ok(db.query_row("select count(*) from cakes", [], |row| row.get(0))?)).await
+        writer
+            .ask("count", Undo::Savepoint, |db| Ok(db.query_row("select count(*) from cakes", [], |row| row.get(0))?))
+            .await
     }
 
     #[tokio::test]
     async fn of_a_verb_that_refuses_nothing_stays_and_those_beside_it_do_not_notice() {
         let writer = writer();
         let before = bake(&writer, "apple");
-        let refused = writer.ask("burn", |db| {
+        let refused = writer.ask("burn", Undo::Savepoint, |db| {
             db.execute("insert into cakes values ('burnt')", [])?;
             Err::<(), _>(Refused::Sqlite(rusqlite::Error::InvalidQuery))
         });
@@ -218,7 +250,7 @@ mod tests {
     async fn after_a_transaction_that_was_lost_everything_is_refused() {
         let writer = writer();
         // As SQLite does when the disk fails.
-        let lost = writer.ask("bake", |db| Ok(db.execute_batch("rollback")?)).await.unwrap_err();
+        let lost = writer.ask("bake", Undo::Savepoint, |db| Ok(db.execute_batch("rollback")?)).await.unwrap_err();
         insta::assert_snapshot!(lost, @"cannot bake in `hob.sqlite`: a write of the same moment took this one with it; run it again");
         let refused = bake(&writer, "apple").await.unwrap_err();
         insta::assert_snapshot!(refused, @"an earlier write to `hob.sqlite` failed; run the same command again, it goes on from what is stored");
@@ -227,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_for_all_who_wait() {
         let writer = writer();
-        let panics = writer.ask("bake", |_| -> Result<(), Refused> { panic!("the oven is on fire") });
+        let panics = writer.ask("bake", Undo::Savepoint, |_| -> Result<(), Refused> { panic!("the oven is on fire") });
         let beside = bake(&writer, "apple");
         assert!(matches!(panics.await, Err(Error::Broken { .. })));
         assert!(matches!(beside.await, Err(Error::Broken { .. })));

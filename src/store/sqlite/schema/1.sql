@@ -5,15 +5,19 @@ create table instances (
     name      text    not null unique,
     epoch     integer not null,            -- the newest one that was given out
     cover     text    not null,            -- the line of its manifest
-    unsettled integer not null default 0,  -- runs without an outcome
-    waits     integer,                     -- the row of inbox_lines that admits the first of them
     holder    text,                        -- the claim under way: who has it,
     boot      text,                        -- and in which time of this machine
     renewed   integer,                     -- it was last renewed, in milliseconds since the start of that time,
     until     integer                      -- and when it ends
 ) strict;
 
-create index instances_waits on instances (waits) where waits is not null;
+create table waiting (
+    instance  integer primary key references instances,
+    unsettled integer not null,            -- how many of its runs have no outcome
+    since     integer not null             -- the row of inbox_lines that admits the first of them
+) strict;
+
+create index waiting_since on waiting (since);
 
 create table log_lines (
     instance integer not null references instances,
@@ -36,8 +40,6 @@ create table inbox_lines (
     line     text    not null,
     unique (instance, seq)
 ) strict;
-
-create index inbox_runs on inbox_lines (instance, run) where run is not null;
 
 create table applied_lines (
     instance integer not null references instances,

@@ -73,6 +73,40 @@ async fn the_first_run_that_waits_comes_first_and_the_next_one_after_it() {
 }
 
 #[tokio::test]
+async fn what_others_did_to_an_inbox_that_was_seen_is_noticed() {
+    let place = Place::new();
+    let (one, other) = (place.store(), place.store());
+    let queued = Admitted::Known(State::Queued);
+    for (store, name, is) in [
+        (&one, "a", Admitted::New),
+        (&other, "a", queued.clone()),
+        (&other, "b", Admitted::New),
+        (&one, "c", Admitted::New),
+        (&one, "b", queued.clone()),
+        (&other, "c", queued),
+    ] {
+        assert_eq!(admit(store, "1", name).await, is, "{name}");
+    }
+    // Another one gives an epoch out.
+    let mut log = open(&other, "1").await;
+    log.claim(at(2)).await.unwrap();
+    assert_eq!(admit(&one, "1", "d").await, Admitted::New);
+    let epochs = "select line ->> 'epoch' from inbox_lines order by seq desc limit 1";
+    assert_eq!(place.shell().query_row(epochs, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+    log.release().await.unwrap();
+    drop(log);
+    // Another one removes it, and makes it again.
+    assert!(other.forget(&instance("1"), &holder(None)).await.unwrap());
+    assert_eq!(admit(&one, "1", "a").await, Admitted::New);
+    assert!(other.forget(&instance("1"), &holder(None)).await.unwrap());
+    assert_eq!(admit(&other, "1", "e").await, Admitted::New);
+    assert_eq!(admit(&one, "1", "f").await, Admitted::New);
+    let admitted: Vec<_> =
+        one.admitted(&instance("1")).await.unwrap().into_iter().map(|run| run.task.message.unwrap()).collect();
+    assert_eq!(admitted, ["e", "f"]);
+}
+
+#[tokio::test]
 async fn one_claims_and_the_other_is_told_who() {
     let place = Place::new();
     let (one, other) = (place.store(), place.store());
@@ -191,5 +225,5 @@ async fn what_the_sqlite3_shell_shows_says_something() {
     1 | note | 2026-03-01T09:00:02Z | {"text":"a thought"}
     "#);
     insta::assert_snapshot!(rows("select seq, kind, at, body ->> 'id' from inbox"), @"0 | admitted | 2026-03-01T09:00:01Z | run-719d49e635e29c64cb300e32");
-    insta::assert_snapshot!(rows("select name, epoch, unsettled, cover ->> 'label' from instances"), @"github.com/700100/issue/42/triage | 1 | 1 | 42");
+    insta::assert_snapshot!(rows("select name, epoch, unsettled, cover ->> 'label' from waiting join instances on id = instance"), @"github.com/700100/issue/42/triage | 1 | 1 | 42");
 }
