@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::template::Template;
-use super::{Agent, SandboxSpec, Trigger, Who, planned, reach, result, starts};
+use super::{Agent, Compaction, SandboxSpec, Trigger, Who, planned, reach, result, starts};
 use crate::domain::budget::Limits;
 use crate::domain::front_matter::{self, Fields, Node, Shape, items, name, number, seconds, text, word};
 use crate::domain::name::{InvalidName, Name, Thinking};
@@ -68,7 +68,12 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
     if let (Some(node), Some(stem)) = (head.value("name"), &stem) {
         own_name(node, stem, problems);
     }
-    let model = head.value("model").and_then(|node| model(node, known, problems));
+    let main = head.value("model").and_then(|node| model("model", node, known, problems));
+    let fallback = head.value("fallback").map_or_else(Vec::new, |node| {
+        items("fallback", node, problems, |item, problems| model("fallback", item, known, problems))
+    });
+    let compaction =
+        head.value("compaction").map_or_else(Compaction::default, |node| compaction(node, known, problems));
     let thinking = head.value("thinking").and_then(|node| word("thinking", node, Thinking::ALL, &[], problems));
     let triggers = head.value("on").map_or_else(Vec::new, |node| starts::triggers(node, problems));
     let who_node = head.value("who");
@@ -95,8 +100,10 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
     Some(Agent {
         name: stem?,
         description: description?,
-        model,
+        model: main,
+        fallback,
         thinking: thinking.unwrap_or(Thinking::Medium),
+        compaction,
         triggers,
         who,
         sandbox,
@@ -142,8 +149,17 @@ fn own_name(node: &Node, stem: &Name, problems: &mut Vec<Problem>) {
     }
 }
 
-fn model(node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Option<String> {
-    let given = text("model", node, problems)?;
+fn compaction(node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Compaction {
+    let mut compaction = Compaction::default();
+    let Some(mut fields) = Fields::of(node, "`compaction`", problems) else { return compaction };
+    compaction.model = fields.value("model").and_then(|node| model("model", node, known, problems));
+    compaction.window = fields.value("window").and_then(|node| number("window", node, TOKENS_MAX, problems));
+    fields.finish(problems);
+    compaction
+}
+
+fn model(key: &str, node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Option<String> {
+    let given = text(key, node, problems)?;
     let (provider, id) = given.split_once('/').unwrap_or((&given, ""));
     if id.is_empty() || given.len() > 200 || given.contains(|c: char| c.is_whitespace() || c.is_control()) {
         problems.push(

@@ -31,8 +31,12 @@ pub struct Agent {
     pub description: String,
     /// `provider/model`; the operator's default when absent.
     pub model: Option<String>,
+    /// Models that go on when that one does not answer, one after the other.
+    pub fallback: Vec<String>,
     /// `medium` when absent.
     pub thinking: Thinking,
+    /// How a conversation is kept within the model's window.
+    pub compaction: Compaction,
     /// What starts it.
     pub triggers: Vec<Trigger>,
     /// Weakest role that may start it, where a trigger does not say.
@@ -53,6 +57,15 @@ pub struct Agent {
     pub instructions: Template,
     /// SHA-256 of the file, lower-case hex.
     pub digest: String,
+}
+
+/// How a conversation is kept within a model's window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compaction {
+    /// `provider/model` that writes the summaries; who answers, when absent.
+    pub model: Option<String>,
+    /// Tokens that fit into the model's context; what is known of the model, when absent.
+    pub window: Option<u64>,
 }
 
 /// One event that starts an agent. All conditions hold together.

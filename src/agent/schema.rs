@@ -65,6 +65,13 @@ struct Head {
     #[schemars(regex(pattern = r"^[a-z-]+/\S+$"), example = "anthropic/claude-sonnet-5")]
     #[serde(default)]
     model: Option<String>,
+    /// Models that go on when that one does not answer, one after the other.
+    #[schemars(extend("uniqueItems" = true))]
+    #[serde(default)]
+    fallback: Option<Vec<String>>,
+    /// How a long conversation is kept within the model's window.
+    #[serde(default)]
+    compaction: Option<Compaction>,
     /// How hard the model thinks before it answers. Left out: `medium`.
     #[serde(default)]
     thinking: Option<Thinking>,
@@ -97,6 +104,20 @@ struct Head {
     /// JSON Schema (2020-12, `type: object`) of the value a run must finish with.
     #[serde(default)]
     result: Option<BTreeMap<String, Value>>,
+}
+
+/// What was said longest ago becomes a summary.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "described, not read")]
+struct Compaction {
+    /// `provider/model` that writes the summaries. Left out: the agent's own.
+    #[schemars(regex(pattern = r"^[a-z-]+/\S+$"))]
+    #[serde(default)]
+    model: Option<String>,
+    /// Tokens that fit into the model's context. Left out: what is known of the model.
+    #[serde(default)]
+    window: Option<Count>,
 }
 
 /// Events, by code host.

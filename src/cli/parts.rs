@@ -43,8 +43,19 @@ pub(super) fn workspace() -> Result<PathBuf, Refusal> {
 impl Order<'_> {
     /// Puts the parts together; nothing is sent and no command runs.
     pub(super) fn harness(self) -> Result<Harness, Refusal> {
+        let (fallback, summariser) = match self.model {
+            // Who names a model means that one.
+            Some(_) => (Vec::new(), None),
+            None => {
+                let fallback = self.agent.fallback.iter().map(|model| self.connect(model)).collect::<Result<_, _>>()?;
+                let summariser = self.agent.compaction.model.as_deref().map(|model| self.connect(model)).transpose()?;
+                (fallback, summariser)
+            }
+        };
         Ok(Harness {
             provider: self.provider()?,
+            fallback,
+            summariser,
             sandbox: self.sandbox()?,
             agent: self.agent,
             skills: self.skills,
@@ -65,17 +76,22 @@ impl Order<'_> {
                 self.agent.name
             ))
         })?;
+        let provider = self.connect(model)?;
+        match self.record {
+            Some(path) => provider::record(provider, path, self.redactor).map_err(Refusal::usage),
+            None => Ok(provider),
+        }
+    }
+
+    fn connect(&self, model: &str) -> Result<Arc<dyn Provider>, Refusal> {
+        let environment = self.environment;
         let access = Access {
             anthropic: environment.anthropic.clone(),
             openai: environment.openai.clone(),
             extra_ca: extra_ca(environment)?,
             ..Access::default()
         };
-        let provider = provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)?;
-        match self.record {
-            Some(path) => provider::record(provider, path, self.redactor).map_err(Refusal::usage),
-            None => Ok(provider),
-        }
+        provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)
     }
 
     fn sandbox(&self) -> Result<Option<Arc<dyn Sandbox>>, Refusal> {

@@ -343,10 +343,16 @@ pub struct State {
 /// See [`Body::UsageNoted`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UsageNoted {
+    /// Whose they are.
+    pub run: RunId,
     /// What for.
     pub purpose: String,
+    /// `provider/model` that answered.
+    pub model: String,
     /// How much.
     pub usage: Usage,
+    /// SHA-256 of the request's body, lower-case hex.
+    pub request: String,
 }
 
 /// See [`Body::Settled`].

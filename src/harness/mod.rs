@@ -17,7 +17,7 @@ use crate::domain::entry::{AttemptStarted, Body, Input, Prompt};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::run::Run;
-use crate::provider::Provider;
+use crate::provider::{Provider, catalog};
 use crate::sandbox::Sandbox;
 use crate::session::history::History;
 use crate::session::journal::Journal;
@@ -37,6 +37,10 @@ pub struct Harness {
     pub skills: Arc<Library>,
     /// Who answers.
     pub provider: Arc<dyn Provider>,
+    /// Who answers when that one does not, one after the other.
+    pub fallback: Vec<Arc<dyn Provider>>,
+    /// Who writes summaries, if not who answers.
+    pub summariser: Option<Arc<dyn Provider>>,
     /// Where its tools work; none for an agent without files and shell.
     pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Who watches.
@@ -117,7 +121,8 @@ impl Harness {
         let kind = |sandbox: &str| sandbox.split(':').next().map(str::to_owned);
         let before = history.find(&run.id).map(|known| &known.sandbox).filter(|before| !before.is_empty());
         let moved = before.is_some_and(|before| kind(before) != kind(&started.sandbox));
-        let mut begun = self.beginning(&history, run, &toolbox, &moment)?;
+        let prompt = self.prompt(&toolbox)?;
+        let mut begun = self.beginning(&history, run, &prompt, &moment)?;
         self.observer.see(Progress::Started {
             run: &run.id,
             attempt: started.attempt,
@@ -130,8 +135,13 @@ impl Harness {
             history.add(entry);
         }
         journal.failpoints.hit(failpoint::BEGUN);
+        let known = catalog::find(self.provider.model()).map(|row| row.window);
         let parts = Parts {
             provider: self.provider.clone(),
+            fallback: self.fallback.iter().cloned().collect(),
+            summariser: self.summariser.clone(),
+            window: self.agent.compaction.window.or(known),
+            prompt: history.prompt.as_ref().is_some_and(|frozen| !frozen.reads_as(&prompt)).then_some(prompt),
             toolbox,
             sandbox: self.sandbox.clone(),
             observer: self.observer.clone(),
@@ -159,7 +169,7 @@ impl Harness {
     }
 
     /// What else must stand in the log before the model is asked, and does not yet.
-    fn beginning(&self, history: &History, run: &Run, toolbox: &Toolbox, moment: &Moment) -> Result<Vec<Body>, Error> {
+    fn beginning(&self, history: &History, run: &Run, prompt: &Prompt, moment: &Moment) -> Result<Vec<Body>, Error> {
         let known = history.find(&run.id);
         let mut bodies = Vec::new();
         // The marker that stands in recorded frames is the run's marker for good.
@@ -174,18 +184,11 @@ impl Harness {
                 marker: marker.to_string(),
             }));
         }
-        let prompt = Prompt {
-            system: prompt::system(&self.agent, toolbox, &skills::roster(&self.agent, &self.skills)?),
-            environment: prompt::environment(self.sandbox.as_deref()),
-            tools: toolbox.specs(),
-            agent_digest: self.agent.digest.clone(),
-            thinking: self.agent.thinking,
-        };
         // Frozen within a run: what was sent stays the head of what is sent. A new run takes what changed.
         let asked = known.is_some_and(|known| known.asked);
         let is_frozen = asked && self.is_own_log;
-        if history.prompt.as_ref().is_none_or(|frozen| !is_frozen && !frozen.reads_as(&prompt)) {
-            bodies.push(Body::Prompt(prompt));
+        if history.prompt.as_ref().is_none_or(|frozen| !is_frozen && !frozen.reads_as(prompt)) {
+            bodies.push(Body::Prompt(prompt.clone()));
         }
         if !asked {
             let instructions =
@@ -202,6 +205,17 @@ impl Harness {
             bodies.push(Body::Message(Message::User { text: task::words(&run.task, setting) }));
         }
         Ok(bodies)
+    }
+
+    /// What stands before everything that is said, as the agent's file has it now.
+    fn prompt(&self, toolbox: &Toolbox) -> Result<Prompt, Error> {
+        Ok(Prompt {
+            system: prompt::system(&self.agent, toolbox, &skills::roster(&self.agent, &self.skills)?),
+            environment: prompt::environment(self.sandbox.as_deref()),
+            tools: toolbox.specs(),
+            agent_digest: self.agent.digest.clone(),
+            thinking: self.agent.thinking,
+        })
     }
 
     /// What the model reads of a run that joins the one under way.

@@ -2,11 +2,18 @@
 
 pub mod files;
 mod run;
+mod size;
+#[cfg(test)]
+pub(crate) mod tests;
+mod touched;
 
 use std::collections::{HashMap, HashSet};
 
 use self::files::Files;
 pub use self::run::RunHistory;
+pub use self::size::Size;
+pub(super) use self::size::estimate;
+pub use self::touched::Touched;
 use super::resume;
 use crate::domain::entry::{Body, Compaction, Entry, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
@@ -27,6 +34,10 @@ pub struct History {
     pub runs: Vec<RunHistory>,
     /// What a contained sandbox holds.
     pub files: Files,
+    /// Files that the agent looked at and changed.
+    pub touched: Touched,
+    /// How much of the model's window the turns take.
+    pub size: Size,
     /// Which of the runs is under way: what follows is its own, whoever joins it.
     under_way: Option<usize>,
 }
@@ -78,7 +89,10 @@ impl History {
                 let run = self.run(&input.run);
                 run.input = Some(input);
             }
-            Body::Prompt(prompt) => self.prompt = Some(prompt),
+            Body::Prompt(prompt) => {
+                self.size.open(&prompt);
+                self.prompt = Some(prompt);
+            }
             Body::Note(note) => {
                 self.with_own(|run| {
                     run.told_to_land |= note.text.starts_with(LAND);
@@ -88,24 +102,37 @@ impl History {
                 self.said(seq, Turn::User(note.text));
             }
             Body::Message(Message::User { text }) => {
+                self.with_own(|run| run.ask(&text, seq));
                 self.said(seq, Turn::User(text));
-                self.with_own(|run| run.asked = true);
             }
             Body::Message(Message::Assistant(answer)) => {
                 self.with_own(|run| run.answered(&answer));
+                self.touched.call(&answer);
                 self.said(seq, Turn::Answer(answer));
             }
+            Body::UsageNoted(noted) => self.run(&noted.run).noted(&noted),
             Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
             Body::ToolResult(result) => {
                 let unfit = result.is_error && result.name == resume::FINISH;
                 self.with_own(|run| run.unfinished += u32::from(unfit));
                 match self.turns.last_mut() {
-                    Some(Turn::Results(results)) => results.push(result),
+                    Some(Turn::Results(results)) => {
+                        self.size.grow(&result);
+                        results.push(result);
+                    }
                     _ => self.said(seq, Turn::Results(vec![result])),
                 }
             }
-            Body::Compaction(Compaction { summary, first_kept, .. }) => self.compact(summary, first_kept),
-            Body::WorkspaceDelta(delta) => delta.changes.iter().for_each(|change| self.files.add(change)),
+            Body::Compaction(Compaction { summary, first_kept, .. }) => {
+                self.compact(summary, first_kept);
+                self.with_own(|run| run.compacted += 1);
+            }
+            Body::WorkspaceDelta(delta) => {
+                for change in &delta.changes {
+                    self.files.add(change);
+                    self.touched.change(&change.path);
+                }
+            }
             Body::EffectProposed(effect) => {
                 let proposed = &mut self.run(&effect.run).proposed;
                 proposed.retain(|earlier| earlier.key != effect.key);
@@ -120,6 +147,7 @@ impl History {
                 let position = self.position(&settled.run);
                 let run = &mut self.runs[position];
                 run.worked_until(at);
+                run.words.clear();
                 run.settled.get_or_insert(settled);
                 self.under_way.take_if(|under_way| *under_way == position);
             }
@@ -147,7 +175,18 @@ impl History {
         })
     }
 
+    /// Whether the first turn stands for others.
+    pub fn begins_with_a_summary(&self) -> bool {
+        self.begins.first() == Some(&Seq(0))
+    }
+
+    /// The place of a turn, by its number in [`History::turns`]; what comes next after the last.
+    pub fn place(&self, turn: usize) -> Option<Seq> {
+        self.begins.get(turn).copied()
+    }
+
     fn said(&mut self, seq: Seq, turn: Turn) {
+        self.size.add(&turn);
         self.turns.push(turn);
         self.begins.push(seq);
     }
@@ -160,6 +199,7 @@ impl History {
         });
         let (begins, turns) = std::iter::once((Seq(0), Turn::User(summary))).chain(turns).unzip();
         (self.begins, self.turns) = (begins, turns);
+        self.size.anew(&self.turns);
     }
 
     fn run(&mut self, run: &RunId) -> &mut RunHistory {
@@ -196,175 +236,4 @@ fn keep_active_path(entries: &mut Vec<Entry>) {
     })
     .collect();
     entries.retain(|entry| path.contains(&entry.seq));
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::domain::entry::{AttemptStarted, Input, LeafMoved, MessageInterrupted, Note, Settled};
-    use crate::domain::id::{Epoch, EventKey, InstanceId, InstanceKind};
-    use crate::domain::message::{Block, Call, Stop, Usage};
-
-    /// Builds a log from words: `start`, `input`, `ask`, `say`, `call`, `calls` (two), `result`,
-    /// `cut`, `finish`, `finished`, `land`, `settle`, `other` (another run is settled), `back:<n>` (the leaf goes to entry n).
-    pub(crate) fn log(words: &str) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut leaf = None;
-        for word in words.split_whitespace() {
-            let seq = Seq(entries.len() as u64);
-            let body = match word {
-                "start" => Body::AttemptStarted(AttemptStarted {
-                    run: run(),
-                    attempt: 1 + entries.iter().filter(|e| e.body.kind() == "attempt_started").count() as u32,
-                    hob: "0".into(),
-                    model: "m".into(),
-                    sandbox: "s".into(),
-                }),
-                "input" => Body::Input(Input {
-                    run: run(),
-                    event_key: EventKey::from_parts(["e"]),
-                    task: Default::default(),
-                    marker: "hob-0".into(),
-                }),
-                "ask" => Body::Message(Message::User { text: "task".into() }),
-                "land" => Body::Note(Note { text: format!("{LAND} land") }),
-                "say" => answer(&[], Stop::End),
-                "call" => answer(&[("1", "bash")], Stop::Tools),
-                "calls" => answer(&[("1", "bash"), ("2", "read")], Stop::Tools),
-                "finish" => answer(&[("1", "finish")], Stop::Tools),
-                "finish+" => answer(&[("1", "finish"), ("2", "read")], Stop::Tools),
-                "result" | "finished" => Body::ToolResult(ToolResult {
-                    call: "1".into(),
-                    name: if word == "result" { "bash" } else { "finish" }.into(),
-                    content: "ok".into(),
-                    is_error: false,
-                }),
-                "cut" => Body::MessageInterrupted(MessageInterrupted {
-                    reason: "cut".into(),
-                    transient: true,
-                    partial: String::new(),
-                }),
-                "stop" => Body::MessageInterrupted(MessageInterrupted {
-                    reason: "stopped".into(),
-                    transient: false,
-                    partial: String::new(),
-                }),
-                "settle" | "other" => Body::Settled(Settled {
-                    run: if word == "settle" {
-                        run()
-                    } else {
-                        RunId::derive(&instance(), &EventKey::from_parts(["o"]), None)
-                    },
-                    outcome: crate::domain::outcome::Outcome::Completed { limited: None },
-                    message: "done".into(),
-                    result: None,
-                    usage: Usage::default(),
-                    cost_nano_usd: None,
-                }),
-                back => {
-                    let to = Seq(back.strip_prefix("back:").unwrap().parse().unwrap());
-                    leaf = Some(to);
-                    Body::LeafMoved(LeafMoved { to, reason: "overflow".into() })
-                }
-            };
-            entries.push(Entry {
-                seq,
-                epoch: Epoch(1),
-                at: jiff::Timestamp::UNIX_EPOCH,
-                session: SessionId::default(),
-                parent: leaf,
-                body,
-            });
-            leaf = Some(seq);
-        }
-        entries
-    }
-
-    fn instance() -> InstanceId {
-        InstanceId {
-            host: "h".into(),
-            repo: 1,
-            kind: InstanceKind::Issue,
-            key: "4".into(),
-            agent: "a".parse().unwrap(),
-        }
-    }
-
-    pub(crate) fn run() -> RunId {
-        RunId::derive(&instance(), &EventKey::from_parts(["e"]), None)
-    }
-
-    fn answer(calls: &[(&str, &str)], stop: Stop) -> Body {
-        let calls =
-            calls.iter().map(|(id, name)| Call { id: (*id).into(), name: (*name).into(), arguments: "{}".into() });
-        let text = Block::Text { text: "words".into() };
-        Body::Message(Message::Assistant(Answer {
-            blocks: std::iter::once(text).chain(calls.map(Block::Call)).collect(),
-            stop,
-            model: "m".into(),
-            usage: Usage { input: 10, ..Usage::default() },
-            request: String::new(),
-        }))
-    }
-
-    fn shape(history: &History) -> String {
-        let turn = |turn: &Turn| match turn {
-            Turn::User(_) => "user".to_owned(),
-            Turn::Answer(_) => "answer".to_owned(),
-            Turn::Results(results) => format!("results:{}", results.len()),
-        };
-        history.turns.iter().map(turn).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn a_log_folds_into_what_was_said() {
-        for (words, expected) in [
-            ("", ""),
-            ("start input ask", "user"),
-            ("start input ask cut start", "user"),
-            ("start input ask call", "user answer"),
-            ("start input ask call result say settle", "user answer results:1 answer"),
-            ("start input ask calls result start result say", "user answer results:2 answer"),
-            ("start input ask call result land say", "user answer results:1 user answer"),
-            // The answer that overflowed is left behind, its results with it.
-            ("start input ask call result back:2 say", "user answer"),
-        ] {
-            assert_eq!(shape(&History::of(log(words))), expected, "after `{words}`");
-        }
-    }
-
-    #[test]
-    fn what_a_run_spent_is_counted_over_its_attempts() {
-        let history = History::of(log("start input ask call cut cut start result say"));
-        let run = history.find(&run()).unwrap();
-        assert_eq!((run.attempts, run.spent.turns, run.spent.usage.input, run.failures), (2, 2, 20, 0));
-        assert!(History::of(log("start input ask land")).runs[0].told_to_land);
-        assert_eq!(History::of(log("start input ask cut stop cut")).runs[0].failures, 2);
-    }
-
-    #[test]
-    fn what_follows_a_run_that_joined_is_counted_for_the_one_it_joined() {
-        let history = History::of(log("start input ask call result ask other land cut say"));
-        let run = history.find(&run()).unwrap();
-        assert_eq!((run.spent.turns, run.told_to_land, run.said.as_str()), (2, true, "words"));
-        let other = &history.runs[1];
-        assert_eq!((other.spent.turns, other.asked, other.settled.is_some()), (0, false, true));
-        assert_eq!(shape(&history), "user answer results:1 user user answer");
-    }
-
-    #[test]
-    fn the_first_outcome_wins() {
-        let mut entries = log("start input ask say settle settle");
-        if let Some(Entry { body: Body::Settled(settled), .. }) = entries.last_mut() {
-            settled.message = "late".into();
-        }
-        assert_eq!(History::of(entries).runs[0].settled.as_ref().unwrap().message, "done");
-    }
-
-    #[test]
-    fn a_path_whose_parents_lie_ahead_ends_instead_of_looping() {
-        let mut entries = log("start input ask");
-        entries[1].parent = Some(Seq(2));
-        assert_eq!(shape(&History::of(entries)), "user");
-    }
 }

@@ -1,8 +1,9 @@
 //! One conversation of an instance: opened from its log, prompted, and journalled as it goes.
 //!
 //! The log is the truth. Everything here is either the fold of it ([`history`], [`resume`]) or
-//! appends to it before acting on it ([`turns`], `tools`).
+//! appends to it before acting on it ([`turns`], `tools`, [`compaction`]).
 
+pub mod compaction;
 pub mod history;
 pub mod join;
 pub mod journal;
@@ -10,13 +11,14 @@ pub mod resume;
 mod tools;
 pub mod turns;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::budget::{Limited, Limits, Spent, Standing};
-use crate::domain::entry::Body;
+use crate::domain::entry::{Body, Prompt};
 use crate::domain::id::RunId;
 use crate::provider::{Conversation, Opening, Provider, Said};
 use crate::sandbox::Sandbox;
@@ -39,6 +41,15 @@ pub struct Session {
 pub struct Parts {
     /// Who answers.
     pub provider: Arc<dyn Provider>,
+    /// Who answers when that one does not, however often it is asked; one after the other.
+    pub fallback: VecDeque<Arc<dyn Provider>>,
+    /// Who writes summaries, if not who answers.
+    pub summariser: Option<Arc<dyn Provider>>,
+    /// Tokens that fit into the model's context, if that is known.
+    pub window: Option<u64>,
+    /// What the agent's file makes of the prompt now, where another one stands in the log: taken when the
+    /// conversation is compacted.
+    pub prompt: Option<Prompt>,
     /// What it may ask for.
     pub toolbox: Toolbox,
     /// Where tools work, if anywhere; its changes are recorded with each result.
@@ -82,25 +93,7 @@ impl Session {
     /// # Errors
     /// When the log holds no prompt yet.
     pub fn open(journal: Journal, history: History, run: &RunId, parts: Parts) -> Result<Self, Error> {
-        let prompt = history.prompt.as_ref().ok_or_else(|| Error::NoPrompt(run.clone()))?;
-        let mut conversation = parts.provider.open(Opening {
-            system: &prompt.system,
-            environment: &prompt.environment,
-            tools: &prompt.tools,
-            thinking: prompt.thinking,
-        });
-        // Results still missing at the end are pushed when they are there.
-        let complete = match history.turns.as_slice() {
-            [before @ .., Turn::Answer(answer), Turn::Results(results)]
-                if results.len() < resume::calls(answer).len() =>
-            {
-                before.len() + 1
-            }
-            all => all.len(),
-        };
-        for turn in &history.turns[..complete] {
-            push(conversation.as_mut(), turn);
-        }
+        let conversation = conversation(&history, run, &parts)?;
         Ok(Self { journal, history, conversation, parts, waits: None })
     }
 
@@ -150,6 +143,28 @@ impl Session {
     pub fn close(self) -> (Journal, History) {
         (self.journal, self.history)
     }
+}
+
+/// All that was said, in the provider's own bytes.
+fn conversation(history: &History, run: &RunId, parts: &Parts) -> Result<Box<dyn Conversation>, Error> {
+    let prompt = history.prompt.as_ref().ok_or_else(|| Error::NoPrompt(run.clone()))?;
+    let mut conversation = parts.provider.open(Opening {
+        system: &prompt.system,
+        environment: &prompt.environment,
+        tools: &prompt.tools,
+        thinking: prompt.thinking,
+    });
+    // Results still missing at the end are pushed when they are there.
+    let complete = match history.turns.as_slice() {
+        [before @ .., Turn::Answer(answer), Turn::Results(results)] if results.len() < resume::calls(answer).len() => {
+            before.len() + 1
+        }
+        all => all.len(),
+    };
+    for turn in &history.turns[..complete] {
+        push(conversation.as_mut(), turn);
+    }
+    Ok(conversation)
 }
 
 /// Appends one turn to a provider's conversation.

@@ -7,12 +7,12 @@ use tokio::time::Instant;
 use super::history::{LAND, REMINDER, RunHistory, Turn};
 use super::join::Joins;
 use super::resume::{self, Ending, Progress};
-use super::{Error, Session};
+use super::{Error, Session, conversation};
 use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, MessageInterrupted, Note};
 use crate::domain::id::RunId;
 use crate::domain::message::{Message, Stop};
-use crate::provider::{self, Delta, ErrorKind, Place, retry};
+use crate::provider::{self, Delta, ErrorKind, Place, catalog, retry};
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress as Seen;
 
@@ -70,6 +70,7 @@ impl Session {
                     if let Some(joins) = joins {
                         self.look_behind(run, joins).await?;
                     }
+                    self.make_room(run).await?;
                     if let Some(reason) = self.prepare(run, standing).await? {
                         return Ok(Stopped::Failed(reason));
                     }
@@ -161,6 +162,7 @@ impl Session {
     async fn after_failure(&mut self, run: &RunId, error: provider::Error) -> Result<Option<Stopped>, Error> {
         match error.kind {
             ErrorKind::Auth | ErrorKind::Config => Ok(Some(Stopped::Misconfigured(error.message))),
+            ErrorKind::Overflow if self.shorten(run).await? => Ok(None),
             ErrorKind::Overflow | ErrorKind::Fatal => Ok(Some(Stopped::Failed(error.message))),
             ErrorKind::Transient { after } => {
                 // Counted from the log, so that a restart does not reset it; after the last try it
@@ -168,7 +170,7 @@ impl Session {
                 let failures = self.history.find(run).map_or(1, |known| known.failures);
                 let failures = (failures.max(1) - 1) % retry::TRIES + 1;
                 let Some(wait) = retry::wait(failures, after, (self.parts.jitter)()) else {
-                    return Ok(Some(Stopped::Unanswered(error.message)));
+                    return self.fall_back(run, error.message);
                 };
                 self.parts.observer.see(Seen::Retrying { reason: &error.message, wait });
                 tokio::select! {
@@ -179,6 +181,17 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+
+    /// Goes on with the next model, if there is one.
+    fn fall_back(&mut self, run: &RunId, said: String) -> Result<Option<Stopped>, Error> {
+        let Some(next) = self.parts.fallback.pop_front() else { return Ok(Some(Stopped::Unanswered(said))) };
+        let note = format!("{} does not answer; {} does from here on", self.parts.provider.model(), next.model());
+        self.parts.observer.see(Seen::Note(&note));
+        self.parts.window = catalog::find(next.model()).map_or(self.parts.window, |row| Some(row.window));
+        self.parts.provider = next;
+        self.conversation = conversation(&self.history, run, &self.parts)?;
+        Ok(None)
     }
 
     async fn interrupted(&mut self, reason: String, transient: bool, mut partial: String) -> Result<(), Error> {

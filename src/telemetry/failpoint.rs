@@ -39,6 +39,10 @@ pub const TOOL_RAN: &str = "tool-ran";
 pub const WITHIN_BATCH: &str = "within-batch";
 /// All results of a batch are recorded.
 pub const BATCH_DONE: &str = "batch-done";
+/// A summary of the conversation is made, and not recorded.
+pub const SUMMARISED: &str = "summarised";
+/// It stands in the place of what was said first.
+pub const COMPACTED: &str = "compacted";
 /// The final answer is recorded, the run is not settled.
 pub const FINISHED: &str = "finished";
 /// The outcome is in the log, the manifest does not know it yet.
@@ -66,6 +70,9 @@ pub const KEPT: &str = "kept";
 /// Those that a run meets only where it takes longer than a part of its lease, or where people want an end
 /// of it.
 pub const BESIDE: &[&str] = &[RENEWED, ABORT_ASKED, FORGETTING];
+
+/// Those that a run meets only where its conversation outgrows the model's window, in that order.
+pub const COMPACTION: &[&str] = &[SUMMARISED, COMPACTED];
 
 /// Those that a run meets only where its effects are sent, in that order.
 pub const EFFECTS: &[&str] = &[EFFECT_CLAIMED, EFFECT_LOOKED_UP, EFFECT_SENT, EFFECT_DONE];
@@ -95,6 +102,8 @@ pub const ALL: &[&str] = &[
     TOOL_RAN,
     WITHIN_BATCH,
     BATCH_DONE,
+    SUMMARISED,
+    COMPACTED,
     FINISHED,
     SETTLING,
     KEEPING,

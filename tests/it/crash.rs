@@ -112,11 +112,41 @@ fn killed_after_each_appended_entry_a_run_ends_as_if_undisturbed() {
 fn killed_at_every_failpoint_a_run_ends_as_if_undisturbed() {
     let undisturbed = end(&scene());
     // On a laptop nothing is sent, nothing travels, and nothing comes back; and this is over soon.
-    let elsewhere = [failpoint::BESIDE, failpoint::EFFECTS, failpoint::TRAVELS, failpoint::RETURNS].concat();
+    let elsewhere =
+        [failpoint::BESIDE, failpoint::COMPACTION, failpoint::EFFECTS, failpoint::TRAVELS, failpoint::RETURNS].concat();
     for name in failpoint::ALL.iter().filter(|name| !elsewhere.contains(name)) {
         let scene = scene();
         assert!(killed(&scene, &format!("{name}:1")), "`{name}` is never met");
         assert_eq!(end(&scene), undisturbed, "killed at `{name}`");
+    }
+}
+
+/// Where a run is killed whose conversation outgrows the window.
+pub(crate) fn killed_at() -> &'static [&'static str] {
+    failpoint::COMPACTION
+}
+
+#[test]
+fn killed_within_a_compaction_a_run_ends_as_if_undisturbed() {
+    let scene = || {
+        let scene = Scene::new();
+        let agent = "---\ndescription: x\ncompaction: { window: 1500 }\n---\nWork.\n";
+        let scene = scene.file("agents/triage.md", agent).file("notes.txt", &"Notes.\n".repeat(500));
+        Tape::new()
+            .calls([("read", json!({ "path": "notes.txt" }))])
+            .says("## Status\nThe notes are read.")
+            .says("All is well.")
+            .write(&scene.beside("tape.jsonl"));
+        scene
+    };
+    let undisturbed = end(&scene());
+    assert!(undisturbed.stdout.contains("All is well."), "{}", undisturbed.stdout);
+    for name in killed_at() {
+        let scene = scene();
+        assert!(killed(&scene, &format!("{name}:1")), "`{name}` is never met");
+        assert_eq!(end(&scene), undisturbed, "killed at `{name}`");
+        let compactions = scene.log().iter().filter(|entry| entry["kind"] == "compaction").count();
+        assert_eq!(compactions, 1, "killed at `{name}`");
     }
 }
 

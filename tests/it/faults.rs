@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 use crate::scene::{Ran, Scene, fixture};
 
-const MODELS: [&str; 3] = ["anthropic/scripted", "openai/scripted", "openai-chat/scripted"];
+pub(crate) const MODELS: [&str; 3] = ["anthropic/scripted", "openai/scripted", "openai-chat/scripted"];
 
 /// A checkout with agents that need few words to go wrong.
 fn scene() -> Scene {
@@ -55,7 +55,7 @@ fn next(scene: &Scene, server: &ModelServer, model: &str, agent: &str) -> Ran {
 
 /// What every provider refuses a request for: a call without its result right behind it, a result
 /// without its call, arguments that are no object.
-fn assert_each_call_has_its_result(bodies: &[Value]) {
+pub(crate) fn assert_each_call_has_its_result(bodies: &[Value]) {
     for body in bodies {
         let messages = body["messages"].as_array().or(body["input"].as_array()).unwrap();
         let mut waiting: Vec<String> = Vec::new();

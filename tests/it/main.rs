@@ -10,6 +10,7 @@ mod bad_input;
 mod ci;
 mod command_line;
 mod commands;
+mod compaction;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;

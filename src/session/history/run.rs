@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use crate::domain::budget::Spent;
 use crate::domain::effect::Effect;
-use crate::domain::entry::{AttemptStarted, EffectRefused, Input, Settled};
-use crate::domain::id::RunId;
-use crate::domain::message::Answer;
+use crate::domain::entry::{AttemptStarted, EffectRefused, Input, Settled, UsageNoted};
+use crate::domain::id::{RunId, Seq};
+use crate::domain::message::{Answer, Usage};
 use crate::provider::catalog;
 use crate::session::resume;
 
@@ -23,6 +23,10 @@ pub struct RunHistory {
     pub input: Option<Input>,
     /// Whether its task was said to the model.
     pub asked: bool,
+    /// Its task and what joined it, as they were said and where, until it is settled.
+    pub words: Vec<(Seq, String)>,
+    /// How often the conversation was compacted since the model answered last.
+    pub compacted: u32,
     /// Answers of the model and their tokens, over all attempts; the time that earlier attempts worked.
     pub spent: Spent,
     /// What confined the newest attempt, as it was recorded.
@@ -63,6 +67,8 @@ impl RunHistory {
             attempts: 0,
             input: None,
             asked: false,
+            words: Vec::new(),
+            compacted: 0,
             spent: Spent::default(),
             sandbox: String::new(),
             first_began: None,
@@ -102,14 +108,30 @@ impl RunHistory {
         self.spent.time = self.spent.time.max(self.before + this);
     }
 
+    /// What it is asked.
+    pub(super) fn ask(&mut self, text: &str, at: Seq) {
+        self.asked = true;
+        self.words.push((at, text.to_owned()));
+    }
+
     /// Counts an answer.
     pub(super) fn answered(&mut self, answer: &Answer) {
-        self.spent.turns += 1;
-        self.spent.usage += answer.usage;
-        let price = catalog::find(&answer.model).map(|row| row.cost(answer.usage));
-        self.cost_nano_usd = self.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
+        self.pay(&answer.model, answer.usage);
         self.failures = 0;
+        self.compacted = 0;
         self.say(answer);
+    }
+
+    /// Counts a model call that was no part of the conversation.
+    pub(super) fn noted(&mut self, noted: &UsageNoted) {
+        self.pay(&noted.model, noted.usage);
+    }
+
+    fn pay(&mut self, model: &str, usage: Usage) {
+        self.spent.turns += 1;
+        self.spent.usage += usage;
+        let price = catalog::find(model).map(|row| row.cost(usage));
+        self.cost_nano_usd = self.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
     }
 
     /// What an answer adds to what was said. One that goes on after a cut goes on with its text.

@@ -58,7 +58,7 @@ impl Sandbox for Deaf {
 }
 
 /// A desk whose harnesses have some other part.
-struct With<F>(Desk, F);
+pub(super) struct With<F>(pub(super) Desk, pub(super) F);
 
 impl<F: Fn(Harness) -> Harness + Send + Sync> Harnesses for With<F> {
     fn harness<'a>(&'a self, run: &'a Run) -> BoxFuture<'a, Result<Harness, Unfit>> {

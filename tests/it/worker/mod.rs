@@ -23,6 +23,7 @@ macro_rules! every_store {
     };
 }
 
+mod fallback;
 mod hung;
 mod joins;
 mod life;
@@ -190,6 +191,8 @@ impl Harnesses for Desk {
                 agent,
                 skills: Arc::new(Skills::open(&self.dir)),
                 provider: self.model.clone(),
+                fallback: Vec::new(),
+                summariser: None,
                 sandbox,
                 observer: Arc::new(()),
                 is_own_log: true,

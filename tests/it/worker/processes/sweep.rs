@@ -49,6 +49,9 @@ const BOUNDARIES: &[(&str, &[&str])] = &[
 const OF_BUNDLES: &[(&str, &[&str])] =
     &[("within the keeping of a bundle", failpoint::TRAVELS), ("within the restoring of a bundle", failpoint::RETURNS)];
 
+/// Boundaries of a conversation that outgrows the model's window: `crash` kills there.
+const OF_CONVERSATIONS: &[(&str, &[&str])] = &[("inside compaction", failpoint::COMPACTION)];
+
 /// So that a claim is renewed while the slowest step is done.
 const SHORT: Duration = Duration::from_secs(3);
 
@@ -69,9 +72,11 @@ fn every_failpoint_stands_at_a_boundary_where_processes_are_killed() {
     let source = include_str!("../../../../src/telemetry/failpoint.rs");
     let name = |line: &'static str| line.strip_prefix("pub const ")?.split_once(": &str = \"")?.1.strip_suffix("\";");
     let written: BTreeSet<&str> = source.lines().filter_map(name).collect();
-    let swept = BOUNDARIES.iter().chain(OF_BUNDLES).flat_map(|(_, names)| names.iter().copied());
+    let swept =
+        BOUNDARIES.iter().chain(OF_BUNDLES).chain(OF_CONVERSATIONS).flat_map(|(_, names)| names.iter().copied());
     assert_eq!(swept.collect::<BTreeSet<_>>(), written, "each of them is in a sweep");
     assert_eq!(failpoint::ALL.iter().copied().collect::<BTreeSet<_>>(), written, "each of them can be armed");
+    assert!(OF_CONVERSATIONS.iter().all(|(_, names)| *names == crate::crash::killed_at()));
     let in_ci: BTreeSet<String> = crate::ci::killed_at().collect();
     for (boundary, names) in OF_BUNDLES {
         assert!(names.iter().all(|name| in_ci.contains(*name)), "{boundary}");

@@ -1,0 +1,199 @@
+//! Makes room in the model's window: what was said longest ago becomes a summary.
+//!
+//! Tested before every model call, so after every batch of tools, and when a provider says that a request
+//! was too long. A summary that cannot be made costs what it would have said, never the run.
+
+mod cut;
+mod summary;
+
+use super::{Error, Session, conversation};
+use crate::domain::entry::{Body, Compaction, UsageNoted};
+use crate::domain::id::RunId;
+use crate::domain::message::Answer;
+use crate::domain::name::Thinking;
+use crate::provider::{self, ErrorKind, Opening, Place, Said, retry};
+use crate::session::resume;
+use crate::telemetry::failpoint;
+use crate::telemetry::progress::Progress;
+use crate::trust::frame::Marker;
+pub use cut::CUTS;
+
+/// Tries to have a summary made.
+const TRIES: u32 = 2;
+
+/// What became of a compaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// There is more of it now.
+    Made,
+    /// All that is said must be kept.
+    None,
+    /// Somebody asked this process to stop, or the time is over.
+    Stopped,
+}
+
+impl Session {
+    /// Compacts a conversation that has grown to its window.
+    pub(super) async fn make_room(&mut self, run: &RunId) -> Result<(), Error> {
+        let Some(window) = self.parts.window else { return Ok(()) };
+        let is_full = self.history.size.tokens() > cut::threshold(window);
+        // Once for each answer: what is still too much then, the provider says.
+        if is_full && self.compacted(run) == 0 {
+            self.compact(run, cut::kept(Some(window), 0)).await?;
+        }
+        Ok(())
+    }
+
+    /// Compacts a conversation that the provider found too long, each time harder; whether it may be asked
+    /// again.
+    pub(super) async fn shorten(&mut self, run: &RunId) -> Result<bool, Error> {
+        for cuts in self.compacted(run)..CUTS {
+            if self.compact(run, cut::kept(self.parts.window, cuts)).await? != Room::None {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn compacted(&self, run: &RunId) -> u32 {
+        self.history.find(run).map_or(0, |known| known.compacted)
+    }
+
+    /// Keeps so many tokens of what was said last, and puts a summary in the place of the rest.
+    async fn compact(&mut self, run: &RunId, kept: u64) -> Result<Room, Error> {
+        let turns = &self.history.turns;
+        let cut = cut::place(turns, kept);
+        // A summary alone does not become shorter.
+        if cut == 0 || (cut == 1 && self.history.begins_with_a_summary()) {
+            return Ok(Room::None);
+        }
+        let first_kept = self.history.place(cut).unwrap_or_else(|| self.journal.log.next());
+        let Some(known) = self.history.find(run) else { return Ok(Room::None) };
+        let marker = known.input.as_ref().and_then(|input| input.marker.parse::<Marker>().ok());
+        let Some(marker) = marker else { return Ok(Room::None) };
+        let tasks: Vec<&str> =
+            known.words.iter().filter(|(at, _)| *at < first_kept).map(|(_, text)| text.as_str()).collect();
+        let tokens_before = self.history.size.tokens();
+        self.parts.observer.see(Progress::Note(&format!(
+            "the conversation takes {tokens_before} tokens: what was said first becomes a summary"
+        )));
+        let budget = cut::summarised(self.parts.window, tokens_before);
+        let words = summary::request(&turns[..cut], self.history.begins_with_a_summary(), &marker, budget);
+        let Some(made) = self.summarise(run, &words).await else { return Ok(Room::Stopped) };
+        self.journal.failpoints.hit(failpoint::SUMMARISED);
+        let (mut bodies, text) = match made {
+            Ok(answer) => {
+                let noted = UsageNoted {
+                    run: run.clone(),
+                    purpose: "summary".to_owned(),
+                    model: answer.model.clone(),
+                    usage: answer.usage,
+                    request: answer.request.clone(),
+                };
+                (vec![Body::UsageNoted(noted)], resume::text(&answer))
+            }
+            Err(error) => {
+                let reason = format!("no summary could be made: {error}");
+                self.parts.observer.see(Progress::Note(&reason));
+                (Vec::new(), summary::without(&reason, &self.history.turns[..cut]))
+            }
+        };
+        let touched = &self.history.touched;
+        bodies.push(Body::Compaction(Compaction {
+            summary: summary::words(&text, &tasks, touched, &marker),
+            first_kept,
+            tokens_before,
+            files_read: touched.read().map(str::to_owned).collect(),
+            files_changed: touched.changed().map(str::to_owned).collect(),
+        }));
+        // Nothing that a cache holds is the head of what comes now.
+        bodies.extend(self.parts.prompt.take().map(Body::Prompt));
+        self.record(bodies).await?;
+        self.journal.failpoints.hit(failpoint::COMPACTED);
+        self.conversation = conversation(&self.history, run, &self.parts)?;
+        Ok(Room::Made)
+    }
+
+    /// A summary by the model; `None` when there is no more time for it.
+    async fn summarise(&self, run: &RunId, words: &str) -> Option<Result<Answer, provider::Error>> {
+        let provider = self.parts.summariser.as_ref().unwrap_or(&self.parts.provider);
+        let opening = Opening { system: summary::SYSTEM, environment: "", tools: &[], thinking: Thinking::Low };
+        let mut conversation = provider.open(opening);
+        conversation.push(Said::User(words));
+        let place = Place { run: self.history.ordinal(run), turn: self.spent(run).turns };
+        let mut tries = 1;
+        loop {
+            let mut on = |_: provider::Delta<'_>| {};
+            let asked = tokio::select! {
+                biased;
+                () = self.parts.cancel.cancelled() => return None,
+                () = tokio::time::sleep_until(self.deadline(run)) => return None,
+                answer = conversation.ask(place, &mut on) => answer,
+            };
+            let wait = match &asked {
+                Ok(answer) if resume::text(answer).is_empty() => {
+                    let message = "the model said nothing".to_owned();
+                    return Some(Err(provider::Error { kind: ErrorKind::Fatal, message }));
+                }
+                Err(provider::Error { kind: ErrorKind::Transient { after }, .. }) if tries < TRIES => {
+                    retry::wait(tries, *after, (self.parts.jitter)())
+                }
+                _ => None,
+            };
+            let Some(wait) = wait else { return Some(asked) };
+            tries += 1;
+            tokio::select! {
+                () = self.parts.cancel.cancelled() => return None,
+                () = tokio::time::sleep_until(self.deadline(run)) => return None,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::history::{History, Turn, tests::log};
+    use super::*;
+    use crate::domain::entry::Entry;
+    use crate::domain::id::{Epoch, Seq, SessionId};
+
+    /// The history after a cut that keeps so many tokens, as its entry makes it.
+    fn after(words: &str, kept: u64) -> History {
+        let mut history = History::of(log(words));
+        let first_kept = history.place(cut::place(&history.turns, kept)).unwrap_or(Seq(1000));
+        history.add(Entry {
+            seq: Seq(1000),
+            epoch: Epoch(1),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            session: SessionId::default(),
+            parent: Some(history.leaf),
+            body: Body::Compaction(Compaction {
+                summary: "summary".to_owned(),
+                first_kept,
+                tokens_before: 0,
+                files_read: Vec::new(),
+                files_changed: Vec::new(),
+            }),
+        });
+        history
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_cut_separates_a_call_from_its_result(choices in proptest::collection::vec(0..4_usize, 0..40), kept in 0..60_u64) {
+            let pieces = ["call result ", "calls result result ", "say ", "land "];
+            let words: String = choices.iter().map(|choice| pieces[*choice]).collect();
+            let history = after(&format!("start input ask {words}"), kept);
+            let mut asked = false;
+            for turn in &history.turns {
+                match turn {
+                    Turn::Results(_) => proptest::prop_assert!(asked, "{words}, keeping {kept}"),
+                    _ => asked = matches!(turn, Turn::Answer(answer) if !resume::calls(answer).is_empty()),
+                }
+            }
+            proptest::prop_assert!(resume::open_calls(&history).is_empty() || words.ends_with("calls result result "));
+            proptest::prop_assert!(matches!(history.turns.first(), Some(Turn::User(_))));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A conversation that outgrows the model's window, on every protocol, as a whole run of the real binary.
+
+use serde_json::{Value, json};
+
+use crate::faults::{MODELS, assert_each_call_has_its_result};
+use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
+use crate::scene::{Ran, Scene, fixture};
+
+/// More tokens than the small window of the agent `narrow` has, by an estimate.
+fn scene() -> Scene {
+    let agent = |keys: &str| format!("---\ndescription: x\n{keys}---\nWork.\n");
+    Scene::new()
+        .file("agents/narrow.md", &agent("compaction: { window: 6000 }\n"))
+        .file("agents/wide.md", &agent(""))
+        .file("notes.txt", &format!("{}\n", "A line of notes. ".repeat(20)).repeat(40))
+}
+
+fn run(scene: &Scene, server: &ModelServer, model: &str, agent: &str, event: &str) -> Ran {
+    let event = fixture(event).display().to_string();
+    let mut command = scene.command(["run", agent, "--event", &event, "--model", model]);
+    command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+    command.env("OPENAI_API_KEY", KEY).env("OPENAI_BASE_URL", &server.url);
+    let ran = scene.end(command);
+    assert_each_call_has_its_result(&server.bodies());
+    ran
+}
+
+const OPENED: &str = "github/issues.opened.json";
+
+fn reads() -> Reply {
+    answer().text("I look.").call("c1", "read", json!({ "path": "notes.txt" })).end_tools()
+}
+
+fn summary() -> Reply {
+    answer().text("## Status\nThe notes are read.\n## Next steps\nAnswer.").end()
+}
+
+fn too_long() -> Reply {
+    let error = json!({ "error": { "type": "invalid_request_error", "message": "prompt is too long: 9 tokens > 8" } });
+    Reply::status(400).body(error.to_string())
+}
+
+/// Everything that a request says, in the order it is said.
+fn said(body: &Value) -> String {
+    let messages = body["messages"].as_array().or(body["input"].as_array()).unwrap();
+    messages.iter().map(|message| message["content"].to_string()).collect::<Vec<_>>().join("\n")
+}
+
+fn kinds(scene: &Scene) -> Vec<String> {
+    scene.log().iter().map(|entry| entry["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn what_outgrew_the_window_goes_on_from_a_summary_also_in_the_next_run() {
+    for model in MODELS {
+        let (scene, last) = (scene(), || answer().text("All is well.").end());
+        let server = ModelServer::start([reads(), summary(), last(), last()]);
+        let ran = run(&scene, &server, model, "narrow", OPENED);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        assert!(ran.stdout().contains("All is well."), "{model}");
+        let bodies = server.bodies();
+        assert!(bodies[1]["tools"].as_array().is_none_or(Vec::is_empty), "{model}: a summary needs no tools");
+        let asked = said(&bodies[1]);
+        assert!(asked.contains("[result of read]") && asked.contains("[left out: "), "{model}: {asked}");
+        let goes_on = said(&bodies[2]);
+        for part in ["word for word", "what=\\\"summary\\\"", "The notes are read.", "Files looked at: notes.txt"] {
+            assert!(goes_on.contains(part), "{model}: `{part}` is not in {goes_on}");
+        }
+        assert!(!goes_on.contains("A line of notes. A line"), "{model}");
+        let kinds = kinds(&scene);
+        let compacted = kinds.iter().position(|kind| kind == "compaction").unwrap();
+        assert_eq!(kinds[compacted - 1], "usage", "{model}");
+
+        let ran = run(&scene, &server, model, "narrow", "github/issue_comment.created.json");
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        let next = said(server.bodies().last().unwrap());
+        assert!(next.contains("The notes are read.") && next.contains("All is well."), "{model}: {next}");
+    }
+}
+
+#[test]
+fn a_request_that_the_provider_finds_too_long_is_made_shorter_as_often_as_it_helps() {
+    for model in MODELS {
+        let scene = scene();
+        let last = answer().text("All is well.").end();
+        let script =
+            [reads(), too_long(), summary(), reads(), too_long(), summary(), reads(), too_long(), summary(), last];
+        let server = ModelServer::start(script);
+        let ran = run(&scene, &server, model, "wide", OPENED);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        assert_eq!(kinds(&scene).iter().filter(|kind| *kind == "compaction").count(), 3, "{model}");
+        assert!(said(&server.bodies()[5]).contains("[earlier summary]"), "{model}");
+    }
+}
+
+#[test]
+fn what_is_too_long_by_itself_fails_with_the_providers_words() {
+    for model in MODELS {
+        let scene = scene();
+        let server = ModelServer::start([too_long(), summary(), too_long()]);
+        let ran = run(&scene, &server, model, "wide", OPENED);
+        assert_eq!(ran.code(), Some(1), "{model}: {}", ran.transcript());
+        assert!(ran.transcript().contains("prompt is too long"), "{model}: {}", ran.transcript());
+    }
+}
+
+#[test]
+fn a_summary_that_cannot_be_made_costs_what_it_would_have_said_and_not_the_run() {
+    for model in MODELS {
+        let scene = scene();
+        let refused = Reply::status(400).body(r#"{"error":{"type":"invalid_request_error","message":"no"}}"#);
+        let server = ModelServer::start([reads(), refused, answer().text("All is well.").end()]);
+        let ran = run(&scene, &server, model, "narrow", OPENED);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        let goes_on = said(&server.bodies()[2]);
+        assert!(
+            goes_on.contains("no summary could be made") && goes_on.contains("word for word"),
+            "{model}: {goes_on}"
+        );
+        assert!(!kinds(&scene).contains(&"usage".to_owned()), "{model}");
+    }
+}
+
+#[test]
+fn what_stands_for_a_conversation_reads_like_this() {
+    let scene = scene();
+    let server = ModelServer::start([reads(), summary(), answer().text("All is well.").end()]);
+    assert_eq!(run(&scene, &server, "anthropic/scripted", "narrow", OPENED).code(), Some(0));
+    let bodies = server.bodies();
+    let text = |body: &Value| {
+        let text = body["messages"][0]["content"][0]["text"].as_str().unwrap();
+        let marker = text.split("hob-").nth(1).unwrap()[..16].to_owned();
+        text.replace(&marker, "MARKER")
+    };
+    insta::assert_snapshot!("summary_asked_for", text(&bodies[1]));
+    insta::assert_snapshot!("summary_given", text(&bodies[2]));
+}
