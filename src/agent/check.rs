@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::template::Template;
 use super::{Agent, Compaction, SandboxSpec, Trigger, Who, planned, reach, result, starts};
 use crate::domain::budget::Limits;
-use crate::domain::front_matter::{self, Fields, Node, Shape, items, name, number, seconds, text, word};
+use crate::domain::front_matter::{self, Fields, Node, Shape, dollars, items, name, number, seconds, text, word};
 use crate::domain::name::{InvalidName, Name, Thinking};
 use crate::domain::problem::{Problem, Severity, nearest};
 
@@ -14,6 +14,9 @@ pub const DESCRIPTION_MAX: usize = 1024;
 /// Most that `limits` can ask for.
 const TURNS_MAX: u64 = 10_000;
 const TOKENS_MAX: u64 = 1_000_000_000;
+const CALLS_MAX: u64 = 100_000;
+/// Whole dollars.
+const COST_MAX: u64 = 10_000;
 const SECONDS_MAX: u64 = 24 * 3600;
 
 /// The names that exist around an agent file, which its head may refer to.
@@ -214,6 +217,12 @@ fn limits(node: &Node, problems: &mut Vec<Problem>) -> Limits {
     }
     if let Some(tokens) = fields.value("tokens").and_then(|node| number("tokens", node, TOKENS_MAX, problems)) {
         limits.tokens = tokens;
+    }
+    if let Some(calls) = fields.value("calls").and_then(|node| number("calls", node, CALLS_MAX, problems)) {
+        limits.calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    }
+    if let Some(cost) = fields.value("cost").and_then(|node| dollars("cost", node, COST_MAX, problems)) {
+        limits.cost_nano_usd = cost;
     }
     if let Some(time) = fields.value("time").and_then(|node| seconds("time", node, SECONDS_MAX, problems)) {
         limits.seconds = time;

@@ -67,8 +67,5 @@ pub(super) const EFFECT_FIELDS: &[NotYet] = &[
     not_yet("paths", "writing files", "remove it; no effect writes files"),
 ];
 
-pub(super) const LIMITS: &[NotYet] = &[
-    not_yet("calls", "counting tool calls", "remove it; `turns` and `time` bound the tool calls too"),
-    not_yet("cost", "counting money", "remove it; `tokens` bounds the cost"),
-    not_yet("per_day", "counting over several runs", "remove it; `tokens` bounds each run"),
-];
+pub(super) const LIMITS: &[NotYet] =
+    &[not_yet("per_day", "counting over several runs", "remove it; `cost` bounds each run")];

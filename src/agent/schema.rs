@@ -321,6 +321,12 @@ struct Limits {
     /// Tokens in and out, cached ones counted. Left out: 1M.
     #[serde(default)]
     tokens: Option<Count>,
+    /// Tool calls. Left out: 200.
+    #[serde(default)]
+    calls: Option<Count>,
+    /// Money; not counted for models without a known price. Left out: `2.00 USD`.
+    #[serde(default)]
+    cost: Option<Cost>,
     /// Wall clock. Left out: 30m.
     #[serde(default)]
     time: Option<Time>,
@@ -339,3 +345,8 @@ enum Count {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described, not read")]
 struct Time(#[schemars(regex(pattern = r"^[0-9]+[smh]$"))] String);
+
+/// Dollars, with at most two decimals: `2 USD`, `0.50 USD`.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "described, not read")]
+struct Cost(#[schemars(regex(pattern = r"^[0-9]+(\.[0-9]{1,2})? USD$"))] String);

@@ -73,6 +73,10 @@ fn rows(body: &Body) -> Vec<(&'static str, String)> {
         Body::Settled(settled) => {
             row("settled", format!("{}: {}  ({})", settled.run, settled.outcome, tokens(settled.usage)))
         }
+        Body::UsageNoted(noted) => row("model", format!("a {}  ({})", noted.purpose, tokens(noted.usage))),
+        Body::Compaction(compaction) => {
+            row("summary", format!("of {} tokens, in {} bytes", compaction.tokens_before, compaction.summary.len()))
+        }
         other => row("entry", other.kind().to_owned()),
     }
 }

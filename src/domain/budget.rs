@@ -13,13 +13,17 @@ pub struct Limits {
     pub turns: u32,
     /// Tokens, in and out, cached ones counted.
     pub tokens: u64,
+    /// Tool calls.
+    pub calls: u32,
+    /// Money, in nano-dollars; not counted for models without a known price.
+    pub cost_nano_usd: u64,
     /// Wall clock of all attempts together, seconds.
     pub seconds: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { turns: 50, tokens: 1_000_000, seconds: 30 * 60 }
+        Self { turns: 50, tokens: 1_000_000, calls: 200, cost_nano_usd: 2_000_000_000, seconds: 30 * 60 }
     }
 }
 
@@ -38,10 +42,14 @@ pub enum Limited {
     Turns,
     /// Tokens.
     Tokens,
-    /// Money (part of the stored words; nothing counts it yet).
+    /// Tool calls.
+    Calls,
+    /// Money.
     Cost,
     /// Wall clock.
     Time,
+    /// The same call again and again, with the same result.
+    Loop,
 }
 
 impl Limited {
@@ -50,21 +58,33 @@ impl Limited {
         match self {
             Self::Turns => "turns",
             Self::Tokens => "tokens",
+            Self::Calls => "calls",
             Self::Cost => "cost",
             Self::Time => "time",
+            Self::Loop => "loop",
         }
     }
 }
 
 /// What a run has used so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
     /// Model calls that were answered.
     pub turns: u32,
     /// Sum of their tokens.
     pub usage: Usage,
+    /// Tool calls that have a result.
+    pub calls: u32,
+    /// Price of the model calls in nano-dollars; `None` once a model without a sourced price answered.
+    pub cost_nano_usd: Option<u64>,
     /// Wall clock of all attempts together.
     pub time: Duration,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self { turns: 0, usage: Usage::default(), calls: 0, cost_nano_usd: Some(0), time: Duration::ZERO }
+    }
 }
 
 /// Where a run stands against its limits.
@@ -84,6 +104,8 @@ impl Limits {
         let used = [
             (Limited::Turns, u128::from(spent.turns), u128::from(self.turns)),
             (Limited::Tokens, u128::from(spent.usage.total()), u128::from(self.tokens)),
+            (Limited::Calls, u128::from(spent.calls), u128::from(self.calls)),
+            (Limited::Cost, u128::from(spent.cost_nano_usd.unwrap_or_default()), u128::from(self.cost_nano_usd)),
             (Limited::Time, spent.time.as_millis(), self.time().as_millis()),
         ];
         let reached =
@@ -102,11 +124,12 @@ mod tests {
 
     #[test]
     fn a_run_is_told_at_80_percent_and_stopped_at_100() {
-        let limits = Limits { turns: 10, tokens: 1000, seconds: 100 };
+        let limits = Limits { turns: 10, tokens: 1000, calls: 20, cost_nano_usd: 500, seconds: 100 };
         let spent = |turns, tokens, seconds| Spent {
             turns,
             usage: Usage { input: tokens, ..Usage::default() },
             time: Duration::from_secs(seconds),
+            ..Spent::default()
         };
         for (given, expected) in [
             (spent(0, 0, 0), Standing::Free),
@@ -116,6 +139,12 @@ mod tests {
             (spent(9, 1000, 0), Standing::Over(Limited::Tokens)),
             (spent(10, 1000, 0), Standing::Over(Limited::Turns)),
             (spent(0, 0, 100), Standing::Over(Limited::Time)),
+            (Spent { calls: 16, ..Spent::default() }, Standing::Land(Limited::Calls)),
+            (Spent { calls: 20, ..Spent::default() }, Standing::Over(Limited::Calls)),
+            (Spent { cost_nano_usd: Some(400), ..Spent::default() }, Standing::Land(Limited::Cost)),
+            (Spent { cost_nano_usd: Some(501), ..Spent::default() }, Standing::Over(Limited::Cost)),
+            // What a model costs that nobody knows a price of is not counted.
+            (Spent { cost_nano_usd: None, ..Spent::default() }, Standing::Free),
         ] {
             assert_eq!(limits.standing(&given), expected, "{given:?}");
         }

@@ -10,14 +10,14 @@ mod touched;
 use std::collections::{HashMap, HashSet};
 
 use self::files::Files;
-pub use self::run::RunHistory;
+pub use self::run::{Repeated, RunHistory};
 pub use self::size::Size;
 pub(super) use self::size::estimate;
 pub use self::touched::Touched;
 use super::resume;
 use crate::domain::entry::{Body, Compaction, Entry, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
-use crate::domain::message::{Answer, Message, ToolResult};
+use crate::domain::message::{Answer, Call, Message, ToolResult};
 
 /// What an instance's log adds up to, on the active path of its default session.
 #[derive(Clone, Debug, Default)]
@@ -55,6 +55,9 @@ pub enum Turn {
 
 /// First words of a note that tells the model to land; [`RunHistory::told_to_land`] looks for it.
 pub(crate) const LAND: &str = "Budget:";
+
+/// First words of a note about a call that is made again and again; [`run::Repeated::told`] looks for it.
+pub(crate) const LOOP: &str = "Loop:";
 
 /// First words of a note about a newer head; [`RunHistory::told_of_head`] looks for it.
 pub(crate) const NEW_HEAD: &str = "New head:";
@@ -97,6 +100,7 @@ impl History {
                 self.with_own(|run| {
                     run.told_to_land |= note.text.starts_with(LAND);
                     run.told_of_head |= note.text.starts_with(NEW_HEAD);
+                    run.repeated.told |= note.text.starts_with(LOOP);
                     run.unfinished += u32::from(note.text.starts_with(REMINDER));
                 });
                 self.said(seq, Turn::User(note.text));
@@ -114,7 +118,11 @@ impl History {
             Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
             Body::ToolResult(result) => {
                 let unfit = result.is_error && result.name == resume::FINISH;
-                self.with_own(|run| run.unfinished += u32::from(unfit));
+                let call = self.asked_for(&result);
+                self.with_own(|run| {
+                    run.unfinished += u32::from(unfit);
+                    run.called(call.as_ref(), &result);
+                });
                 match self.turns.last_mut() {
                     Some(Turn::Results(results)) => {
                         self.size.grow(&result);
@@ -183,6 +191,11 @@ impl History {
     /// The place of a turn, by its number in [`History::turns`]; what comes next after the last.
     pub fn place(&self, turn: usize) -> Option<Seq> {
         self.begins.get(turn).copied()
+    }
+
+    /// The call of the last answer that a result is of.
+    fn asked_for(&self, result: &ToolResult) -> Option<Call> {
+        resume::calls(self.last_answer()?).into_iter().find(|call| call.id == result.call)
     }
 
     fn said(&mut self, seq: Seq, turn: Turn) {

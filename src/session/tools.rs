@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
 use super::{Error, Session, resume};
-use crate::domain::budget::Standing;
+use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, FileChange, FileNow, WorkspaceDelta};
 use crate::domain::id::RunId;
 use crate::domain::message::{Call, Stop, ToolResult};
@@ -34,21 +34,31 @@ impl Session {
     ) -> Result<(), Error> {
         let toolbox = self.parts.toolbox.clone();
         let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
+        let is_last = |call: &Call| call.name == resume::FINISH || call.name == resume::GIVE_UP;
         let incomplete = self.history.last_answer().is_some_and(|answer| answer.stop != Stop::Tools);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline(run));
+        // Calls that may still run.
+        let mut left = self.parts.limits.calls.saturating_sub(self.spent(run).calls);
         for group in dispatch::plan(&toolbox, &calls) {
             let ended = resume::has_ended(&self.history);
-            let refusal = |call: &Call| match standing {
+            let mut refusal = |call: &Call| match standing {
                 _ if incomplete => Some(INCOMPLETE.to_owned()),
                 _ if ended => Some(ENDED.to_owned()),
                 _ if left_over && (self.parts.moved || nature(call) == Some(Nature::Outside)) => {
                     Some(resume::UNKNOWN.to_owned())
                 }
-                Standing::Over(limit) if call.name != resume::FINISH && call.name != resume::GIVE_UP => {
-                    Some(format!("Not run: the {} of this run are used up.", limit.as_str()))
+                Standing::Over(limit) if !is_last(call) => {
+                    Some(format!("Not run: the budget of {} of this run is used up.", limit.as_str()))
                 }
-                _ => None,
+                _ if is_last(call) => None,
+                _ if left == 0 => {
+                    Some(format!("Not run: the budget of {} of this run is used up.", Limited::Calls.as_str()))
+                }
+                _ => {
+                    left -= 1;
+                    None
+                }
             };
             let group: Vec<_> = group.into_iter().map(|step| (step, refusal(step.call))).collect();
             let mut replies = stream::iter(group)

@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::history::{LAND, REMINDER, RunHistory, Turn};
+use super::history::{LAND, LOOP, REMINDER, RunHistory, Turn};
 use super::join::Joins;
 use super::resume::{self, Ending, Progress};
 use super::{Error, Session, conversation};
@@ -21,6 +21,12 @@ const TRIES: u32 = 5;
 
 /// Answers in a row that may be cut before a run fails.
 const CUTS: u32 = 5;
+
+/// After so many times the model is told that it makes the same call again and again.
+const REPEATS_TOLD: u32 = 4;
+
+/// After so many the run ends with what exists.
+const REPEATS: u32 = 10;
 
 /// Bytes of a cut answer kept for people.
 const PARTIAL_MAX: usize = 4096;
@@ -67,6 +73,9 @@ impl Session {
                     if let Standing::Over(limit) = standing {
                         return Ok(Stopped::Limited(limit));
                     }
+                    if self.history.find(run).is_some_and(|known| known.repeated.times >= REPEATS) {
+                        return Ok(Stopped::Limited(Limited::Loop));
+                    }
                     if let Some(joins) = joins {
                         self.look_behind(run, joins).await?;
                     }
@@ -105,8 +114,13 @@ impl Session {
                 resume::FINISH,
                 resume::GIVE_UP
             ),
+            _ if known.repeated.times >= REPEATS_TOLD && !known.repeated.told => format!(
+                "{LOOP} your last {} calls were the same, and so were their results. Another one will not differ: do \
+                 something else, or say what is in the way. After {REPEATS} the run ends.",
+                known.repeated.times
+            ),
             (_, Standing::Land(limit)) if !known.told_to_land => format!(
-                "{LAND} more than 80 % of this run's {} are used. Bring it to an end now: propose what is ready and answer.",
+                "{LAND} more than 80 % of this run's budget of {} is used. Bring it to an end now: propose what is ready and answer.",
                 limit.as_str()
             ),
             _ => return Ok(None),

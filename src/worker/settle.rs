@@ -96,7 +96,7 @@ pub(super) async fn settle(
         message: known.map(|known| known.said.clone()).unwrap_or_default(),
         result,
         usage: known.map(|known| known.spent.usage).unwrap_or_default(),
-        cost_nano_usd: known.and_then(|known| known.cost_nano_usd),
+        cost_nano_usd: known.and_then(|known| known.spent.cost_nano_usd),
     };
     for entry in journal.settle(last, settled).await? {
         history.add(entry);

@@ -7,6 +7,7 @@ mod act;
 mod action;
 mod agent_files;
 mod bad_input;
+mod budgets;
 mod ci;
 mod command_line;
 mod commands;

@@ -208,6 +208,44 @@ pub fn length(text: &str) -> Option<u64> {
     number.parse::<u64>().ok().filter(|_| is_plain)?.checked_mul(factor)
 }
 
+/// Dollars as `2 USD` or `0.50 USD`, from one cent to `most` dollars, in nano-dollars.
+pub fn dollars(key: &str, node: &Node, most: u64, problems: &mut Vec<Problem>) -> Option<u64> {
+    const CENT: u64 = 10_000_000;
+    let given = match node.scalar() {
+        Some(Scalar::Text(text)) => cents(text),
+        _ => None,
+    };
+    match given {
+        Some(cents) if (1..=most * 100).contains(&cents) => Some(cents * CENT),
+        Some(_) => {
+            let problem = Problem::error("out-of-range", format!("`{key}` can be 0.01 USD to {most} USD"));
+            problems.push(problem.at(node.span.clone()));
+            None
+        }
+        None if node.is_refused() => None,
+        None => {
+            problems.push(
+                Problem::error("bad-unit", format!("`{key}` wants dollars"))
+                    .at(node.span.clone())
+                    .help("write dollars with their unit: `2.00 USD`, `0.50 USD`"),
+            );
+            None
+        }
+    }
+}
+
+/// Cents in an amount of dollars.
+fn cents(text: &str) -> Option<u64> {
+    let amount = text.strip_suffix(" USD")?;
+    let (whole, part) = amount.split_once('.').unwrap_or((amount, "00"));
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_plain(whole) || !is_plain(part) || part.len() > 2 {
+        return None;
+    }
+    let part: u64 = format!("{part:0<2}").parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(100)?.checked_add(part)
+}
+
 /// A [`Name`].
 pub fn name(key: &str, node: &Node, problems: &mut Vec<Problem>) -> Option<Name> {
     match text(key, node, problems)?.parse() {
@@ -283,6 +321,28 @@ mod tests {
         let node = parse(yaml, 0..yaml.len(), &mut problems).unwrap();
         let value = read(&node, &mut problems);
         (value, problems.into_iter().map(|p| format!("{}: {}", p.code, p.message)).collect())
+    }
+
+    #[test]
+    fn money_is_dollars_and_cents() {
+        for (text, expected) in [
+            ("2.00 USD", Some(200)),
+            ("2 USD", Some(200)),
+            ("0.5 USD", Some(50)),
+            ("0.01 USD", Some(1)),
+            ("2.005 USD", None),
+            ("2. USD", None),
+            (".5 USD", None),
+            ("-1 USD", None),
+            ("+1 USD", None),
+            ("1e3 USD", None),
+            ("2.00", None),
+            ("2.00 EUR", None),
+            ("2.00USD", None),
+            ("99999999999999999999 USD", None),
+        ] {
+            assert_eq!(cents(text), expected, "`{text}`");
+        }
     }
 
     #[test]

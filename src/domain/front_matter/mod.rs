@@ -9,7 +9,7 @@ mod parse;
 
 use std::ops::Range;
 
-pub use fields::{Fields, NotYet, flag, items, length, list, name, number, seconds, text, word, words};
+pub use fields::{Fields, NotYet, dollars, flag, items, length, list, name, number, seconds, text, word, words};
 pub use node::{Member, Node, Scalar, Shape};
 pub use parse::{DEPTH_MAX, NODES_MAX, parse};
 

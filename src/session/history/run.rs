@@ -1,5 +1,6 @@
 //! What the log says of one run.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use crate::domain::budget::Spent;
 use crate::domain::effect::Effect;
 use crate::domain::entry::{AttemptStarted, EffectRefused, Input, Settled, UsageNoted};
 use crate::domain::id::{RunId, Seq};
-use crate::domain::message::{Answer, Usage};
+use crate::domain::message::{Answer, Call, ToolResult, Usage};
 use crate::provider::catalog;
 use crate::session::resume;
 
@@ -37,8 +38,6 @@ pub struct RunHistory {
     began: Option<Timestamp>,
     /// How long the attempts before the newest one worked.
     before: Duration,
-    /// Price of its answers in nano-dollars; `None` once a model without a sourced price answered.
-    pub cost_nano_usd: Option<u64>,
     /// What its last answer that said anything said aloud; untrusted.
     pub said: String,
     /// Model calls since the last answer that failed in a way that may pass.
@@ -48,6 +47,8 @@ pub struct RunHistory {
     pub cut: u32,
     /// Tries to finish with a result that failed: reminders to, and results that did not fit.
     pub unfinished: u32,
+    /// How often in a row the same call came to the same result, and what that was.
+    pub repeated: Repeated,
     /// Whether the newest attempt was told to land.
     pub told_to_land: bool,
     /// Whether it was told that a newer head than its own waits.
@@ -74,11 +75,11 @@ impl RunHistory {
             first_began: None,
             began: None,
             before: Duration::ZERO,
-            cost_nano_usd: Some(0),
             said: String::new(),
             failures: 0,
             cut: 0,
             unfinished: 0,
+            repeated: Repeated::default(),
             told_to_land: false,
             told_of_head: false,
             proposed: Vec::new(),
@@ -127,11 +128,19 @@ impl RunHistory {
         self.pay(&noted.model, noted.usage);
     }
 
+    /// Counts a result of a call.
+    pub(super) fn called(&mut self, call: Option<&Call>, result: &ToolResult) {
+        self.spent.calls += 1;
+        if let Some(call) = call {
+            self.repeated.see(call, result);
+        }
+    }
+
     fn pay(&mut self, model: &str, usage: Usage) {
         self.spent.turns += 1;
         self.spent.usage += usage;
         let price = catalog::find(model).map(|row| row.cost(usage));
-        self.cost_nano_usd = self.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
+        self.spent.cost_nano_usd = self.spent.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
     }
 
     /// What an answer adds to what was said. One that goes on after a cut goes on with its text.
@@ -143,5 +152,29 @@ impl RunHistory {
             (false, false) => self.said = said,
         }
         self.cut = if resume::is_cut(answer) { self.cut + 1 } else { 0 };
+    }
+}
+
+/// The same call again, with the same result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repeated {
+    /// How often in a row, from 1.
+    pub times: u32,
+    /// Whether the model was told since it began.
+    pub told: bool,
+    /// What was asked and answered.
+    last: u64,
+}
+
+impl Repeated {
+    fn see(&mut self, call: &Call, result: &ToolResult) {
+        let mut hash = DefaultHasher::new();
+        (&call.name, &call.arguments, &result.content).hash(&mut hash);
+        let this = hash.finish();
+        *self = if this == self.last {
+            Self { times: self.times.saturating_add(1), ..*self }
+        } else {
+            Self { times: 1, told: false, last: this }
+        };
     }
 }

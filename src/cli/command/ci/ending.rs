@@ -185,7 +185,7 @@ impl<'a> Ending<'a> {
     pub(super) fn cost_nano_usd(&self) -> Option<u64> {
         match self.settled() {
             Some(settled) => settled.cost_nano_usd,
-            None => self.known()?.cost_nano_usd,
+            None => self.known()?.spent.cost_nano_usd,
         }
     }
 }
