@@ -4,6 +4,7 @@ mod check;
 pub mod fields;
 pub mod library;
 mod planned;
+pub mod project;
 mod reach;
 mod result;
 pub mod schema;

@@ -59,6 +59,7 @@ impl Order<'_> {
             sandbox: self.sandbox()?,
             agent: self.agent,
             skills: self.skills,
+            project: agent::project::notes(self.workspace),
             observer: self.observer,
             is_own_log: self.is_own_log,
             // Effects are printed, not sent: nobody can forge what nobody looks up.

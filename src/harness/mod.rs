@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::project::Notes;
 use crate::agent::{Agent, trigger};
 use crate::domain::entry::{AttemptStarted, Body, Input, Prompt};
 use crate::domain::event::Event;
@@ -35,6 +36,8 @@ pub struct Harness {
     pub agent: Agent,
     /// What it may look up.
     pub skills: Arc<Library>,
+    /// What the repository says to every agent.
+    pub project: Vec<Notes>,
     /// Who answers.
     pub provider: Arc<dyn Provider>,
     /// Who answers when that one does not, one after the other.
@@ -210,7 +213,7 @@ impl Harness {
     /// What stands before everything that is said, as the agent's file has it now.
     fn prompt(&self, toolbox: &Toolbox) -> Result<Prompt, Error> {
         Ok(Prompt {
-            system: prompt::system(&self.agent, toolbox, &skills::roster(&self.agent, &self.skills)?),
+            system: prompt::system(&self.agent, &self.project, toolbox, &skills::roster(&self.agent, &self.skills)?),
             environment: prompt::environment(self.sandbox.as_deref()),
             tools: toolbox.specs(),
             agent_digest: self.agent.digest.clone(),

@@ -2,6 +2,7 @@
 //! stay warm. What changes from run to run stands in the task.
 
 use crate::agent::Agent;
+use crate::agent::project::Notes;
 use crate::domain::name::Name;
 use crate::sandbox::Sandbox;
 use crate::tool::Toolbox;
@@ -20,11 +21,20 @@ You cannot write to the code host yourself. The `propose_…` tools put a write 
 once and tell you when it is refused. The target is always the thread that started you. Propose a write once, when it \
 is ready; do not announce it.";
 
-/// The stable part: manners, frames, writes, instructions, roster of skills.
-pub(super) fn system(agent: &Agent, toolbox: &Toolbox, roster: &[(Name, String)]) -> String {
+/// The stable part: manners, frames, writes, the repository's notes, instructions, roster of skills.
+pub(super) fn system(agent: &Agent, project: &[Notes], toolbox: &Toolbox, roster: &[(Name, String)]) -> String {
     let mut parts = vec![MANNERS.replace("{agent}", agent.name.as_str()), frame::EXPLANATION.to_owned()];
     if toolbox.iter().any(|tool| tool.spec().name.starts_with("propose_")) {
         parts.push(WRITES.to_owned());
+    }
+    if !project.is_empty() {
+        let notes: Vec<String> =
+            project.iter().map(|notes| format!("From `{}`:\n\n{}", notes.path, notes.text)).collect();
+        parts.push(format!(
+            "# The repository\n\nIts own notes for everybody who works on it. Where they and your instructions differ, your \
+             instructions count.\n\n{}",
+            notes.join("\n\n")
+        ));
     }
     // Instructions that name fields of the event stand in each task, filled in.
     if agent.instructions.is_plain() {

@@ -28,6 +28,7 @@ mod golden;
 mod live_view;
 mod manners;
 mod path;
+mod prefix;
 mod readme;
 mod recovery;
 mod secrets;

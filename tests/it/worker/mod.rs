@@ -190,6 +190,7 @@ impl Harnesses for Desk {
             Ok(Harness {
                 agent,
                 skills: Arc::new(Skills::open(&self.dir)),
+                project: Vec::new(),
                 provider: self.model.clone(),
                 fallback: Vec::new(),
                 summariser: None,
