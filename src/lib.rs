@@ -23,5 +23,6 @@ pub mod session;
 pub mod harness;
 // service
 pub mod worker;
-// door
+// doors
 pub mod cli;
+pub mod embed;

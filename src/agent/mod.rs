@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 pub use check::{Checked, DESCRIPTION_MAX, Known, check};
 use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
 
 use crate::domain::budget::Limits;
 pub use crate::domain::name::Who;
@@ -67,6 +68,32 @@ pub struct Compaction {
     pub model: Option<String>,
     /// Tokens that fit into the model's context; what is known of the model, when absent.
     pub window: Option<u64>,
+}
+
+impl Agent {
+    /// One that no file describes: virtual sandbox, all of its tools, no writes, the usual limits.
+    /// Every field may be set otherwise.
+    pub fn new(name: Name, instructions: &str) -> Self {
+        let sandbox = SandboxSpec::default();
+        Self {
+            description: name.to_string(),
+            model: None,
+            fallback: Vec::new(),
+            thinking: Thinking::Medium,
+            compaction: Compaction::default(),
+            triggers: Vec::new(),
+            who: Who::default(),
+            tools: reach::offered(sandbox.kind).to_vec(),
+            sandbox,
+            effects: Vec::new(),
+            skills: Vec::new(),
+            limits: Limits::default(),
+            result: None,
+            digest: hex::encode(Sha256::digest(instructions)),
+            instructions: Template::plain(instructions),
+            name,
+        }
+    }
 }
 
 /// One event that starts an agent. All conditions hold together.

@@ -43,6 +43,11 @@ pub struct Untrusted {
 }
 
 impl Template {
+    /// Words that stand for nothing else, whatever is in them.
+    pub fn plain(text: &str) -> Self {
+        Self { source: text.to_owned(), places: Vec::new() }
+    }
+
     /// Reads `source[body]`. Problems name bytes of `source`; with any, there is no template.
     pub fn parse(source: &str, body: Range<usize>, problems: &mut Vec<Problem>) -> Option<Self> {
         let text = source.get(body.clone())?;

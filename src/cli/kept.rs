@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::env::Environment;
 use super::output;
 use super::refusal::Refusal;
-use super::work::clock;
 use crate::domain::id::InstanceId;
 use crate::domain::run::Run;
 use crate::domain::secret::Secret;
+use crate::embed::machine;
 use crate::store::location::{self, InvalidLocation, Location};
-use crate::store::{Holder, Log, Peek, Process, Store};
+use crate::store::{Holder, Log, Peek, Store};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::progress::{Observer, Progress};
 
@@ -169,13 +169,7 @@ pub(super) async fn open(
 
 /// Who this process is, for others that want to write to the instance.
 pub(super) fn holder(command: &str, instance: &InstanceId) -> Holder {
-    let what = format!("hob {command} {}", instance.agent);
-    Holder { pid: std::process::id(), host: host(), since: clock().now(), what, process: Process::this() }
-}
-
-/// What this machine is called.
-pub(super) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    machine::holder(format!("hob {command} {}", instance.agent))
 }
 
 /// Where a test wants this process to die; nowhere in a release build.

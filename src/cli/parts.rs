@@ -56,6 +56,7 @@ impl Order<'_> {
             provider: self.provider()?,
             fallback,
             summariser,
+            tools: Vec::new(),
             sandbox: self.sandbox()?,
             agent: self.agent,
             skills: self.skills,
@@ -127,7 +128,8 @@ impl Order<'_> {
 
     #[cfg(feature = "virtual")]
     fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
-        let options = sandbox::virtual_::Options { seed: Some(self.workspace.to_owned()), clock: super::work::clock() };
+        let options =
+            sandbox::virtual_::Options { seed: Some(self.workspace.to_owned()), clock: crate::embed::machine::clock() };
         sandbox::open(sandbox::Options::Virtual(options)).map_err(Refusal::usage)
     }
 
@@ -149,12 +151,9 @@ pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Ref
     std::fs::read(path).map(Some).map_err(unreadable)
 }
 
-/// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
-pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai", "openai-chat"];
-
 /// What an agent's head may refer to.
 pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {
-    agent::Known { skills, providers: PROVIDERS }
+    agent::Known { skills, providers: provider::NAMES }
 }
 
 /// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.

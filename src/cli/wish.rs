@@ -3,12 +3,12 @@
 
 use super::kept;
 use super::refusal::Refusal;
-use super::work::clock;
 use crate::channel::{Asked, AskedWrong};
 use crate::domain::entry::Entry;
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::run::{Authority, Run, State};
+use crate::embed::machine::clock;
 use crate::queue;
 use crate::store::{Log, Store};
 use crate::telemetry::redact::Redactor;

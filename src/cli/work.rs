@@ -3,20 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::output::Exit;
 use super::refusal::Refusal;
-use crate::domain::clock::Clock;
 use crate::domain::id::RunId;
+use crate::embed::machine::{clock, jitter, marker};
 use crate::harness::Harness;
 use crate::store::Log;
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
-use crate::trust::frame::Marker;
 use crate::worker::{Circumstances, Worked, work_until};
 
 /// What a work is given beside its run.
@@ -130,27 +128,4 @@ async fn until(last: Option<Instant>) {
         Some(last) => sleep_until(last).await,
         None => std::future::pending().await,
     }
-}
-
-/// The machine's clock.
-pub(super) fn clock() -> Clock {
-    #[expect(clippy::disallowed_methods, reason = "the door reads the wall clock")]
-    Clock::new(Timestamp::now)
-}
-
-/// One that nobody who wrote an issue could know.
-fn marker() -> Marker {
-    Marker::from_random(random().to_be_bytes())
-}
-
-/// Evenly from 0 up to 1.
-fn jitter() -> f64 {
-    (random() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-fn random() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the door is where chance comes in")]
-    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
-    // Version and variant bits of the two halves fall on different places.
-    high ^ low.rotate_left(32)
 }

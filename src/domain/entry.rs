@@ -343,15 +343,18 @@ pub struct State {
 /// See [`Body::UsageNoted`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UsageNoted {
-    /// Whose they are.
-    pub run: RunId,
+    /// Whose they are, where one run has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// What for.
     pub purpose: String,
     /// `provider/model` that answered.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
     /// How much.
     pub usage: Usage,
     /// SHA-256 of the request's body, lower-case hex.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
 }
 

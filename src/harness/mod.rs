@@ -44,6 +44,8 @@ pub struct Harness {
     pub fallback: Vec<Arc<dyn Provider>>,
     /// Who writes summaries, if not who answers.
     pub summariser: Option<Arc<dyn Provider>>,
+    /// What it may ask for beside the tools of its file: those of the program that embeds hob.
+    pub tools: Vec<Arc<dyn Tool>>,
     /// Where its tools work; none for an agent without files and shell.
     pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Who watches.
@@ -252,6 +254,7 @@ impl Harness {
         if let Some(sandbox) = &self.sandbox {
             tools.extend(crate::tool::files_and_shell(sandbox, &self.agent.tools));
         }
+        tools.extend(self.tools.iter().cloned());
         tools.extend(skills::tools(&self.agent, &self.skills));
         tools.extend(writes::tools(&self.agent, run, history, &self.effect_secret));
         if let Some(schema) = &self.agent.result {
@@ -264,6 +267,6 @@ impl Harness {
     /// Puts back the files that the log says a contained sandbox holds.
     async fn restore(&self, journal: &mut Journal, history: &History) -> Result<(), Error> {
         let Some(sandbox) = &self.sandbox else { return Ok(()) };
-        Ok(history.files.restore(&**sandbox, async |digest: &str| journal.blob(digest).await).await?)
+        Ok(history.files.restore(&**sandbox, journal).await?)
     }
 }

@@ -50,6 +50,9 @@ pub use model::{InvalidModel, ModelName, Vendor};
 pub use record::{RecordError, record};
 pub use tape::InvalidTape;
 
+/// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
+pub const NAMES: &[&str] = &["anthropic", "openai", "openai-chat"];
+
 /// A connection to one model.
 pub trait Provider: Send + Sync {
     /// `provider/model`, as in the log.

@@ -114,7 +114,11 @@ impl History {
                 self.touched.call(&answer);
                 self.said(seq, Turn::Answer(answer));
             }
-            Body::UsageNoted(noted) => self.run(&noted.run).noted(&noted),
+            Body::UsageNoted(noted) => {
+                if let Some(run) = &noted.run {
+                    self.run(run).noted(&noted);
+                }
+            }
             Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
             Body::ToolResult(result) => {
                 let unfit = result.is_error && result.name == resume::FINISH;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt as _, StreamExt, stream};
 use tokio::time::Instant;
 
 use super::{Error, Session, resume};
@@ -61,25 +61,26 @@ impl Session {
                 }
             };
             let group: Vec<_> = group.into_iter().map(|step| (step, refusal(step.call))).collect();
-            let mut replies = stream::iter(group)
-                .map(|(step, refusal)| {
-                    let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
-                    async move {
-                        let began = Instant::now();
-                        let reply = match refusal {
-                            Some(reason) => Reply::error(reason),
-                            None => {
-                                observer.see(Progress::ToolStarted(step.call));
-                                failpoints.hit(failpoint::TOOL_RUNNING);
-                                let reply = dispatch::run(toolbox, step, cancel, deadline).await;
-                                failpoints.hit(failpoint::TOOL_RAN);
-                                reply
-                            }
-                        };
-                        (step.call, reply, began.elapsed())
-                    }
-                })
-                .buffered(dispatch::PARALLEL);
+            let replies = group.into_iter().map(|(step, refusal)| {
+                let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
+                async move {
+                    let began = Instant::now();
+                    let reply = match refusal {
+                        Some(reason) => Reply::error(reason),
+                        None => {
+                            observer.see(Progress::ToolStarted(step.call));
+                            failpoints.hit(failpoint::TOOL_RUNNING);
+                            let reply = dispatch::run(toolbox, step, cancel, deadline).await;
+                            failpoints.hit(failpoint::TOOL_RAN);
+                            reply
+                        }
+                    };
+                    (step.call, reply, began.elapsed())
+                }
+                .boxed()
+            });
+            // All made first: who keeps the closure cannot be sent to another thread.
+            let mut replies = stream::iter(replies.collect::<Vec<_>>()).buffered(dispatch::PARALLEL);
             while let Some((call, reply, took)) = replies.next().await {
                 // What was cut and left nothing behind is simply run again by the next attempt.
                 if cancel.is_cancelled() && nature(call) != Some(Nature::Outside) {

@@ -14,6 +14,7 @@ mod shell;
 mod walk;
 
 pub mod dispatch;
+pub mod function;
 pub mod output;
 pub mod propose;
 pub mod typed;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -52,27 +54,30 @@ impl Circumstances {
 }
 
 /// Works on the claimed run until its conversation stops, and gives log and history back.
-pub(super) async fn attempt(
-    harness: &Harness,
-    joins: Option<&dyn Joins>,
+pub(super) fn attempt<'a>(
+    harness: &'a Harness,
+    joins: Option<&'a dyn Joins>,
     instance: Instance,
-    claim: &Claim,
-    with: &Circumstances,
-) -> Result<(Stopped, Instance), harness::Error> {
-    let Instance { log, history } = instance;
-    let journal = journal(log, &history, claim, with);
-    let moment = Moment {
-        marker: (with.marker)(),
-        now: with.clock.now(),
-        started: Instant::now(),
-        ends: with.ends,
-        cancel: with.cancel.clone(),
-        jitter: with.jitter,
-    };
-    let mut session = harness.open(journal, history, &claim.run, moment).await?;
-    let stopped = session.run(&claim.run.id, joins).await?;
-    let (journal, history) = session.close();
-    Ok((stopped, Instance { log: journal.log, history }))
+    claim: &'a Claim,
+    with: &'a Circumstances,
+) -> BoxFuture<'a, Result<(Stopped, Instance), harness::Error>> {
+    async move {
+        let Instance { log, history } = instance;
+        let journal = journal(log, &history, claim, with);
+        let moment = Moment {
+            marker: (with.marker)(),
+            now: with.clock.now(),
+            started: Instant::now(),
+            ends: with.ends,
+            cancel: with.cancel.clone(),
+            jitter: with.jitter,
+        };
+        let mut session = harness.open(journal, history, &claim.run, moment).await?;
+        let stopped = session.run(&claim.run.id, joins).await?;
+        let (journal, history) = session.close();
+        Ok((stopped, Instance { log: journal.log, history }))
+    }
+    .boxed()
 }
 
 /// The pen of a claim.

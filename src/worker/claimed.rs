@@ -1,5 +1,6 @@
 //! The work under one claim: what the log says is next, an attempt where one is needed, the outcome.
 
+use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::attempt::{Circumstances, attempt};
@@ -71,7 +72,7 @@ pub(super) async fn work(
     claim: &Claim,
     with: &Circumstances,
 ) -> Result<Ended, harness::Error> {
-    or_lost(Box::pin(under_claim(harness, harnesses, instance, claim, with)).await)
+    or_lost(under_claim(harness, harnesses, instance, claim, with).boxed().await)
 }
 
 /// Who writes after the claim is over is told so, and is too late: the run is in other hands.
@@ -105,7 +106,7 @@ async fn under_claim(
     let of_this = Circumstances { cancel: stop.cancel.clone(), ends, ..with.clone() };
     let company = harnesses.map(|harnesses| Company { run: &claim.run, harness, harnesses, with });
     let joins = company.as_ref().map(|company| company as &dyn Joins);
-    let attempt = Box::pin(attempt(harness, joins, instance, claim, &of_this));
+    let attempt = attempt(harness, joins, instance, claim, &of_this);
     let (stopped, mut instance) = match supervise(&claim.run.id, &mut pulse, &stop, late, attempt).await {
         Supervised::Ended(Ok(ended)) => ended,
         Supervised::Ended(Err(error)) => {

@@ -61,8 +61,7 @@ fn end(scene: &Scene) -> End {
         let instance = store.list().await.unwrap().pop().unwrap().manifest.unwrap().instance;
         let mut kept = store.peek(&instance).await.unwrap().unwrap();
         let entries = std::mem::take(&mut kept.entries);
-        let blob = async |digest: &str| kept.blob(digest).await;
-        let sandbox = restored(&entries, Some(&scene.workspace()), blob).await.unwrap();
+        let sandbox = restored(&entries, Some(&scene.workspace()), &mut kept).await.unwrap();
         listing(&*sandbox).await
     });
     End { stdout: ran.stdout(), files, results }

@@ -16,8 +16,10 @@ mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
 mod effects;
+mod embed;
 mod emulate;
 mod environment;
+mod examples;
 mod faults;
 mod floors;
 mod foreign_text;

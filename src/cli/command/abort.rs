@@ -2,14 +2,14 @@
 
 use crate::cli::env::Environment;
 use crate::cli::find::{self, Found};
-use crate::cli::kept::{self, Where};
+use crate::cli::kept::Where;
 use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
 use crate::cli::runtime::block_on;
 use crate::cli::timeline::line;
-use crate::cli::work::clock;
 use crate::domain::id::RunId;
 use crate::domain::run::State;
+use crate::embed::machine::{self, clock};
 use crate::store::{Error, Peek, Store};
 
 /// End a run that has no outcome yet, or every such run of a session
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
 async fn abort(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let kept = args.place.to_look(environment).await?;
     let found = find::find(&kept, &args.id).await?;
-    let by = format!("the operator on {}", kept::host());
+    let by = format!("the operator on {}", machine::host());
     let concerned = kept.store.abort(&found.instance, found.run.as_ref(), &by, clock().now()).await?;
     let mut peeked = peek(&kept.store, &found).await?;
     if args.json {

@@ -12,9 +12,9 @@ use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
 use crate::cli::runtime::block_on;
 use crate::cli::timeline::line;
-use crate::cli::work::clock;
 use crate::domain::front_matter::length;
 use crate::domain::run::State;
+use crate::embed::machine::clock;
 use crate::store::Manifest;
 
 /// Remove sessions, with all that is kept of them

@@ -17,7 +17,6 @@ use clap::Subcommand;
 
 use super::env::Environment;
 use super::output::{self, Exit, Paint};
-use super::parts;
 use super::refusal::Refusal;
 
 /// A command with its arguments.
@@ -64,7 +63,7 @@ fn look() -> Result<Environment, Refusal> {
 
 fn check(args: &check::Args) -> Result<Exit, Refusal> {
     let mut page = Vec::new();
-    let counts = check::run(args, parts::PROVIDERS, Paint::Colour, &mut page).map_err(Refusal::usage)?;
+    let counts = check::run(args, crate::provider::NAMES, Paint::Colour, &mut page).map_err(Refusal::usage)?;
     output::print(&String::from_utf8_lossy(&page))?;
     Ok(if counts.is_fatal() { Exit::Usage } else { Exit::Completed })
 }

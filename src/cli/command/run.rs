@@ -5,8 +5,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use crate::agent::{Agent, trigger};
 use crate::channel::{self, DELIVERY_MAX, Delivery, Heard, Request, Verified};
 use crate::cli::env::Environment;
@@ -20,6 +18,7 @@ use crate::cli::work::{Given, Watch};
 use crate::cli::{live, parts};
 use crate::domain::event::Event;
 use crate::domain::run::Authority;
+use crate::embed::machine::fresh;
 use crate::skill::library::Library;
 use crate::telemetry::progress::Progress;
 use crate::telemetry::redact::Redactor;
@@ -207,9 +206,4 @@ fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
         std::fs::File::open(path)?.take(most).read_to_end(&mut body)?;
     }
     Ok(body)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the door makes fresh ids")]
-fn fresh() -> Uuid {
-    Uuid::new_v4()
 }

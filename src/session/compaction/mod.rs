@@ -71,8 +71,8 @@ impl Session {
         let Some(known) = self.history.find(run) else { return Ok(Room::None) };
         let marker = known.input.as_ref().and_then(|input| input.marker.parse::<Marker>().ok());
         let Some(marker) = marker else { return Ok(Room::None) };
-        let tasks: Vec<&str> =
-            known.words.iter().filter(|(at, _)| *at < first_kept).map(|(_, text)| text.as_str()).collect();
+        let tasks: Vec<String> =
+            known.words.iter().filter(|(at, _)| *at < first_kept).map(|(_, text)| text.clone()).collect();
         let tokens_before = self.history.size.tokens();
         self.parts.observer.see(Progress::Note(&format!(
             "the conversation takes {tokens_before} tokens: what was said first becomes a summary"
@@ -84,7 +84,7 @@ impl Session {
         let (mut bodies, text) = match made {
             Ok(answer) => {
                 let noted = UsageNoted {
-                    run: run.clone(),
+                    run: Some(run.clone()),
                     purpose: "summary".to_owned(),
                     model: answer.model.clone(),
                     usage: answer.usage,
@@ -115,8 +115,8 @@ impl Session {
     }
 
     /// A summary by the model; `None` when there is no more time for it.
-    async fn summarise(&self, run: &RunId, words: &str) -> Option<Result<Answer, provider::Error>> {
-        let provider = self.parts.summariser.as_ref().unwrap_or(&self.parts.provider);
+    async fn summarise(&mut self, run: &RunId, words: &str) -> Option<Result<Answer, provider::Error>> {
+        let provider = self.parts.summariser.as_ref().unwrap_or(&self.parts.provider).clone();
         let opening = Opening { system: summary::SYSTEM, environment: "", tools: &[], thinking: Thinking::Low };
         let mut conversation = provider.open(opening);
         conversation.push(Said::User(words));

@@ -73,9 +73,9 @@ pub(super) fn request(turns: &[Turn], has_summary: bool, marker: &Marker, tokens
 }
 
 /// What the model reads in the place of what was cut off. The tasks are those that were cut off with it.
-pub(super) fn words(summary: &str, tasks: &[&str], touched: &Touched, marker: &Marker) -> String {
+pub(super) fn words(summary: &str, tasks: &[String], touched: &Touched, marker: &Marker) -> String {
     let mut text = BEFORE.to_owned();
-    let length: usize = tasks.iter().map(|task| task.len()).sum();
+    let length: usize = tasks.iter().map(String::len).sum();
     if !tasks.is_empty() && length <= TASK {
         let _ = write!(text, "\n\n# The task of this run, word for word\n\n{}", tasks.join("\n\n"));
     }

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 
 use crate::domain::entry::{FileChange, FileNow};
 use crate::sandbox::{Change, Now, Sandbox};
 use crate::session::Error;
-use crate::store;
+use crate::session::journal::Journal;
+use crate::store::{self, Peek};
 
 /// Every path that changed, as it stands now. What is not named stands as the checkout has it.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +22,24 @@ struct Standing {
     now: FileNow,
     /// A directory that took the place of something else: what the checkout has in it is gone too.
     anew: bool,
+}
+
+/// Where content is found by its digest.
+pub trait Contents: Send {
+    /// Content, verified.
+    fn content<'a>(&'a mut self, digest: &'a str) -> BoxFuture<'a, Result<Bytes, store::Error>>;
+}
+
+impl Contents for Journal {
+    fn content<'a>(&'a mut self, digest: &'a str) -> BoxFuture<'a, Result<Bytes, store::Error>> {
+        self.blob(digest).boxed()
+    }
+}
+
+impl Contents for Peek {
+    fn content<'a>(&'a mut self, digest: &'a str) -> BoxFuture<'a, Result<Bytes, store::Error>> {
+        self.blob(digest).boxed()
+    }
 }
 
 /// So many bytes of content are put into a sandbox at once.
@@ -48,21 +69,17 @@ impl Files {
     }
 
     /// Puts the files into a sandbox that shows the checkout, a few at a time: no more than that is in
-    /// memory beside what the sandbox itself holds. `blob` gives content by its digest.
+    /// memory beside what the sandbox itself holds.
     ///
     /// # Errors
     /// When content is missing, or the sandbox does not take a file.
-    pub async fn restore(
-        &self,
-        sandbox: &dyn Sandbox,
-        mut blob: impl AsyncFnMut(&str) -> Result<Bytes, store::Error>,
-    ) -> Result<(), Error> {
+    pub async fn restore(&self, sandbox: &dyn Sandbox, contents: &mut dyn Contents) -> Result<(), Error> {
         let mut few = Vec::new();
         let mut size = 0;
         for (path, now) in self.steps() {
             let now = match now {
                 FileNow::File { blob: digest, mode } => {
-                    let content = blob(digest).await?;
+                    let content = contents.content(digest).await?;
                     size += content.len();
                     Now::File { content, mode: *mode }
                 }

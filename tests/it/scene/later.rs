@@ -9,20 +9,21 @@ use bytes::Bytes;
 use hob::domain::clock::Clock;
 use hob::domain::entry::Entry;
 use hob::sandbox::{Exec, FileKind, Options, Sandbox, virtual_};
+use hob::session;
 use hob::session::history::History;
-use hob::{session, store};
+use hob::session::history::files::Contents;
 use tokio_util::sync::CancellationToken;
 
 /// A fresh sandbox over `seed`, with what the log says its files became.
 pub(crate) async fn restored(
     log: &[Entry],
     seed: Option<&Path>,
-    blob: impl AsyncFnMut(&str) -> Result<Bytes, store::Error>,
+    contents: &mut dyn Contents,
 ) -> Result<Arc<dyn Sandbox>, session::Error> {
     let clock = Clock::new(|| "2026-01-02T03:04:05Z".parse().unwrap());
     let options = virtual_::Options { seed: seed.map(Path::to_owned), clock };
     let sandbox = hob::sandbox::open(Options::Virtual(options))?;
-    History::of(log.to_vec()).files.restore(&*sandbox, blob).await?;
+    History::of(log.to_vec()).files.restore(&*sandbox, contents).await?;
     Ok(sandbox)
 }
 

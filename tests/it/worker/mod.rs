@@ -194,6 +194,7 @@ impl Harnesses for Desk {
                 provider: self.model.clone(),
                 fallback: Vec::new(),
                 summariser: None,
+                tools: Vec::new(),
                 sandbox,
                 observer: Arc::new(()),
                 is_own_log: true,

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 
-use uuid::Uuid;
-
 use super::ending::{Ending, WithoutRun};
 use super::log::{Fold, Runner};
 use super::{annotations, file, outputs, summary};
 use crate::cli::env::Ci;
 use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
-use crate::cli::work::clock;
+use crate::embed::machine::{clock, fresh};
 
 /// The page of a GitLab job, in the checkout, where an artifact takes it from.
 const PAGE: &str = "hob-summary.md";
@@ -74,9 +72,4 @@ impl Face {
             Runner::Gitlab => file::replace(PAGE.as_ref(), summary),
         }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the door is where chance comes in")]
-fn fresh() -> Uuid {
-    Uuid::new_v4()
 }

@@ -4,10 +4,13 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use futures::executor::block_on;
+use futures::future::{BoxFuture, ready};
 use hob::domain::entry::{Body, Entry, FileChange, FileNow, WorkspaceDelta};
 use hob::domain::id::{Epoch, Seq, SessionId};
 use hob::sandbox::{Change, Now};
+use hob::session::history::files::Contents;
 use hob::{session, store};
 use proptest::prelude::*;
 
@@ -19,6 +22,15 @@ use crate::scene::later::{listing, restored};
 struct Log {
     entries: Vec<Entry>,
     blobs: HashMap<String, Bytes>,
+}
+
+/// Content as a function gives it.
+struct Shelf<F>(F);
+
+impl<F: FnMut(&str) -> Result<Bytes, store::Error> + Send> Contents for Shelf<F> {
+    fn content<'a>(&'a mut self, digest: &'a str) -> BoxFuture<'a, Result<Bytes, store::Error>> {
+        ready((self.0)(digest)).boxed()
+    }
 }
 
 impl Log {
@@ -54,7 +66,8 @@ impl Log {
     }
 
     fn restored(&self, seed: &Path) -> Arc<dyn Sandbox> {
-        block_on(restored(&self.entries, Some(seed), async |digest: &str| Ok(self.blobs[digest].clone()))).unwrap()
+        block_on(restored(&self.entries, Some(seed), &mut Shelf(|digest: &str| Ok(self.blobs[digest].clone()))))
+            .unwrap()
     }
 }
 
@@ -194,10 +207,14 @@ fn a_log_that_names_more_than_fits_is_refused_before_it_is_read() {
         |n| FileChange { path: format!("/workspace/{n}"), now: FileNow::File { blob: "one".into(), mode: 0o644 } };
     log.add((0..10_000).map(file).collect());
     let mut asked = 0;
-    let refused = block_on(restored(&log.entries, None, async |_: &str| {
-        asked += 1;
-        Ok(large.clone())
-    }));
+    let refused = block_on(restored(
+        &log.entries,
+        None,
+        &mut Shelf(|_: &str| {
+            asked += 1;
+            Ok(large.clone())
+        }),
+    ));
     insta::assert_snapshot!(refused.err().unwrap(), @"`/workspace/1000`: no space left: the virtual sandbox holds at most 268435456 written bytes");
     assert_eq!(asked, 5);
 }
@@ -207,8 +224,8 @@ fn content_that_is_missing_is_said() {
     let mut log = Log::default();
     let now = FileNow::File { blob: "one".into(), mode: 0o644 };
     log.add(vec![FileChange { path: "/workspace/a".into(), now }]);
-    let missing = async |digest: &str| Err(store::Error::NoBlob { digest: digest.to_owned(), what: "is missing" });
-    assert!(matches!(block_on(restored(&log.entries, None, missing)), Err(session::Error::Store(_))));
+    let missing = |digest: &str| Err(store::Error::NoBlob { digest: digest.to_owned(), what: "is missing" });
+    assert!(matches!(block_on(restored(&log.entries, None, &mut Shelf(missing))), Err(session::Error::Store(_))));
 }
 
 fn command() -> impl Strategy<Value = String> {

@@ -1,0 +1,294 @@
+//! One continuing conversation with an agent.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
+
+use super::by_hand::ByHand;
+use super::machine::{clock, fresh, holder, jitter, marker};
+use super::{Answer, Error, Hob};
+use crate::agent::{Agent, project};
+use crate::channel::Request;
+use crate::domain::event::Event;
+use crate::domain::id::{InstanceId, RunId};
+use crate::domain::name::{SandboxKind, Thinking, ToolKind};
+use crate::domain::run::{Authority, Run};
+use crate::harness::{self, Harness};
+use crate::provider::{self, Provider};
+use crate::queue;
+use crate::sandbox::{self, Sandbox};
+use crate::session;
+use crate::skill::library::Library;
+use crate::store;
+use crate::telemetry::failpoint::Failpoints;
+use crate::tool::{Tool, schema};
+use crate::worker::{Circumstances, Worked, work_until};
+
+/// How often it is tried to get a session that another prompt works on.
+const TURN: Duration = Duration::from_millis(50);
+
+/// A conversation. Clones are the same one; of several prompts at once each waits for those before it.
+/// A prompt that is dropped is carried on by the next one, before its own.
+#[derive(Clone)]
+pub struct Session {
+    hob: Hob,
+    agent: Agent,
+    tools: Vec<Arc<dyn Tool>>,
+    role: Option<String>,
+    instance: InstanceId,
+    /// For people.
+    label: String,
+}
+
+/// What is other than usual for some prompts. What is left out stays as the agent has it.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// `provider/model`.
+    pub model: Option<String>,
+    /// How hard the model thinks.
+    pub thinking: Option<Thinking>,
+    /// Its built-in tools.
+    pub tools: Option<Vec<ToolKind>>,
+    /// Who it is for these, in words: `a careful reviewer of security fixes`.
+    pub role: Option<String>,
+}
+
+impl Session {
+    pub(super) fn new(hob: Hob, agent: Agent, instance: InstanceId, label: String) -> Self {
+        Self { hob, agent, tools: Vec::new(), role: None, instance, label }
+    }
+
+    /// Whose log it is.
+    pub fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
+    /// The same conversation, with another thing to ask for.
+    #[must_use]
+    pub fn with_tool(mut self, tool: Arc<dyn Tool>) -> Self {
+        self.tools.push(tool);
+        self
+    }
+
+    /// The same conversation, for prompts that are other than usual.
+    #[must_use]
+    pub fn with(&self, call: Call) -> Self {
+        let mut other = self.clone();
+        let Call { model, thinking, tools, role } = call;
+        other.agent.model = model.or(other.agent.model);
+        other.agent.thinking = thinking.unwrap_or(other.agent.thinking);
+        other.agent.tools = tools.unwrap_or(other.agent.tools);
+        other.role = role.or(other.role);
+        other
+    }
+
+    /// Asks for words. When it returns, question and answer are in the store.
+    ///
+    /// # Errors
+    /// When no model can be asked, the run fails, or the store does.
+    pub async fn prompt(&self, text: &str) -> Result<Answer, Error> {
+        let message = match &self.role {
+            Some(role) => format!("For this you are {role}.\n\n{text}"),
+            None => text.to_owned(),
+        };
+        self.work(Request { message: Some(message), ..self.request() }, self.agent.clone()).await
+    }
+
+    /// Asks for a value. The model ends with one that fits the type's schema; what does not fit goes back
+    /// to it, five times.
+    ///
+    /// # Errors
+    /// As for [`Session::prompt`].
+    pub async fn ask<T: DeserializeOwned + JsonSchema>(&self, text: &str) -> Result<T, Error> {
+        let schema = schema::spec::<T>("finish", "").parameters;
+        let asked = Self { agent: Agent { result: Some(schema), ..self.agent.clone() }, ..self.clone() };
+        let answer = asked.prompt(text).await?;
+        match (answer.result, answer.limited) {
+            (Some(value), _) => Ok(serde_json::from_value(value)?),
+            (None, Some(limit)) => {
+                Err(Error::Failed(format!("the run was limited by {} before it ended", limit.as_str())))
+            }
+            (None, None) => Err(Error::Failed("the run ended without a value".to_owned())),
+        }
+    }
+
+    /// Asks for work by one of the agent's skills.
+    ///
+    /// # Errors
+    /// As for [`Session::prompt`], and when it has no such skill.
+    pub async fn skill(&self, name: &str, text: &str) -> Result<Answer, Error> {
+        if !self.agent.skills.iter().any(|known| known.as_str() == name) {
+            return Err(Error::NoSkill { agent: self.agent.name.to_string(), skill: name.to_owned() });
+        }
+        self.prompt(&format!("Activate the skill `{name}` and do as it says.\n\n{text}")).await
+    }
+
+    /// Runs a command where the agent's tools work, without a model. What it says and changes is part of
+    /// the conversation; blank space around it is left out.
+    ///
+    /// # Errors
+    /// As for [`Session::prompt`]; a command that fails says so in its text.
+    pub async fn shell(&self, command: &str) -> Result<String, Error> {
+        let mut agent = Agent { result: None, ..self.agent.clone() };
+        // What a model is told of its tools stays the same.
+        if !agent.tools.contains(&ToolKind::Bash) {
+            agent.tools.push(ToolKind::Bash);
+        }
+        let by_hand: Arc<dyn Provider> = Arc::new(ByHand { command: command.to_owned() });
+        let hob = Hob { provider: Some(by_hand), ..self.hob.clone() };
+        let asked = Self { hob, ..self.clone() };
+        let message = Some(format!("The program runs `{command}`."));
+        Ok(asked.work(Request { message, ..self.request() }, agent).await?.text)
+    }
+
+    /// Answers an event of its thread, once.
+    pub(super) async fn hear(&self, event: Event) -> Result<Answer, Error> {
+        self.work(Request { event: Some(event), ..Request::default() }, self.agent.clone()).await
+    }
+
+    /// Ends what is under way and what waits, in any process; `by` says who wants that. Returns the runs
+    /// that it is about.
+    ///
+    /// # Errors
+    /// When the store cannot keep it.
+    pub async fn abort(&self, by: &str) -> Result<Vec<RunId>, Error> {
+        Ok(queue::abort(&self.hob.store, &self.instance, None, by, clock().now()).await?)
+    }
+
+    /// Removes the conversation with all of it; whether it was there.
+    ///
+    /// # Errors
+    /// When somebody works on it.
+    pub async fn delete(&self) -> Result<bool, Error> {
+        Ok(self.hob.store.forget(&self.instance, &holder(self.what())).await?)
+    }
+
+    fn request(&self) -> Request {
+        Request { id: Some(self.instance.key.clone()), ..Request::default() }
+    }
+
+    fn what(&self) -> String {
+        format!("a program that embeds hob, with {}", self.agent.name)
+    }
+
+    /// Admits a run, and works on what is admitted until it is settled.
+    async fn work(&self, request: Request, agent: Agent) -> Result<Answer, Error> {
+        let Hob { store, redactor, .. } = &self.hob;
+        let asked = request.ask(&agent.name, fresh()).map_err(Error::Name)?;
+        let run = Run {
+            id: RunId::derive(&self.instance, &asked.key, None),
+            instance: self.instance.clone(),
+            event_key: asked.key,
+            attempt_tag: None,
+            admitted_at: clock().now(),
+            authority: Authority::Operator,
+            task: asked.task,
+        };
+        let harness = self.harness(agent)?;
+        queue::admit(store, &run, &self.label, redactor).await?;
+        // Who drops the prompt has it stopped as a signal would: the session is free at once.
+        let cancel = CancellationToken::new();
+        let _stop = cancel.clone().drop_guard();
+        let with = Circumstances {
+            clock: clock(),
+            cancel: cancel.clone(),
+            ends: None,
+            wall: None,
+            refused: BTreeMap::new(),
+            redactor: redactor.clone(),
+            failpoints: Failpoints::default(),
+            marker,
+            jitter,
+        };
+        let session = self.clone();
+        let working = tokio::spawn(async move { session.until_settled(run, harness, with).await });
+        working.await.unwrap_or_else(|error| Err(Error::Failed(format!("bug: {error}; please report it"))))
+    }
+
+    /// Works on what was admitted, in its order, until this run is settled.
+    async fn until_settled(&self, run: Run, harness: Harness, with: Circumstances) -> Result<Answer, Error> {
+        loop {
+            let opened = self.hob.store.open(&self.instance, &self.label, holder(self.what())).await;
+            let worked = match opened {
+                Ok((log, _)) => work_until(&run.id, &harness, log, &with).boxed().await,
+                Err(error) => Err(error.into()),
+            };
+            match worked {
+                Ok(Worked::Settled { history, .. }) => {
+                    let known = history.find(&run.id).ok_or_else(|| Error::Failed("the run is gone".to_owned()))?;
+                    return Answer::of(known);
+                }
+                // Another prompt works on it.
+                Ok(Worked::Lost) | Err(harness::Error::Session(session::Error::Store(store::Error::Held { .. }))) => {
+                    tokio::time::sleep(TURN).await;
+                }
+                Ok(Worked::Unanswered(reason) | Worked::Misconfigured(reason)) => {
+                    return Err(Error::Unanswered(reason));
+                }
+                Ok(Worked::Interrupted | Worked::OutOfTime) => {
+                    return Err(Error::Unanswered("the work was stopped".to_owned()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn harness(&self, agent: Agent) -> Result<Harness, Error> {
+        let Hob { access, observer, provider, .. } = &self.hob;
+        let workspace = &self.workspace()?;
+        let connect = |model: &str| provider::connect(model, access, observer.clone());
+        let provider = match (provider, &agent.model) {
+            (Some(provider), _) => provider.clone(),
+            (None, Some(model)) => connect(model)?,
+            (None, None) => return Err(Error::NoModel(agent.name.to_string())),
+        };
+        Ok(Harness {
+            provider,
+            fallback: agent.fallback.iter().map(|model| connect(model)).collect::<Result<_, _>>()?,
+            summariser: agent.compaction.model.as_deref().map(connect).transpose()?,
+            tools: self.tools.clone(),
+            sandbox: self.sandbox(workspace, agent.sandbox.kind)?,
+            agent,
+            skills: Arc::new(Library::open(workspace)),
+            project: project::notes(workspace),
+            observer: observer.clone(),
+            is_own_log: true,
+            effect_secret: Vec::new(),
+        })
+    }
+
+    fn workspace(&self) -> Result<PathBuf, Error> {
+        let path = &self.hob.workspace;
+        std::path::absolute(path)
+            .map_err(|source| sandbox::Error::Io { path: path.display().to_string(), source }.into())
+    }
+
+    fn sandbox(&self, workspace: &Path, kind: SandboxKind) -> Result<Option<Arc<dyn Sandbox>>, Error> {
+        let Hob { env, temporary, .. } = &self.hob;
+        let options = match kind {
+            SandboxKind::None => return Ok(None),
+            SandboxKind::Local => sandbox::Options::Local(sandbox::local::Options {
+                workspace: workspace.to_owned(),
+                env: env.clone(),
+                temporary: temporary.clone(),
+                forbidden: Vec::new(),
+            }),
+            #[cfg(feature = "virtual")]
+            SandboxKind::Virtual => sandbox::Options::Virtual(sandbox::virtual_::Options {
+                seed: Some(workspace.to_owned()),
+                clock: clock(),
+            }),
+            #[cfg(not(feature = "virtual"))]
+            SandboxKind::Virtual => {
+                return Err(Error::Failed("this hob was built without the feature `virtual`".to_owned()));
+            }
+        };
+        Ok(Some(sandbox::open(options)?))
+    }
+}
