@@ -86,12 +86,7 @@ impl Order<'_> {
 
     fn connect(&self, model: &str) -> Result<Arc<dyn Provider>, Refusal> {
         let environment = self.environment;
-        let access = Access {
-            anthropic: environment.anthropic.clone(),
-            openai: environment.openai.clone(),
-            extra_ca: extra_ca(environment)?,
-            ..Access::default()
-        };
+        let access = Access { sites: environment.sites.clone(), extra_ca: extra_ca(environment)?, ..Access::default() };
         provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)
     }
 
@@ -150,7 +145,7 @@ pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Ref
 }
 
 /// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
-pub(super) const PROVIDERS: &[&str] = &["anthropic", "openai", "openai-chat"];
+pub(super) const PROVIDERS: &[&str] = &provider::WORDS;
 
 /// What an agent's head may refer to.
 pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {

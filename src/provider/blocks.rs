@@ -83,6 +83,11 @@ impl Blocks {
         self.slots.last_mut().map(|(_, block)| block)
     }
 
+    /// Whether a tool is called.
+    pub(super) fn has_calls(&self) -> bool {
+        self.slots.iter().any(|(_, block)| matches!(block, Block::Call(_)))
+    }
+
     /// Closes the answer. `ids` names calls that the vendor left without an id; it must be
     /// different for each request, because results are filed under the id.
     pub(super) fn finish(&mut self, stop: Stop, usage: Usage, ids: &str) -> Result<Whole, Fault> {

@@ -30,12 +30,14 @@ mod http;
 mod model;
 mod openai;
 mod record;
+mod reference;
 mod replay;
 pub mod retry;
 mod streamed;
 #[cfg(test)]
 mod streams;
 mod tape;
+mod vendor;
 
 use std::time::Duration;
 
@@ -45,10 +47,12 @@ use crate::domain::message::{Answer, ToolResult, ToolSpec};
 use crate::domain::name::Thinking;
 
 pub use base_url::InvalidBaseUrl;
-pub use connect::{Access, ConnectError, Site, connect};
-pub use model::{InvalidModel, ModelName, Vendor};
+pub use connect::{Access, ConnectError, Site, Sites, connect};
+pub use model::{InvalidModel, ModelName};
 pub use record::{RecordError, record};
+pub use reference::reference;
 pub use tape::InvalidTape;
+pub use vendor::{VENDORS, Vendor, WORDS};
 
 /// A connection to one model.
 pub trait Provider: Send + Sync {

@@ -27,6 +27,7 @@ mod gitlab_ci_local;
 mod golden;
 mod live_view;
 mod manners;
+mod models;
 mod path;
 mod prefix;
 mod readme;

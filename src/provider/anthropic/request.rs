@@ -14,7 +14,7 @@ use crate::domain::name::Thinking;
 use crate::provider::blocks::Reader;
 use crate::provider::body::{Body, Hashed, json};
 use crate::provider::call_ids::CallIds;
-use crate::provider::streamed::Transcript;
+use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens, even if the model could write more.
@@ -35,7 +35,7 @@ const MARK_AND_CLOSE: &[u8] = br#","cache_control":{"type":"ephemeral"}}]}"#;
 const END: &[u8] = b"]}";
 
 /// One conversation's request.
-pub(super) struct Request {
+pub(in crate::provider) struct Request {
     /// `provider/model`: reasoning of another model is not sent.
     full: String,
     /// Everything up to `"messages":[`.
@@ -149,7 +149,8 @@ impl<'a> Input<'a> {
 }
 
 impl Request {
-    pub(super) fn open(full: &str, name: &str, opening: Opening<'_>) -> Self {
+    pub(in crate::provider) fn open(asked: Asked<'_>, opening: Opening<'_>) -> Self {
+        let Asked { full, name } = asked;
         let max_tokens = match catalog::find(full) {
             Some(row) => row.output.min(ANSWER_TOKENS),
             None => ANSWER_TOKENS_UNKNOWN,

@@ -5,6 +5,7 @@
 mod faults;
 mod requests;
 mod tape;
+mod vendors;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
 use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
-use crate::provider::streamed::Transcript;
+use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens, reasoning counted. Sent only for models of the
@@ -20,7 +20,7 @@ use crate::provider::{Opening, Said, catalog};
 const ANSWER_TOKENS: u32 = 32_000;
 
 /// One conversation's request.
-pub(super) struct Request {
+pub(in crate::provider) struct Request {
     /// `provider/model`: reasoning and call ids of another model may not suit this one.
     full: String,
     items: List,
@@ -81,7 +81,8 @@ enum Content<'a> {
 }
 
 impl Request {
-    pub(super) fn open(full: &str, name: &str, opening: Opening<'_>) -> Self {
+    pub(in crate::provider) fn open(asked: Asked<'_>, opening: Opening<'_>) -> Self {
+        let Asked { full, name } = asked;
         let parts = [opening.system, opening.environment];
         let prompt: Vec<&str> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
         let effort = effort::in_responses(name, opening.thinking);
