@@ -30,6 +30,7 @@ mod manners;
 mod models;
 mod path;
 mod prefix;
+mod proxies;
 mod readme;
 mod recovery;
 mod secrets;
