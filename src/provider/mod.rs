@@ -26,6 +26,8 @@ pub mod catalog;
 mod classify;
 mod connect;
 mod digest;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod http;
 mod model;
 mod openai;

@@ -24,7 +24,8 @@ pub(super) struct Asked<'a> {
 }
 
 impl Wire {
-    fn open(self, asked: Asked<'_>, opening: Opening<'_>) -> Box<dyn Transcript> {
+    /// Begins a conversation in the protocol's bytes.
+    pub(super) fn open(self, asked: Asked<'_>, opening: Opening<'_>) -> Box<dyn Transcript> {
         match self {
             Self::Messages => Box::new(anthropic::Request::open(asked, opening)),
             Self::Responses => Box::new(responses::Request::open(asked, opening)),
