@@ -19,6 +19,8 @@ pub struct Row {
     pub window: u64,
     /// Most tokens of one answer.
     pub output: u32,
+    /// Whether it sees images.
+    pub sees: bool,
     /// What it costs.
     pub price: Price,
     /// Where the numbers stand.

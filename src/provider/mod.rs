@@ -29,6 +29,7 @@ mod digest;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod http;
+mod image;
 mod model;
 mod openai;
 mod record;
@@ -50,6 +51,7 @@ use crate::domain::name::Thinking;
 
 pub use base_url::InvalidBaseUrl;
 pub use connect::{Access, ConnectError, Site, Sites, connect};
+pub use image::Image;
 pub use model::{InvalidModel, ModelName};
 pub use record::{RecordError, record};
 pub use reference::reference;
@@ -97,6 +99,14 @@ pub trait Conversation: Send {
 pub enum Said<'a> {
     /// By hob.
     User(&'a str),
+    /// By hob, with images after the text. Those of tool results come behind all results: not every
+    /// protocol has a place for an image in a result. A model that does not see is told so instead.
+    Shown {
+        /// What the images are.
+        text: &'a str,
+        /// In the order they are meant.
+        images: &'a [Image<'a>],
+    },
     /// By the model.
     Answer(&'a Answer),
     /// All results of the answer before it, in the order of its calls.

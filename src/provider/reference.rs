@@ -28,16 +28,17 @@ pub fn reference() -> String {
          Prices are in US dollars for a million tokens. A model that is not here can be used all the same: its window \
          and its price are then not known, and no cost is shown. Models on a machine of one's own (`ollama/…`, \
          `vllm/…`) cost nothing.\n\n\
-         | model | window | longest answer | input | output | cached input | source, seen |\n|---|---|---|---|---|---|---|\n",
+         | model | window | longest answer | sees images | input | output | cached input | source, seen |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in catalog::ROWS {
         let Price { input, output, cache_read, long, .. } = row.price;
         let note = long.map_or_else(String::new, |long| format!(" (more above {} tokens of prompt)", long.above));
         page.push_str(&format!(
-            "| `{}` | {} | {} | {}{note} | {} | {} | <{}>, {} |\n",
+            "| `{}` | {} | {} | {} | {}{note} | {} | {} | <{}>, {} |\n",
             row.model,
             row.window,
             row.output,
+            if row.sees { "yes" } else { "no" },
             dollars(input),
             dollars(output),
             dollars(cache_read),

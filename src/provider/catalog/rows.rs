@@ -11,7 +11,12 @@ const fn long(price: Price, above: u64, input_halves: u64, output_halves: u64) -
 }
 
 const fn row(model: &'static str, window: u64, output: u32, price: Price, source: &'static str) -> Row {
-    Row { model, window, output, price, source, seen: "2026-11-23" }
+    Row { model, window, output, sees: true, price, source, seen: "2026-11-23" }
+}
+
+/// One that does not see.
+const fn blind(row: Row) -> Row {
+    Row { sees: false, ..row }
 }
 
 const GEMINI: &str = "https://github.com/anomalyco/models.dev/tree/dev/providers/google/models";
@@ -73,14 +78,14 @@ pub const ROWS: &[Row] = &[
     ),
     row("gemini/gemini-2.5-pro", 1_048_576, 65_536, long(price(1250, 10_000, 125, 1250), 200_000, 4, 3), GEMINI),
     row("gemini/gemini-2.5-flash", 1_048_576, 65_536, price(300, 2500, 30, 300), GEMINI),
-    row("groq/openai/gpt-oss-120b", 131_072, 65_536, price(150, 600, 75, 150), GROQ),
+    blind(row("groq/openai/gpt-oss-120b", 131_072, 65_536, price(150, 600, 75, 150), GROQ)),
     // 37.5 to read from the cache, rounded up.
-    row("groq/openai/gpt-oss-20b", 131_072, 65_536, price(75, 300, 38, 75), GROQ),
+    blind(row("groq/openai/gpt-oss-20b", 131_072, 65_536, price(75, 300, 38, 75), GROQ)),
     // Nothing is said of cached input here: it is counted as fresh.
     row("mistral/mistral-medium-3-5", 262_144, 262_144, price(1500, 7500, 1500, 1500), MISTRAL),
     row("mistral/mistral-large-2512", 262_144, 262_144, price(500, 1500, 500, 500), MISTRAL),
     row("deepseek/deepseek-flash", 1_000_000, 384_000, price(300, 1200, 6, 300), DEEPSEEK),
-    row("deepseek/deepseek-v4-pro", 1_000_000, 384_000, price(1320, 3960, 44, 1320), DEEPSEEK),
+    blind(row("deepseek/deepseek-v4-pro", 1_000_000, 384_000, price(1320, 3960, 44, 1320), DEEPSEEK)),
     row(
         "bedrock/global.openai.gpt-5.6-luna",
         1_050_000,

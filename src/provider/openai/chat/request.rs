@@ -72,7 +72,7 @@ enum Message<'a> {
         content: String,
     },
     User {
-        content: &'a str,
+        content: Content<'a>,
     },
     Assistant {
         content: Option<String>,
@@ -85,6 +85,41 @@ enum Message<'a> {
         tool_call_id: &'a str,
         content: String,
     },
+}
+
+/// Text alone is a string: not every server knows parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(Cow<'a, str>),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part<'a> {
+    Text { text: Cow<'a, str> },
+    ImageUrl { image_url: ImageUrl },
+}
+
+impl<'a> Content<'a> {
+    fn shown(text: &'a str, images: impl Iterator<Item = Result<String, String>>) -> Self {
+        let images: Vec<_> = images.collect();
+        if images.iter().all(Result::is_err) {
+            let words = images.into_iter().filter_map(Result::err);
+            return Self::Text([text.to_owned()].into_iter().chain(words).collect::<Vec<_>>().join("\n").into());
+        }
+        let images = images.into_iter().map(|image| match image {
+            Ok(url) => Part::ImageUrl { image_url: ImageUrl { url } },
+            Err(words) => Part::Text { text: words.into() },
+        });
+        Self::Parts([Part::Text { text: text.into() }].into_iter().chain(images).collect())
+    }
+}
+
+#[derive(Serialize)]
+struct ImageUrl {
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -149,7 +184,11 @@ impl Transcript for Request {
     /// One message, or one for each result.
     fn push(&mut self, said: Said<'_>) {
         match said {
-            Said::User(text) => self.messages.append(&Message::User { content: text }),
+            Said::User(text) => self.messages.append(&Message::User { content: Content::Text(text.into()) }),
+            Said::Shown { text, images } => {
+                let content = Content::shown(text, images.iter().map(|image| image.sent_to(&self.full).url()));
+                self.messages.append(&Message::User { content });
+            }
             Said::Answer(answer) => {
                 let own = answer.model == self.full;
                 let message = message(answer, own, self.dialect.thoughts, |id| self.ids.of_call(id, own));
