@@ -92,7 +92,12 @@ pub static VENDORS: &[Vendor] = &[
         word: "openrouter",
         title: "OpenRouter",
         // Fields that a model does not know are dropped on the way to it.
-        wire: Wire::Chat(Dialect { limit: AnswerLimit::MaxTokens, takes: Takes::OpenRouter, ..Dialect::OPENAI }),
+        wire: Wire::Chat(Dialect {
+            limit: AnswerLimit::MaxTokens,
+            thoughts: Thoughts::Detailed,
+            takes: Takes::OpenRouter,
+            ..Dialect::OPENAI
+        }),
         base: at("OPENROUTER_BASE_URL", "https://openrouter.ai/api/v1", "/api/v1"),
         key: bearer(secret::OPENROUTER_KEY, Needed::Always),
         source: "https://openrouter.ai/docs/use-cases/reasoning-tokens",

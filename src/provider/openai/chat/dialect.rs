@@ -28,6 +28,8 @@ pub(in crate::provider) enum Thoughts {
     Nothing,
     /// Its text, in `reasoning_content`, which stands beside calls even when it is empty.
     Sent,
+    /// All that `reasoning_details` told, in a field of that name.
+    Detailed,
     /// The signature that came with a call.
     Signed {
         /// What is sent for the first call of another model's answer, where none is refused.

@@ -6,6 +6,7 @@
 //! and a failed result begins with `error: `. Each result is a message of its own; that is the
 //! protocol.
 
+mod details;
 mod dialect;
 mod request;
 mod stream;

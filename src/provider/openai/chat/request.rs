@@ -78,6 +78,8 @@ enum Message<'a> {
         content: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         reasoning_content: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_details: Option<&'a RawValue>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<ToolCall<'a>>,
     },
@@ -208,7 +210,7 @@ impl Transcript for Request {
     }
 
     fn reader(&self, digest: &str) -> Box<dyn Reader> {
-        Box::new(Stream::new(digest, self.dialect.calls_at_stop))
+        Box::new(Stream::new(digest, self.dialect))
     }
 }
 
@@ -221,10 +223,15 @@ fn message<'a>(
     let mut content = String::new();
     let mut thought = String::new();
     let mut tool_calls = Vec::new();
+    let mut reasoning_details = None;
     // Came right before a call, and belongs to it.
     let mut signature = None;
     for block in &answer.blocks {
         match block {
+            Block::Reasoning { signature: Some(told), .. } if own && thoughts == Thoughts::Detailed => {
+                reasoning_details =
+                    reasoning_details.or_else(|| serde_json::from_str(told).ok().filter(|_| told.starts_with('[')));
+            }
             Block::Text { text } => content.push_str(text),
             Block::Reasoning { redacted: true, signature: Some(own_signature), .. } if own => {
                 signature = Some(own_signature.as_str());
@@ -237,7 +244,7 @@ fn message<'a>(
                 let thought_signature = match thoughts {
                     Thoughts::Signed { stand_in } if !own && tool_calls.is_empty() => Some(stand_in),
                     Thoughts::Signed { .. } => signature,
-                    Thoughts::Nothing | Thoughts::Sent => None,
+                    Thoughts::Nothing | Thoughts::Sent | Thoughts::Detailed => None,
                 };
                 let extra_content =
                     thought_signature.map(|thought_signature| Extra { google: Signed { thought_signature } });
@@ -249,7 +256,7 @@ fn message<'a>(
     // `null` stands beside calls only.
     let content = Some(content).filter(|content| !content.is_empty() || tool_calls.is_empty());
     let sent = thoughts == Thoughts::Sent && (!thought.is_empty() || !tool_calls.is_empty());
-    Message::Assistant { content, reasoning_content: sent.then_some(thought), tool_calls }
+    Message::Assistant { content, reasoning_content: sent.then_some(thought), reasoning_details, tool_calls }
 }
 
 fn result_message<'a>(id: &'a str, result: &ToolResult) -> Message<'a> {

@@ -1,8 +1,11 @@
 //! The chunks of one streamed answer, pure: frames in, an answer out at `[DONE]`.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::super::counted::Counted;
+use super::details::Details;
+use super::dialect::{Dialect, Thoughts};
 use crate::domain::message::{Block, Call, Stop, Usage};
 use crate::provider::blocks::{Blocks, Fault, On, Reader, Whole};
 use crate::provider::{Delta, classify};
@@ -17,17 +20,18 @@ pub(super) struct Stream {
     blocks: Blocks,
     stop: Option<Stop>,
     refused: bool,
-    calls_at_stop: bool,
+    dialect: Dialect,
+    details: Details,
     usage: Usage,
     ids: String,
 }
 
 impl Stream {
     /// `request` is the digest of the request, for calls that come without an id.
-    /// With `calls_at_stop`, an end that calls tools is one, whatever it calls itself.
-    pub(super) fn new(request: &str, calls_at_stop: bool) -> Self {
+    pub(super) fn new(request: &str, dialect: Dialect) -> Self {
         let ids = request.chars().take(12).collect();
-        Self { blocks: Blocks::default(), stop: None, refused: false, calls_at_stop, usage: Usage::default(), ids }
+        let (blocks, details, usage) = (Blocks::default(), Details::default(), Usage::default());
+        Self { blocks, stop: None, refused: false, dialect, details, usage, ids }
     }
 }
 
@@ -37,9 +41,12 @@ impl Reader for Stream {
             let stop = self.stop.ok_or_else(|| Fault::Malformed("the end without a finish reason".to_owned()))?;
             let stop = match stop {
                 _ if self.refused => Stop::Refused,
-                Stop::End if self.calls_at_stop && self.blocks.has_calls() => Stop::Tools,
+                Stop::End if self.dialect.calls_at_stop && self.blocks.has_calls() => Stop::Tools,
                 stop => stop,
             };
+            if let Some(sealed) = self.details.take() {
+                self.blocks.seal(sealed)?;
+            }
             return self.blocks.finish(stop, self.usage, &self.ids).map(Some);
         }
         let chunk: Chunk = serde_json::from_str(data).map_err(|error| Fault::Malformed(error.to_string()))?;
@@ -51,9 +58,13 @@ impl Reader for Stream {
         }
         // Only one answer was asked for.
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
-            let Said { content, reasoning_content, reasoning, refusal, tool_calls } = choice.delta.unwrap_or_default();
+            let Said { content, reasoning_content, reasoning, reasoning_details, refusal, tool_calls } =
+                choice.delta.unwrap_or_default();
             if let Some(piece) = reasoning_content.or(reasoning) {
                 self.think(&piece, on)?;
+            }
+            if self.dialect.thoughts == Thoughts::Detailed {
+                reasoning_details.into_iter().flatten().try_for_each(|piece| self.details.add(piece))?;
             }
             match content {
                 Some(Content::Text(piece)) => self.say(&piece, on)?,
@@ -188,6 +199,8 @@ struct Said {
     reasoning_content: Option<String>,
     #[serde(default)]
     reasoning: Option<String>,
+    #[serde(default)]
+    reasoning_details: Option<Vec<Map<String, Value>>>,
     #[serde(default)]
     refusal: Option<String>,
     #[serde(default)]

@@ -114,3 +114,36 @@ async fn deepseek_gets_a_thought_beside_every_call() {
         assert_eq!(server.bodies().pop().unwrap()["messages"][2]["reasoning_content"], expected, "{model}");
     }
 }
+
+/// What the gateway told of a thought goes back whole, to the model that had it alone.
+#[tokio::test]
+async fn openrouter_gets_back_every_detail_of_a_thought() {
+    let chunk = |delta: Value, reason: Value| {
+        format!("data: {}\n\n", json!({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}))
+    };
+    let detail = |detail: Value| json!({"reasoning": detail["text"].as_str(), "reasoning_details": [detail]});
+    let calls = json!({"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "read", "arguments": "{}"}}]});
+    let end = [chunk(calls, json!("tool_calls")), "data: [DONE]\n\n".to_owned()].concat();
+    let open = [
+        chunk(detail(json!({"type": "reasoning.text", "text": "Let me ", "index": 0})), Value::Null),
+        chunk(detail(json!({"type": "reasoning.text", "text": "see", "index": 0, "signature": "c2ln"})), Value::Null),
+        end.clone(),
+    ];
+    let sealed = [chunk(detail(json!({"type": "reasoning.encrypted", "data": "Y2lwaGVy"})), Value::Null), end];
+    for (stream, expected) in [
+        (open.concat(), json!([{"type": "reasoning.text", "text": "Let me see", "index": 0, "signature": "c2ln"}])),
+        (sealed.concat(), json!([{"type": "reasoning.encrypted", "data": "Y2lwaGVy"}])),
+    ] {
+        let server = ModelServer::start([Reply::stream(stream), answer().end(), answer().end()]);
+        let connected = |model| connect(model, &server.access(), Arc::new(())).unwrap();
+        let own = "openrouter/google/gemini-3.8-flash";
+        let first = begun(&*connected(own)).ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+        for (model, expected) in [(own, expected), ("openrouter/anthropic/claude-sonnet-5", Value::Null)] {
+            let mut conversation = begun(&*connected(model));
+            conversation.push(Said::Answer(&first));
+            conversation.push(Said::Results(&[result("c1", "x", false)]));
+            conversation.ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+            assert_eq!(server.bodies().pop().unwrap()["messages"][2]["reasoning_details"], expected, "{model}");
+        }
+    }
+}

@@ -38,7 +38,7 @@ data: [DONE]
 
 "#;
 
-const FRESH: Fresh = |request| Box::new(Stream::new(request, false));
+const FRESH: Fresh = |request| Box::new(Stream::new(request, Dialect::OPENAI));
 
 fn whole(text: &str) -> Result<Whole, Error> {
     streams::whole(FRESH, text)
@@ -193,7 +193,7 @@ fn what_vendors_made_of_it_is_understood() {
     ]
     "#);
     assert_eq!((stop, usage.input, usage.cache_read), (Stop::End, 2, 3));
-    let google: Fresh = |request| Box::new(Stream::new(request, true));
+    let google: Fresh = |request| Box::new(Stream::new(request, Dialect { calls_at_stop: true, ..Dialect::OPENAI }));
     assert_eq!(streams::whole(google, &text).unwrap().stop, Stop::Tools);
     let silent = message(&[r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#, "[DONE]"]);
     assert_eq!(streams::whole(google, &silent).unwrap().stop, Stop::End);
@@ -214,7 +214,7 @@ fn a_refusal_is_one_whatever_the_finish_reason() {
 proptest! {
     #[test]
     fn any_bytes_are_an_error_and_no_panic(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..8)) {
-        prop_assert!(read(pieces, &mut Stream::new("", false)).is_err());
+        prop_assert!(read(pieces, &mut Stream::new("", Dialect::OPENAI)).is_err());
     }
 
     #[test]
