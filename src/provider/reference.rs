@@ -12,7 +12,8 @@ pub fn reference() -> String {
          A model is named `provider/model`, in an agent's `model:`, in `--model` and in `HOB_MODEL`. What stands after \
          the first slash goes to the vendor as it is: `openrouter/anthropic/claude-sonnet-5`, `ollama/qwen3:8b`. \
          `replay/FILE` is a recorded conversation and needs neither network nor key. Addresses and keys come from the \
-         operator's environment alone (see [environment](environment.md)), never from a file of a repository.\n\n\
+         operator's environment alone (see [environment](environment.md)), never from a file of a repository; in CI they \
+         are variables of the job, keys from its secrets.\n\n\
          ## Vendors\n\n\
          | provider | whose | protocol | address | key |\n|---|---|---|---|---|\n",
     );
