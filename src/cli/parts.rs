@@ -87,12 +87,7 @@ impl Order<'_> {
 
     fn connect(&self, model: &str) -> Result<Arc<dyn Provider>, Refusal> {
         let environment = self.environment;
-        let access = Access {
-            anthropic: environment.anthropic.clone(),
-            openai: environment.openai.clone(),
-            extra_ca: extra_ca(environment)?,
-            ..Access::default()
-        };
+        let access = Access { sites: environment.sites.clone(), extra_ca: extra_ca(environment)?, ..Access::default() };
         provider::connect(model, &access, self.observer.clone()).map_err(Refusal::usage)
     }
 
@@ -153,7 +148,7 @@ pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Ref
 
 /// What an agent's head may refer to.
 pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {
-    agent::Known { skills, providers: provider::NAMES }
+    agent::Known { skills, providers: &provider::WORDS }
 }
 
 /// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.

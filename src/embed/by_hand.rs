@@ -32,7 +32,7 @@ impl Conversation for Hand {
     fn push(&mut self, said: Said<'_>) {
         self.said = match said {
             Said::Results(results) => results.last().map(|result| result.content.clone()),
-            Said::User(_) | Said::Answer(_) => None,
+            Said::User(_) | Said::Shown { .. } | Said::Answer(_) => None,
         };
     }
 

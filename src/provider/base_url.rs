@@ -14,22 +14,30 @@ pub struct InvalidBaseUrl {
     pub example: &'static str,
 }
 
-/// Where a protocol lives when nobody says otherwise.
-pub(super) struct Endpoint {
+/// Where a vendor is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    /// What holds another address than `default`.
     pub(super) variable: &'static str,
-    pub(super) default: &'static str,
-    /// Below the version, without slashes at its ends.
-    pub(super) path: &'static str,
+    /// Where it lives when nobody says otherwise; `None` where that depends on the account.
+    pub(super) default: Option<&'static str>,
+    pub(super) example: &'static str,
+    /// What is added to an address that names no version.
+    pub(super) version: &'static str,
 }
 
-impl Endpoint {
-    /// The address to ask. `given` may end in `/`, in a version such as `/v1`, or in the whole
-    /// path; `/v1` is added when its path names no version. Empty is as good as unset.
-    pub(super) fn url(&self, given: Option<&str>) -> Result<Url, InvalidBaseUrl> {
-        let given = given.map(str::trim).filter(|given| !given.is_empty()).unwrap_or(self.default);
+impl Base {
+    /// The address in force, if there is one. Empty is as good as unset.
+    pub(super) fn address<'a>(&self, given: Option<&'a str>) -> Option<&'a str> {
+        given.map(str::trim).filter(|given| !given.is_empty()).or(self.default)
+    }
+
+    /// The address to ask for `path`, which has no slashes at its ends. `address` may end in `/`, in
+    /// a version such as `/v1`, or in the whole path.
+    pub(super) fn url(&self, path: &str, address: &str) -> Result<Url, InvalidBaseUrl> {
         let invalid =
-            |reason: &str| InvalidBaseUrl { variable: self.variable, reason: reason.to_owned(), example: self.default };
-        let mut url = Url::parse(given).map_err(|error| invalid(&error.to_string()))?;
+            |reason: &str| InvalidBaseUrl { variable: self.variable, reason: reason.to_owned(), example: self.example };
+        let mut url = Url::parse(address).map_err(|error| invalid(&error.to_string()))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(invalid("its scheme is neither `https` nor `http`"));
         }
@@ -42,11 +50,16 @@ impl Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(invalid("it has a query or a fragment"));
         }
-        let given_path = url.path().trim_end_matches('/');
-        let base = given_path.strip_suffix(self.path).map_or(given_path, |head| head.trim_end_matches('/'));
-        let versioned = base.split('/').any(is_version);
-        let path = format!("{base}{}/{}", if versioned { "" } else { "/v1" }, self.path);
-        url.set_path(&path);
+        let given = url.path().trim_end_matches('/');
+        let base = given.strip_suffix(path).map_or(given, |head| head.trim_end_matches('/'));
+        let whole = if base.split('/').any(is_version) {
+            format!("{base}/{path}")
+        } else {
+            // `https://NAME.openai.azure.com/openai` has the half of `/openai/v1`.
+            let half = self.version.rsplit_once('/').map_or("", |(half, _)| half);
+            format!("{}{}/{path}", base.strip_suffix(half).unwrap_or(base), self.version)
+        };
+        url.set_path(&whole);
         Ok(url)
     }
 }
@@ -70,30 +83,58 @@ fn is_version(segment: &str) -> bool {
 mod tests {
     use super::*;
 
-    const MESSAGES: &Endpoint = &super::super::anthropic::PROTOCOL.endpoint;
-    const CHAT: &Endpoint = &super::super::openai::chat::PROTOCOL.endpoint;
+    use super::super::vendor::Vendor;
+
+    fn url(word: &str, given: Option<&str>) -> Result<Url, InvalidBaseUrl> {
+        let vendor = Vendor::find(word).unwrap();
+        vendor.base.url(vendor.wire.path(), vendor.base.address(given).unwrap())
+    }
 
     #[test]
     fn a_base_url_counts_with_and_without_version_and_slash() {
-        for (site, given, expected) in [
-            (MESSAGES, None, "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some(""), "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some("https://api.anthropic.com"), "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some("https://api.anthropic.com/"), "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some("https://api.anthropic.com/v1"), "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some("https://api.anthropic.com/v1/"), "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some("https://api.anthropic.com/v1/messages"), "https://api.anthropic.com/v1/messages"),
-            (MESSAGES, Some(" https://h.example/anthropic// \n"), "https://h.example/anthropic/v1/messages"),
-            (MESSAGES, Some("http://127.0.0.1:8080"), "http://127.0.0.1:8080/v1/messages"),
-            (CHAT, None, "https://api.openai.com/v1/chat/completions"),
-            (CHAT, Some("http://localhost:11434/v1/"), "http://localhost:11434/v1/chat/completions"),
-            (CHAT, Some("http://[::1]:8080"), "http://[::1]:8080/v1/chat/completions"),
-            (CHAT, Some("https://h.example/api/paas/v4"), "https://h.example/api/paas/v4/chat/completions"),
-            (CHAT, Some("https://g.example/v1beta/openai/"), "https://g.example/v1beta/openai/chat/completions"),
-            (CHAT, Some("https://h.example/v1/chat/completions/"), "https://h.example/v1/chat/completions"),
-            (CHAT, Some("https://h.example/vendor"), "https://h.example/vendor/v1/chat/completions"),
+        for (word, given, expected) in [
+            ("anthropic", None, "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some(""), "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some("https://api.anthropic.com"), "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some("https://api.anthropic.com/"), "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some("https://api.anthropic.com/v1"), "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some("https://api.anthropic.com/v1/"), "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some("https://api.anthropic.com/v1/messages"), "https://api.anthropic.com/v1/messages"),
+            ("anthropic", Some(" https://h.example/anthropic// \n"), "https://h.example/anthropic/v1/messages"),
+            ("anthropic", Some("http://127.0.0.1:8080"), "http://127.0.0.1:8080/v1/messages"),
+            ("openai-chat", None, "https://api.openai.com/v1/chat/completions"),
+            ("openai-chat", Some("http://localhost:11434/v1/"), "http://localhost:11434/v1/chat/completions"),
+            ("openai-chat", Some("http://[::1]:8080"), "http://[::1]:8080/v1/chat/completions"),
+            ("openai-chat", Some("https://h.example/api/paas/v4"), "https://h.example/api/paas/v4/chat/completions"),
+            (
+                "openai-chat",
+                Some("https://g.example/v1beta/openai/"),
+                "https://g.example/v1beta/openai/chat/completions",
+            ),
+            ("openai-chat", Some("https://h.example/v1/chat/completions/"), "https://h.example/v1/chat/completions"),
+            ("openai-chat", Some("https://h.example/vendor"), "https://h.example/vendor/v1/chat/completions"),
+            ("azure", Some("https://n.openai.azure.com"), "https://n.openai.azure.com/openai/v1/responses"),
+            ("azure", Some("https://n.openai.azure.com/openai/"), "https://n.openai.azure.com/openai/v1/responses"),
+            ("azure", Some("https://n.openai.azure.com/openai/v1"), "https://n.openai.azure.com/openai/v1/responses"),
+            ("azure-chat", Some("https://n.azure.com/"), "https://n.azure.com/openai/v1/chat/completions"),
+            ("openrouter", None, "https://openrouter.ai/api/v1/chat/completions"),
+            ("openrouter", Some("https://openrouter.ai/api"), "https://openrouter.ai/api/v1/chat/completions"),
+            ("gemini", None, "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
+            ("groq", None, "https://api.groq.com/openai/v1/chat/completions"),
+            ("mistral", None, "https://api.mistral.ai/v1/chat/completions"),
+            ("deepseek", None, "https://api.deepseek.com/v1/chat/completions"),
+            ("deepseek", Some("https://api.deepseek.com"), "https://api.deepseek.com/v1/chat/completions"),
+            ("bedrock", Some("https://b.us.api.aws/v1"), "https://b.us.api.aws/v1/chat/completions"),
+            ("bedrock", Some("https://b.us.aws"), "https://b.us.aws/openai/v1/chat/completions"),
+            (
+                "vertex",
+                Some("https://l-a.example/v1/projects/p/locations/l/endpoints/openapi"),
+                "https://l-a.example/v1/projects/p/locations/l/endpoints/openapi/chat/completions",
+            ),
+            ("ollama", None, "http://localhost:11434/v1/chat/completions"),
+            ("vllm", Some("http://gpu:8000"), "http://gpu:8000/v1/chat/completions"),
         ] {
-            assert_eq!(site.url(given).unwrap().as_str(), expected, "for {given:?}");
+            assert_eq!(url(word, given).unwrap().as_str(), expected, "for {word} {given:?}");
         }
     }
 
@@ -110,7 +151,7 @@ mod tests {
             "http://h:99999",
         ]
         .into_iter()
-        .map(|given| CHAT.url(Some(given)).unwrap_err().reason)
+        .map(|given| url("openai-chat", Some(given)).unwrap_err().reason)
         .collect();
         insta::assert_snapshot!(said.join("\n"), @r"
         relative URL without a base

@@ -83,6 +83,25 @@ impl Blocks {
         self.slots.last_mut().map(|(_, block)| block)
     }
 
+    /// Signs what was thought, or puts a ciphertext in its place.
+    pub(super) fn seal(&mut self, sealed: String) -> Result<(), Fault> {
+        for (_, block) in &mut self.slots {
+            if let Block::Reasoning { signature, redacted: false, .. } = block {
+                *signature = Some(sealed);
+                return Ok(());
+            }
+        }
+        let block = Block::Reasoning { text: String::new(), signature: Some(sealed), redacted: true };
+        self.begin(u64::MAX, block)?;
+        self.slots.rotate_right(1);
+        Ok(())
+    }
+
+    /// Whether a tool is called.
+    pub(super) fn has_calls(&self) -> bool {
+        self.slots.iter().any(|(_, block)| matches!(block, Block::Call(_)))
+    }
+
     /// Closes the answer. `ids` names calls that the vendor left without an id; it must be
     /// different for each request, because results are filed under the id.
     pub(super) fn finish(&mut self, stop: Stop, usage: Usage, ids: &str) -> Result<Whole, Fault> {

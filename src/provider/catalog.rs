@@ -1,9 +1,14 @@
 //! What is known about models: only what a source says. A model that is not here has no price and
 //! no window, never a guess.
 
+mod rows;
+
 use std::borrow::Cow;
 
+use super::vendor::{Needed, Vendor};
 use crate::domain::message::Usage;
+
+pub use rows::ROWS;
 
 /// One model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,8 @@ pub struct Row {
     pub window: u64,
     /// Most tokens of one answer.
     pub output: u32,
+    /// Whether it sees images.
+    pub sees: bool,
     /// What it costs.
     pub price: Price,
     /// Where the numbers stand.
@@ -60,6 +67,16 @@ pub fn find(model: &str) -> Option<&'static Row> {
     })
 }
 
+/// Nano-dollars for the usage of **one** call of the model named `provider/model`: nothing where it
+/// runs on a machine of one's own, unknown where no source names a price.
+pub fn cost(model: &str, usage: Usage) -> Option<u64> {
+    let vendor = model.split_once('/').and_then(|(word, _)| Vendor::find(word));
+    match vendor {
+        Some(vendor) if vendor.key.needed == Needed::Never => Some(0),
+        Some(_) | None => find(model).map(|row| row.cost(usage)),
+    }
+}
+
 impl Row {
     /// Nano-dollars for the usage of **one** call; sums of calls may cross the line to [`Long`].
     pub fn cost(&self, usage: Usage) -> u64 {
@@ -85,62 +102,10 @@ fn is_date(text: &str) -> bool {
     digits == 8 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-') && matches!(text.len(), 8 | 10)
 }
 
-const fn price(input: u64, output: u64, cache_read: u64, cache_write: u64) -> Price {
-    Price { input, output, cache_read, cache_write, long: None }
-}
-
-const fn long(price: Price, above: u64, input_halves: u64, output_halves: u64) -> Price {
-    Price { long: Some(Long { above, input_halves, output_halves }), ..price }
-}
-
-const fn row(model: &'static str, window: u64, output: u32, price: Price, source: &'static str) -> Row {
-    Row { model, window, output, price, source, seen: "2026-11-23" }
-}
-
-const CLAUDE: &str = "https://platform.claude.com/docs/en/about-claude/pricing";
-/// Prices of the 5.5 generation with their cache rates, checked there against the vendor's page on
-/// 2026-10-10; windows and outputs are those of the vendor's model pages.
-const CLAUDE_5_5: &str = "https://docs.rs/synaps/0.10.2/synaps_cli/pricing/index.html";
-
-const ROWS: &[Row] = &[
-    row("anthropic/claude-opus-5-5", 1_000_000, 128_000, price(4000, 20_000, 200, 5000), CLAUDE_5_5),
-    row("anthropic/claude-sonnet-5-5", 1_000_000, 128_000, price(2000, 10_000, 100, 2500), CLAUDE_5_5),
-    row("anthropic/claude-haiku-5-5", 1_000_000, 128_000, long(price(100, 500, 10, 125), 100_000, 10, 10), CLAUDE_5_5),
-    row("anthropic/claude-fable-5-1", 1_000_000, 128_000, price(10_000, 50_000, 250, 12_500), CLAUDE),
-    row("anthropic/claude-opus-5", 1_000_000, 128_000, price(5000, 25_000, 500, 6250), CLAUDE),
-    row("anthropic/claude-sonnet-5", 1_000_000, 128_000, price(2000, 10_000, 200, 2500), CLAUDE),
-    row("anthropic/claude-opus-4-7", 1_000_000, 128_000, price(5000, 25_000, 500, 6250), CLAUDE),
-    row("anthropic/claude-opus-4-6", 1_000_000, 128_000, price(5000, 25_000, 500, 6250), CLAUDE),
-    row("anthropic/claude-opus-4-5", 200_000, 64_000, price(5000, 25_000, 500, 6250), CLAUDE),
-    row("anthropic/claude-sonnet-4-6", 1_000_000, 64_000, price(3000, 15_000, 300, 3750), CLAUDE),
-    row("anthropic/claude-sonnet-4-5", 200_000, 64_000, price(3000, 15_000, 300, 3750), CLAUDE),
-    row("anthropic/claude-haiku-4-5", 200_000, 64_000, price(1000, 5000, 100, 1250), CLAUDE),
-    row(
-        "openai/gpt-5.6-terra",
-        1_050_000,
-        128_000,
-        long(price(2000, 12_000, 200, 2500), 272_000, 4, 3),
-        "https://developers.openai.com/api/docs/models/gpt-5.6-terra",
-    ),
-    row(
-        "openai/gpt-5.6-luna",
-        1_050_000,
-        128_000,
-        long(price(200, 1200, 20, 250), 272_000, 4, 3),
-        "https://developers.openai.com/api/docs/models/gpt-5.6-luna",
-    ),
-    row(
-        "openai/gpt-5-mini",
-        400_000,
-        128_000,
-        price(250, 2000, 25, 250),
-        "https://developers.openai.com/api/docs/models/gpt-5-mini",
-    ),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::ModelName;
 
     #[test]
     fn a_model_is_found_by_its_whole_name_with_or_without_a_date() {
@@ -175,10 +140,27 @@ mod tests {
     }
 
     #[test]
+    fn a_model_on_ones_own_machine_costs_nothing_and_has_no_window_that_is_known() {
+        let usage = Usage { input: 1000, output: 1000, ..Usage::default() };
+        for (model, expected) in [
+            ("ollama/qwen3:8b", Some(0)),
+            ("vllm/openai/gpt-oss-120b", Some(0)),
+            ("groq/openai/gpt-oss-120b", Some(150_000 + 600_000)),
+            ("groq/nobody/knows", None),
+            ("openai-chat/local", None),
+            ("replay/x", None),
+        ] {
+            assert_eq!(cost(model, usage), expected, "{model}");
+        }
+        assert!(find("ollama/qwen3:8b").is_none());
+    }
+
+    #[test]
     fn every_row_is_whole() {
         for row in ROWS {
             assert!(row.source.starts_with("https://") && row.seen.len() == 10, "{}", row.model);
-            assert!(u64::from(row.output) < row.window && row.price.cache_read < row.price.input, "{}", row.model);
+            assert!(u64::from(row.output) <= row.window && row.price.cache_read <= row.price.input, "{}", row.model);
+            assert!(ModelName::parse(row.model).is_ok_and(|model| model.vendor.is_some()), "{}", row.model);
             assert_eq!(ROWS.iter().filter(|other| other.model == row.model).count(), 1);
         }
     }

@@ -1,5 +1,6 @@
 //! From a model's name to a provider that can be asked. Nothing is sent yet.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,26 +10,27 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use super::Provider;
 use super::base_url::InvalidBaseUrl;
 use super::http::{self, Line};
-use super::model::{InvalidModel, ModelName, Vendor};
+use super::model::{InvalidModel, ModelName};
 use super::replay::Replay;
-use super::streamed::{Key, Protocol, Streamed};
+use super::streamed::Streamed;
 use super::tape::{InvalidTape, Tape};
-use super::{anthropic, openai};
+use super::vendor::{Key, Needed, Vendor};
 use crate::domain::secret::Secret;
 use crate::telemetry::progress::Observer;
 
 /// What the operator gives to reach models.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// For `anthropic/…`.
-    pub anthropic: Site,
-    /// For `openai/…` and `openai-chat/…`.
-    pub openai: Site,
+    /// By the word of the vendor; one that is not here has no key and stands where it always does.
+    pub sites: Sites,
     /// PEM certificates that are trusted beside the built-in roots.
     pub extra_ca: Option<Vec<u8>>,
     /// Longest silence of a vendor, before and within an answer.
     pub idle: Duration,
 }
+
+/// The vendors' addresses and keys, by [`Vendor::word`].
+pub type Sites = BTreeMap<&'static str, Site>;
 
 /// One vendor's address and key.
 #[derive(Clone, Debug, Default)]
@@ -41,8 +43,7 @@ pub struct Site {
 
 impl Default for Access {
     fn default() -> Self {
-        let site = Site::default;
-        Self { anthropic: site(), openai: site(), extra_ca: None, idle: Duration::from_secs(120) }
+        Self { sites: Sites::new(), extra_ca: None, idle: Duration::from_secs(120) }
     }
 }
 
@@ -55,6 +56,16 @@ pub enum ConnectError {
     /// The base URL is none.
     #[error(transparent)]
     BaseUrl(#[from] InvalidBaseUrl),
+    /// Nobody says where the vendor is.
+    #[error("`{model}` needs an address: set {variable}, which looks like `{example}`")]
+    NoBaseUrl {
+        /// `provider/model`.
+        model: String,
+        /// Where an address is looked for.
+        variable: &'static str,
+        /// What it may look like.
+        example: &'static str,
+    },
     /// There is no key.
     #[error("`{model}` needs a key: set {variable}, or replay a recorded conversation with `--model replay/FILE`")]
     NoKey {
@@ -85,26 +96,31 @@ pub enum ConnectError {
 pub fn connect(model: &str, access: &Access, observer: Arc<dyn Observer>) -> Result<Arc<dyn Provider>, ConnectError> {
     let ModelName { vendor, name } = ModelName::parse(model)?;
     let full = model.to_owned();
-    Ok(match vendor {
-        Vendor::Anthropic => streamed(&anthropic::PROTOCOL, full, name, &access.anthropic, access)?,
-        Vendor::Openai => streamed(&openai::responses::PROTOCOL, full, name, &access.openai, access)?,
-        Vendor::OpenaiChat => streamed(&openai::chat::PROTOCOL, full, name, &access.openai, access)?,
-        Vendor::Replay => {
+    match vendor {
+        Some(vendor) => streamed(vendor, full, name, access),
+        None => {
             let tape = Tape::read(Path::new(&name))?;
-            Arc::new(Replay::new(full, name, tape, observer))
+            Ok(Arc::new(Replay::new(full, name, tape, observer)))
         }
-    })
+    }
 }
 
 fn streamed(
-    protocol: &'static Protocol,
+    vendor: &'static Vendor,
     full: String,
     name: String,
-    site: &Site,
     access: &Access,
 ) -> Result<Arc<dyn Provider>, ConnectError> {
-    let Key { variable, header, prefix, optional } = protocol.key;
-    let of_ones_own = site.base_url.as_ref().is_some_and(|url| !url.trim().is_empty());
+    let Vendor { word, wire, base, key: Key { variable, header, prefix, needed }, .. } = vendor;
+    let site = access.sites.get(word).cloned().unwrap_or_default();
+    let Some(address) = base.address(site.base_url.as_deref()) else {
+        return Err(ConnectError::NoBaseUrl { model: full, variable: base.variable, example: base.example });
+    };
+    let optional = match needed {
+        Needed::Always => false,
+        Needed::AtTheVendor => base.default != Some(address),
+        Needed::Never => true,
+    };
     let key = usable(site.key.as_ref());
     let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     match &key {
@@ -112,25 +128,25 @@ fn streamed(
             let value = sensitive(&format!("{prefix}{}", key.expose()), variable)?;
             headers.push((HeaderName::from_static(header), value));
         }
-        None if optional && of_ones_own => {}
+        None if optional => {}
         None => return Err(ConnectError::NoKey { model: full, variable }),
     }
-    let fixed = protocol.headers.iter();
+    let fixed = wire.headers().iter();
     headers.extend(fixed.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))));
     let extra_roots = match &access.extra_ca {
         Some(pem) => http::roots(pem).map_err(ConnectError::ExtraCa)?,
         None => Vec::new(),
     };
     let line = Line {
-        who: protocol.who,
-        url: protocol.endpoint.url(site.base_url.as_deref())?,
+        who: word,
+        url: base.url(wire.path(), address)?,
         headers,
         key,
         extra_roots,
         idle: access.idle,
         client: OnceLock::new(),
     };
-    Ok(Arc::new(Streamed { full, name, protocol, line: Arc::new(line) }))
+    Ok(Arc::new(Streamed { full, name, wire: *wire, line: Arc::new(line) }))
 }
 
 /// A key without the line end that files and clipboards leave on it; nothing if nothing is left.
@@ -148,14 +164,18 @@ fn sensitive(value: &str, variable: &'static str) -> Result<HeaderValue, Connect
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::vendor::WORDS;
 
     fn site(base_url: Option<&str>, key: Option<&str>) -> Site {
         Site { base_url: base_url.map(str::to_owned), key: key.map(|key| Secret::new(key.to_owned())) }
     }
 
+    fn access(site: Site) -> Access {
+        Access { sites: WORDS.map(|word| (word, site.clone())).into(), ..Access::default() }
+    }
+
     #[test]
     fn what_is_missing_is_named_and_no_key_is_repeated() {
-        let access = |site: Site| Access { anthropic: site.clone(), openai: site, ..Access::default() };
         let cases = [
             ("anthropic/m", access(site(None, None))),
             ("anthropic/m", access(site(Some("http://127.0.0.1:1"), Some(" \n")))),
@@ -166,13 +186,18 @@ mod tests {
             ("anthropic/m", Access { extra_ca: Some(b"x".to_vec()), ..access(site(None, Some("k"))) }),
             ("replay/no-such-file.jsonl", Access::default()),
             ("openai/gpt-5", access(site(None, None))),
+            ("azure/d", access(site(None, Some("k")))),
+            ("vertex/google/m", Access::default()),
+            ("bedrock/m", access(site(Some("https://b.example"), None))),
+            ("groq/m", Access::default()),
+            ("mistral/m", access(site(Some("http://127.0.0.1:1"), None))),
         ];
         let said: Vec<String> = cases
             .iter()
             .filter_map(|(model, access)| connect(model, access, Arc::new(())).err())
             .map(|error| error.to_string())
             .collect();
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(said.join("\n"), @"
         `anthropic/m` needs a key: set ANTHROPIC_API_KEY, or replay a recorded conversation with `--model replay/FILE`
         `anthropic/m` needs a key: set ANTHROPIC_API_KEY, or replay a recorded conversation with `--model replay/FILE`
         `openai-chat/m` needs a key: set OPENAI_API_KEY, or replay a recorded conversation with `--model replay/FILE`
@@ -182,6 +207,11 @@ mod tests {
         the extra CA certificates cannot be used: it holds no PEM certificate
         replay file `no-such-file.jsonl` cannot be read: No such file or directory (os error 2); give a file that `--record FILE` wrote
         `openai/gpt-5` needs a key: set OPENAI_API_KEY, or replay a recorded conversation with `--model replay/FILE`
+        `azure/d` needs an address: set AZURE_OPENAI_BASE_URL, which looks like `https://NAME.openai.azure.com/openai/v1`
+        `vertex/google/m` needs an address: set VERTEX_BASE_URL, which looks like `https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/endpoints/openapi`
+        `bedrock/m` needs a key: set AWS_BEARER_TOKEN_BEDROCK, or replay a recorded conversation with `--model replay/FILE`
+        `groq/m` needs a key: set GROQ_API_KEY, or replay a recorded conversation with `--model replay/FILE`
+        `mistral/m` needs a key: set MISTRAL_API_KEY, or replay a recorded conversation with `--model replay/FILE`
         ");
         assert_eq!(said.len(), cases.len());
         assert!(!said.join("\n").contains("hunter2"));
@@ -189,13 +219,14 @@ mod tests {
 
     #[test]
     fn a_server_of_ones_own_needs_no_key() {
-        let access = Access { openai: site(Some("http://localhost:8080"), None), ..Access::default() };
-        assert_eq!(connect("openai-chat/m", &access, Arc::new(())).unwrap().model(), "openai-chat/m");
+        let own = access(site(Some("http://localhost:8080"), None));
+        for (model, access) in [("openai-chat/m", &own), ("vllm/m", &own), ("ollama/m:8b", &Access::default())] {
+            assert_eq!(connect(model, access, Arc::new(())).unwrap().model(), model);
+        }
     }
 
     #[test]
     fn a_key_may_have_been_copied_with_its_line_end() {
-        let access = Access { anthropic: site(None, Some("sk-1\n")), ..Access::default() };
-        assert!(connect("anthropic/m", &access, Arc::new(())).is_ok());
+        assert!(connect("anthropic/m", &access(site(None, Some("sk-1\n"))), Arc::new(())).is_ok());
     }
 }

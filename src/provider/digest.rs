@@ -4,7 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::body::json;
-use super::{Opening, Said};
+use super::{Image, Opening, Said};
 use crate::domain::message::Message;
 
 /// What foreign text is framed with: these four characters and sixteen random lower-case hex
@@ -31,6 +31,10 @@ impl Conversed {
     pub(super) fn push(&mut self, said: Said<'_>) {
         match said {
             Said::User(text) => self.line(json(&Message::User { text: text.to_owned() })),
+            Said::Shown { text, images } => {
+                let shown = |image: &Image<'_>| (image.kind, hex::encode(Sha256::digest(image.bytes)));
+                self.line(json(&(text, images.iter().map(shown).collect::<Vec<_>>())));
+            }
             Said::Answer(answer) => self.line(json(&answer.blocks)),
             Said::Results(results) => self.line(json(&results)),
         }

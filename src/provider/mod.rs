@@ -26,16 +26,21 @@ pub mod catalog;
 mod classify;
 mod connect;
 mod digest;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod http;
+mod image;
 mod model;
 mod openai;
 mod record;
+mod reference;
 mod replay;
 pub mod retry;
 mod streamed;
 #[cfg(test)]
 mod streams;
 mod tape;
+mod vendor;
 
 use std::time::Duration;
 
@@ -45,13 +50,13 @@ use crate::domain::message::{Answer, ToolResult, ToolSpec};
 use crate::domain::name::Thinking;
 
 pub use base_url::InvalidBaseUrl;
-pub use connect::{Access, ConnectError, Site, connect};
-pub use model::{InvalidModel, ModelName, Vendor};
+pub use connect::{Access, ConnectError, Site, Sites, connect};
+pub use image::Image;
+pub use model::{InvalidModel, ModelName};
 pub use record::{RecordError, record};
+pub use reference::reference;
 pub use tape::InvalidTape;
-
-/// What may stand before the `/` of a model in an agent file; recordings are named by the operator alone.
-pub const NAMES: &[&str] = &["anthropic", "openai", "openai-chat"];
+pub use vendor::{VENDORS, Vendor, WORDS};
 
 /// A connection to one model.
 pub trait Provider: Send + Sync {
@@ -94,6 +99,14 @@ pub trait Conversation: Send {
 pub enum Said<'a> {
     /// By hob.
     User(&'a str),
+    /// By hob, with images after the text. Those of tool results come behind all results: not every
+    /// protocol has a place for an image in a result. A model that does not see is told so instead.
+    Shown {
+        /// What the images are.
+        text: &'a str,
+        /// In the order they are meant.
+        images: &'a [Image<'a>],
+    },
     /// By the model.
     Answer(&'a Answer),
     /// All results of the answer before it, in the order of its calls.

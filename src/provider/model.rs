@@ -2,45 +2,22 @@
 
 use std::fmt;
 
+use super::vendor::{Vendor, WORDS};
 use crate::domain::problem::nearest;
 
 /// Longest name, in bytes; a replay file's path counts.
 const NAME_MAX: usize = 1024;
 
-/// A model behind one of the protocols hob speaks.
+/// The word of recorded conversations.
+const REPLAY: &str = "replay";
+
+/// A model, and who is asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelName {
-    /// The protocol.
-    pub vendor: Vendor,
-    /// What the vendor calls the model; for [`Vendor::Replay`] the path of a file.
+    /// Nobody for a recorded conversation.
+    pub vendor: Option<&'static Vendor>,
+    /// What the vendor calls the model; for a recording the path of a file.
     pub name: String,
-}
-
-/// The wire protocols.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vendor {
-    /// Anthropic Messages.
-    Anthropic,
-    /// OpenAI Responses, which its own models are made for.
-    Openai,
-    /// OpenAI Chat Completions, which nearly every other vendor and local server speaks too.
-    OpenaiChat,
-    /// A recorded conversation.
-    Replay,
-}
-
-impl Vendor {
-    const ALL: [Self; 4] = [Self::Anthropic, Self::Openai, Self::OpenaiChat, Self::Replay];
-
-    /// The word before the slash.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Anthropic => "anthropic",
-            Self::Openai => "openai",
-            Self::OpenaiChat => "openai-chat",
-            Self::Replay => "replay",
-        }
-    }
 }
 
 /// Why a text names no model.
@@ -70,25 +47,30 @@ impl ModelName {
         if name.is_empty() || text.len() > NAME_MAX || text.chars().any(char::is_control) {
             return Err(InvalidModel::Shape(shown));
         }
-        match Vendor::ALL.into_iter().find(|known| known.as_str() == vendor) {
-            Some(Vendor::Replay) => Ok(Self { vendor: Vendor::Replay, name: name.to_owned() }),
+        if vendor == REPLAY {
+            return Ok(Self { vendor: None, name: name.to_owned() });
+        }
+        match Vendor::find(vendor) {
             Some(_) if name.contains(char::is_whitespace) => Err(InvalidModel::Shape(shown)),
-            Some(vendor) => Ok(Self { vendor, name: name.to_owned() }),
+            Some(vendor) => Ok(Self { vendor: Some(vendor), name: name.to_owned() }),
             None => {
-                let hint = match nearest(vendor, Vendor::ALL.map(Vendor::as_str)) {
-                    Some(near) => format!("did you mean `{near}/{name}`?"),
-                    None => "there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`"
-                        .to_owned(),
+                let hint = match nearest(vendor, WORDS.into_iter().chain([REPLAY])) {
+                    Some(near) => format!("did you mean `{near}/{name}`?").chars().take(200).collect(),
+                    None => format!("there are {} and `replay`; `openai-chat` is every compatible server", listed()),
                 };
-                Err(InvalidModel::Vendor { given: shown, hint: hint.chars().take(200).collect() })
+                Err(InvalidModel::Vendor { given: shown, hint })
             }
         }
     }
 }
 
+fn listed() -> String {
+    WORDS.map(|word| format!("`{word}`")).join(", ")
+}
+
 impl fmt::Display for ModelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.vendor.as_str(), self.name)
+        write!(f, "{}/{}", self.vendor.map_or(REPLAY, |vendor| vendor.word), self.name)
     }
 }
 
@@ -99,14 +81,14 @@ mod tests {
     #[test]
     fn a_model_is_named_by_provider_and_model() {
         for (text, vendor, name) in [
-            ("anthropic/claude-sonnet-5", Vendor::Anthropic, "claude-sonnet-5"),
-            ("openai/gpt-5.6-luna", Vendor::Openai, "gpt-5.6-luna"),
-            ("openai-chat/meta/llama-4:free", Vendor::OpenaiChat, "meta/llama-4:free"),
-            ("replay/tests/my file.jsonl", Vendor::Replay, "tests/my file.jsonl"),
-            ("replay//tmp/a.jsonl", Vendor::Replay, "/tmp/a.jsonl"),
+            ("anthropic/claude-sonnet-5", "anthropic", "claude-sonnet-5"),
+            ("openai/gpt-5.6-luna", "openai", "gpt-5.6-luna"),
+            ("openai-chat/meta/llama-4:free", "openai-chat", "meta/llama-4:free"),
+            ("replay/tests/my file.jsonl", "replay", "tests/my file.jsonl"),
+            ("replay//tmp/a.jsonl", "replay", "/tmp/a.jsonl"),
         ] {
             let model = ModelName::parse(text).unwrap();
-            assert_eq!((model.vendor, model.name.as_str()), (vendor, name));
+            assert_eq!((model.vendor, model.name.as_str()), (Vendor::find(vendor), name));
             assert_eq!(model.to_string(), text);
         }
     }
@@ -120,20 +102,22 @@ mod tests {
             "anthropic/",
             "/x",
             "antropic/claude-sonnet-5",
-            "bedrock/x",
+            "bedrok/x",
+            "cohere/x",
             "anthropic/a b",
             "anthropic/\u{1b}[2J",
         ]
         .into_iter()
         .map(|text| ModelName::parse(text).unwrap_err().to_string())
         .collect();
-        insta::assert_snapshot!(said.join("\n"), @r"
+        insta::assert_snapshot!(said.join("\n"), @"
         `claude-sonnet-5` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         `` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         `anthropic/` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
-        `/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`
+        `/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat`, `azure`, `azure-chat`, `openrouter`, `gemini`, `vertex`, `groq`, `mistral`, `deepseek`, `bedrock`, `ollama`, `vllm` and `replay`; `openai-chat` is every compatible server
         `antropic/claude-sonnet-5` names a provider that does not exist; did you mean `anthropic/claude-sonnet-5`?
-        `bedrock/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`
+        `bedrok/x` names a provider that does not exist; did you mean `bedrock/x`?
+        `cohere/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat`, `azure`, `azure-chat`, `openrouter`, `gemini`, `vertex`, `groq`, `mistral`, `deepseek`, `bedrock`, `ollama`, `vllm` and `replay`; `openai-chat` is every compatible server
         `anthropic/a b` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         `anthropic/[2J` is not a model; write `provider/model`, e.g. `anthropic/claude-sonnet-5`, or `replay/FILE`
         ");

@@ -5,36 +5,33 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use super::base_url::Endpoint;
+use super::anthropic;
 use super::blocks::{Reader, Whole};
 use super::body::Body;
 use super::http::Line;
+use super::openai::{chat, responses};
+use super::vendor::Wire;
 use super::{Conversation, Delta, Error, Opening, Place, Provider, Said};
 use crate::domain::message::Answer;
 
-/// What a protocol does in its own way.
-pub(super) struct Protocol {
-    /// Its word in a model's name and in messages.
-    pub(super) who: &'static str,
-    pub(super) endpoint: Endpoint,
-    pub(super) key: Key,
-    /// What every request carries beside the key, names in lower case.
-    pub(super) headers: &'static [(&'static str, &'static str)],
-    /// Begins a conversation with the model that is `full` in the log and `name` to the vendor.
-    pub(super) open: fn(full: &str, name: &str, opening: Opening<'_>) -> Box<dyn Transcript>,
+/// The model a conversation is with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    /// `provider/model`, as in the log.
+    pub(super) full: &'a str,
+    /// What goes into the request.
+    pub(super) name: &'a str,
 }
 
-/// From a variable to a header.
-#[derive(Clone, Copy)]
-pub(super) struct Key {
-    /// Where it is looked for.
-    pub(super) variable: &'static str,
-    /// What it is sent in, lower case.
-    pub(super) header: &'static str,
-    /// What stands before it there.
-    pub(super) prefix: &'static str,
-    /// A server of one's own is asked without one, if there is none.
-    pub(super) optional: bool,
+impl Wire {
+    /// Begins a conversation in the protocol's bytes.
+    pub(super) fn open(self, asked: Asked<'_>, opening: Opening<'_>) -> Box<dyn Transcript> {
+        match self {
+            Self::Messages => Box::new(anthropic::Request::open(asked, opening)),
+            Self::Responses => Box::new(responses::Request::open(asked, opening)),
+            Self::Chat(dialect) => Box::new(chat::Request::open(asked, dialect, opening)),
+        }
+    }
 }
 
 /// What was said, in the bytes of one protocol.
@@ -49,13 +46,13 @@ pub(super) trait Transcript: Send {
     fn reader(&self, digest: &str) -> Box<dyn Reader>;
 }
 
-/// One model behind a server that speaks a protocol.
+/// One model behind a server.
 pub(super) struct Streamed {
     /// `provider/model`.
     pub(super) full: String,
     /// What goes into the request.
     pub(super) name: String,
-    pub(super) protocol: &'static Protocol,
+    pub(super) wire: Wire,
     pub(super) line: Arc<Line>,
 }
 
@@ -65,7 +62,7 @@ impl Provider for Streamed {
     }
 
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {
-        let transcript = (self.protocol.open)(&self.full, &self.name, opening);
+        let transcript = self.wire.open(Asked { full: &self.full, name: &self.name }, opening);
         Box::new(Talk { full: self.full.clone(), line: Arc::clone(&self.line), transcript })
     }
 }

@@ -16,7 +16,7 @@ fn a_process_that_takes_its_environment() {
         Ok(environment) => environment,
         Err(error) => return println!("error: {error}"),
     };
-    println!("key: {}", environment.anthropic.key.as_ref().map_or("none", |key| key.expose()));
+    println!("key: {}", environment.sites["anthropic"].key.as_ref().map_or("none", |key| key.expose()));
     println!("model: {}", environment.model.unwrap_or_default());
     #[expect(clippy::disallowed_methods, reason = "looks at what is left of the environment")]
     let mut variables: Vec<String> = std::env::vars().map(|(name, _)| name).collect();

@@ -30,7 +30,8 @@ fn command(scene: &Scene, server: &ModelServer, model: &str, event: &str) -> std
 fn turn(n: usize) -> Reply {
     let read = json!({ "path": "big.txt", "offset": n * 5 + 1, "limit": 200 });
     let answer = answer().reasoning("Hm.", "c2lnbmVk").text("I read on.").call(&format!("c{n}"), "read", read);
-    if n % 3 == 0 { answer.call(&format!("g{n}"), "glob", json!({ "pattern": "*.txt" })) } else { answer }.end_tools()
+    if n.is_multiple_of(3) { answer.call(&format!("g{n}"), "glob", json!({ "pattern": "*.txt" })) } else { answer }
+        .end_tools()
 }
 
 /// What a request says in the provider's cache order, a piece each, without the marks of the cache.

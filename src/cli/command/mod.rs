@@ -63,7 +63,7 @@ fn look() -> Result<Environment, Refusal> {
 
 fn check(args: &check::Args) -> Result<Exit, Refusal> {
     let mut page = Vec::new();
-    let counts = check::run(args, crate::provider::NAMES, Paint::Colour, &mut page).map_err(Refusal::usage)?;
+    let counts = check::run(args, &crate::provider::WORDS, Paint::Colour, &mut page).map_err(Refusal::usage)?;
     output::print(&String::from_utf8_lossy(&page))?;
     Ok(if counts.is_fatal() { Exit::Usage } else { Exit::Completed })
 }

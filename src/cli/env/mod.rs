@@ -15,7 +15,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::domain::secret::{self, Secret};
-use crate::provider::Site;
+use crate::provider::{Site, Sites, VENDORS, Vendor};
 use crate::store::location;
 use crate::telemetry::redact::SECRET_MIN;
 
@@ -28,10 +28,8 @@ const SECRET_MAX: u64 = 64 << 10;
 /// passes an absent secret as an empty one.
 #[derive(Debug, Default)]
 pub struct Environment {
-    /// `ANTHROPIC_…`.
-    pub anthropic: Site,
-    /// `OPENAI_…`.
-    pub openai: Site,
+    /// Addresses and keys of the vendors of models.
+    pub sites: Sites,
     /// `HOB_MODEL`: the operator's default, `provider/model`.
     pub model: Option<String>,
     /// `HOB_STATE`: where sessions are kept, as `--store` has it.
@@ -158,7 +156,7 @@ impl Environment {
     pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
         let Ci { github_token, gitlab_token, job_token, runtime_token, .. } = &self.ci;
         let tokens = [github_token, gitlab_token, job_token, runtime_token].into_iter().flatten();
-        let keys = [&self.anthropic, &self.openai].into_iter().filter_map(|vendor| vendor.key.as_ref());
+        let keys = self.sites.values().filter_map(|site| site.key.as_ref());
         keys.chain(tokens).chain(&self.state_password)
     }
 
@@ -169,10 +167,8 @@ impl Environment {
 
     fn read(variables: &BTreeMap<OsString, OsString>) -> Result<Self, Error> {
         let given = Given(variables);
-        let vendor = |key, base_url| Ok::<_, Error>(Site { key: given.secret(key)?, base_url: given.text(base_url)? });
         let mut environment = Self {
-            anthropic: vendor(secret::ANTHROPIC_KEY, "ANTHROPIC_BASE_URL")?,
-            openai: vendor(secret::OPENAI_KEY, "OPENAI_BASE_URL")?,
+            sites: given.sites()?,
             model: given.text("HOB_MODEL")?,
             state: given.path("HOB_STATE"),
             state_password: given.path("HOB_STATE").map(|state| passwords(&state)).unwrap_or_default(),
@@ -224,6 +220,13 @@ impl Given<'_> {
             },
             (None, None) => Ok(None),
         }
+    }
+
+    fn sites(&self) -> Result<Sites, Error> {
+        let site = |vendor: &'static Vendor| {
+            Ok((vendor.word, Site { key: self.secret(vendor.key())?, base_url: self.text(vendor.base_url())? }))
+        };
+        VENDORS.iter().map(site).collect()
     }
 
     fn ci(&self) -> Result<Ci, Error> {

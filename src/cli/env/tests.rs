@@ -27,9 +27,9 @@ fn a_variable_has_one_meaning() {
         ("GITHUB_TOKEN", "ghs"),
     ])
     .unwrap();
-    assert_eq!(environment.anthropic.key.as_ref().map(Secret::expose), Some("sk-ant"));
-    assert!(environment.openai.key.is_none(), "an empty secret is an absent one");
-    assert_eq!(environment.openai.base_url.as_deref(), Some("http://127.0.0.1:1"));
+    assert_eq!(environment.sites["anthropic"].key.as_ref().map(Secret::expose), Some("sk-ant"));
+    assert!(environment.sites["openai"].key.is_none(), "an empty secret is an absent one");
+    assert_eq!(environment.sites["openai"].base_url.as_deref(), Some("http://127.0.0.1:1"));
     assert_eq!(environment.model.as_deref(), Some("anthropic/x"));
     assert_eq!(environment.state, Some("/state".into()));
     assert_eq!(environment.user_state, Some("/home/me/.local/state".into()));
@@ -53,7 +53,7 @@ fn a_secret_can_be_in_a_file() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(b"sk-from-file\r\n").unwrap();
     let path = file.path().to_str().unwrap();
-    let key = read(&[("OPENAI_API_KEY_FILE", path)]).unwrap().openai.key.unwrap();
+    let key = read(&[("OPENAI_API_KEY_FILE", path)]).unwrap().sites["openai"].key.clone().unwrap();
     assert_eq!(key.expose(), "sk-from-file");
 
     insta::assert_snapshot!(error(&[("OPENAI_API_KEY_FILE", path), ("OPENAI_API_KEY", "x")]),
@@ -100,4 +100,18 @@ fn the_reference_page_is_made_from_the_table() {
 fn every_secret_is_on_the_list_that_no_agent_can_name() {
     let secrets = VARIABLES.iter().filter(|variable| variable.purpose == Use::Secret);
     assert_eq!(secrets.map(|variable| variable.name).collect::<Vec<_>>(), secret::VARIABLES);
+}
+
+#[test]
+fn every_vendor_has_its_variables_on_the_list() {
+    let purpose = |name: &str| VARIABLES.iter().find(|variable| variable.name == name).map(|variable| variable.purpose);
+    for vendor in VENDORS {
+        assert_eq!(purpose(vendor.key()), Some(Use::Secret), "{}", vendor.word);
+        assert_eq!(purpose(vendor.base_url()), Some(Use::Setting), "{}", vendor.word);
+        let environment = read(&[(vendor.key(), "sk-1"), (vendor.base_url(), "http://h.example")]).unwrap();
+        let site = &environment.sites[vendor.word];
+        assert_eq!(site.key.as_ref().map(Secret::expose), Some("sk-1"));
+        assert_eq!(site.base_url.as_deref(), Some("http://h.example"));
+        assert!(environment.secrets().any(|secret| secret.expose() == "sk-1"));
+    }
 }

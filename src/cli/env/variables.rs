@@ -36,6 +36,32 @@ pub const VARIABLES: &[Variable] = &[
         meaning: "Key for `openai/…` and `openai-chat/…` models.",
     },
     Variable {
+        name: secret::AZURE_OPENAI_KEY,
+        purpose: Use::Secret,
+        meaning: "Key for `azure/…` and `azure-chat/…` models.",
+    },
+    Variable { name: secret::OPENROUTER_KEY, purpose: Use::Secret, meaning: "Key for `openrouter/…` models." },
+    Variable { name: secret::GEMINI_KEY, purpose: Use::Secret, meaning: "Key for `gemini/…` models." },
+    Variable {
+        name: secret::VERTEX_TOKEN,
+        purpose: Use::Secret,
+        meaning: "Access token for `vertex/…` models, as `gcloud auth print-access-token` gives one for an hour.",
+    },
+    Variable { name: secret::GROQ_KEY, purpose: Use::Secret, meaning: "Key for `groq/…` models." },
+    Variable { name: secret::MISTRAL_KEY, purpose: Use::Secret, meaning: "Key for `mistral/…` models." },
+    Variable { name: secret::DEEPSEEK_KEY, purpose: Use::Secret, meaning: "Key for `deepseek/…` models." },
+    Variable { name: secret::BEDROCK_KEY, purpose: Use::Secret, meaning: "Key for `bedrock/…` models." },
+    Variable {
+        name: secret::OLLAMA_KEY,
+        purpose: Use::Secret,
+        meaning: "Key for `ollama/…` models, where a server asks for one.",
+    },
+    Variable {
+        name: secret::VLLM_KEY,
+        purpose: Use::Secret,
+        meaning: "Key for `vllm/…` models, where the server was started with `--api-key`.",
+    },
+    Variable {
         name: secret::GITHUB_TOKEN,
         purpose: Use::Secret,
         meaning: "What `hob ci` asks and writes with on GitHub: the job's own token, or one of a machine user.",
@@ -66,6 +92,56 @@ pub const VARIABLES: &[Variable] = &[
         purpose: Use::Setting,
         meaning: "Where `openai/…` and `openai-chat/…` models are asked: any server that speaks Chat Completions; with or \
                   without `/v1` at the end.",
+    },
+    Variable {
+        name: "AZURE_OPENAI_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `azure/…` and `azure-chat/…` models are asked: `https://NAME.openai.azure.com`, with or without `/openai/v1` at the end.",
+    },
+    Variable {
+        name: "OPENROUTER_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `openrouter/…` models are asked, if not at `https://openrouter.ai/api/v1`.",
+    },
+    Variable {
+        name: "GEMINI_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `gemini/…` models are asked, if not at `https://generativelanguage.googleapis.com/v1beta/openai`.",
+    },
+    Variable {
+        name: "VERTEX_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `vertex/…` models are asked: `https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/endpoints/openapi`.",
+    },
+    Variable {
+        name: "GROQ_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `groq/…` models are asked, if not at `https://api.groq.com/openai/v1`.",
+    },
+    Variable {
+        name: "MISTRAL_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `mistral/…` models are asked, if not at `https://api.mistral.ai/v1`.",
+    },
+    Variable {
+        name: "DEEPSEEK_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `deepseek/…` models are asked, if not at `https://api.deepseek.com/v1`.",
+    },
+    Variable {
+        name: "BEDROCK_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `bedrock/…` models are asked: `https://bedrock-runtime.REGION.amazonaws.com/openai/v1`.",
+    },
+    Variable {
+        name: "OLLAMA_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `ollama/…` models are asked, if not at `http://localhost:11434/v1`.",
+    },
+    Variable {
+        name: "VLLM_BASE_URL",
+        purpose: Use::Setting,
+        meaning: "Where `vllm/…` models are asked, if not at `http://localhost:8000/v1`.",
     },
     Variable {
         name: "HOB_MODEL",

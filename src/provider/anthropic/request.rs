@@ -14,7 +14,8 @@ use crate::domain::name::Thinking;
 use crate::provider::blocks::Reader;
 use crate::provider::body::{Body, Hashed, json};
 use crate::provider::call_ids::CallIds;
-use crate::provider::streamed::Transcript;
+use crate::provider::image::Sent;
+use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens, even if the model could write more.
@@ -35,7 +36,7 @@ const MARK_AND_CLOSE: &[u8] = br#","cache_control":{"type":"ephemeral"}}]}"#;
 const END: &[u8] = b"]}";
 
 /// One conversation's request.
-pub(super) struct Request {
+pub(in crate::provider) struct Request {
     /// `provider/model`: reasoning of another model is not sent.
     full: String,
     /// Everything up to `"messages":[`.
@@ -107,9 +108,12 @@ struct Outer<'a> {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Part<'a> {
     Text {
-        text: &'a str,
+        text: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<Mark>,
+    },
+    Image {
+        source: Source,
     },
     Thinking {
         thinking: &'a str,
@@ -131,6 +135,13 @@ enum Part<'a> {
     },
 }
 
+#[derive(Serialize)]
+#[serde(tag = "type", rename = "base64")]
+struct Source {
+    media_type: &'static str,
+    data: String,
+}
+
 /// A call's arguments as the model wrote them, or `{}` where they are no object.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -149,7 +160,8 @@ impl<'a> Input<'a> {
 }
 
 impl Request {
-    pub(super) fn open(full: &str, name: &str, opening: Opening<'_>) -> Self {
+    pub(in crate::provider) fn open(asked: Asked<'_>, opening: Opening<'_>) -> Self {
+        let Asked { full, name } = asked;
         let max_tokens = match catalog::find(full) {
             Some(row) => row.output.min(ANSWER_TOKENS),
             None => ANSWER_TOKENS_UNKNOWN,
@@ -176,7 +188,11 @@ impl Transcript for Request {
     fn push(&mut self, said: Said<'_>) {
         let mut ids = std::mem::take(&mut self.ids);
         let (user, mut content) = match said {
-            Said::User(text) => (true, vec![Part::Text { text, cache_control: None }]),
+            Said::User(text) => (true, vec![Part::text(text)]),
+            Said::Shown { text, images } => {
+                let images = images.iter().map(|image| Part::shown(image.sent_to(&self.full)));
+                (true, [Part::text(text)].into_iter().chain(images).collect())
+            }
             Said::Answer(answer) => (false, self.parts(answer, &mut ids)),
             Said::Results(results) => (true, results.iter().map(|result| self::result(result, &ids)).collect()),
         };
@@ -251,7 +267,7 @@ impl Request {
             .blocks
             .iter()
             .filter_map(|block| match block {
-                Block::Text { text } => Some(Part::Text { text, cache_control: None }),
+                Block::Text { text } => Some(Part::text(text)),
                 Block::Reasoning { text, signature: Some(signature), redacted } if own => Some(if *redacted {
                     Part::RedactedThinking { data: signature }
                 } else {
@@ -282,8 +298,8 @@ impl Turn {
             }
             (Said::Results(_), Self::Calling { thought, .. }) => Self::Calling { thought, results: true },
             // A note beside results is part of their message and ends no turn.
-            (Said::User(_), Self::Calling { results: true, .. }) => self,
-            (Said::User(_) | Said::Results(_), _) => Self::Fresh,
+            (Said::User(_) | Said::Shown { .. }, Self::Calling { results: true, .. }) => self,
+            (Said::User(_) | Said::Shown { .. } | Said::Results(_), _) => Self::Fresh,
         }
     }
 }
@@ -315,7 +331,7 @@ fn head(name: &str, max_tokens: u32, effort: Effort, opening: Opening<'_>) -> By
         system: [(opening.system, true), (opening.environment, false)]
             .into_iter()
             .filter(|(text, _)| !text.trim().is_empty())
-            .map(|(text, marked)| Part::Text { text, cache_control: marked.then_some(Mark {}) })
+            .map(|(text, marked)| Part::Text { text: text.into(), cache_control: marked.then_some(Mark {}) })
             .collect(),
         messages: [],
     };
@@ -324,7 +340,18 @@ fn head(name: &str, max_tokens: u32, effort: Effort, opening: Opening<'_>) -> By
     head.into()
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    fn text(text: &'a str) -> Self {
+        Self::Text { text: text.into(), cache_control: None }
+    }
+
+    fn shown(image: Sent) -> Self {
+        match image {
+            Sent::Image { media_type, data } => Self::Image { source: Source { media_type, data } },
+            Sent::Words(words) => Self::Text { text: words.into(), cache_control: None },
+        }
+    }
+
     fn is_thought(&self) -> bool {
         matches!(self, Part::Thinking { .. } | Part::RedactedThinking { .. })
     }

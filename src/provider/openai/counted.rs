@@ -12,6 +12,9 @@ pub(super) struct Counted {
     output_tokens: Option<u64>,
     #[serde(default, alias = "prompt_tokens_details")]
     input_tokens_details: Option<Details>,
+    /// DeepSeek's word for `cached_tokens`.
+    #[serde(default)]
+    prompt_cache_hit_tokens: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -26,7 +29,7 @@ impl Counted {
     /// The vendor counts cached tokens into the input; hob does not.
     pub(super) fn usage(self) -> Usage {
         let details = self.input_tokens_details.unwrap_or_default();
-        let cache_read = details.cached_tokens.unwrap_or(0);
+        let cache_read = details.cached_tokens.or(self.prompt_cache_hit_tokens).unwrap_or(0);
         let cache_write = details.cache_write_tokens.unwrap_or(0);
         Usage {
             input: self.input_tokens.unwrap_or(0).saturating_sub(cache_read).saturating_sub(cache_write),

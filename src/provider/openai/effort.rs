@@ -1,7 +1,36 @@
 //! How hard each generation of OpenAI's models is told to think: a table, because every generation
-//! refuses what another one wants.
+//! refuses what another one wants. And how the same is told to the models of others.
+
+mod others;
+
+use serde::Serialize;
 
 use crate::domain::name::Thinking;
+
+pub(in crate::provider) use others::Takes;
+
+/// The part of a Chat Completions request about thinking.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Effort {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Toggle>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Toggle {
+    Enabled,
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Reasoning {
+    effort: &'static str,
+}
 
 /// The words a generation takes.
 #[derive(Clone, Copy)]
@@ -31,7 +60,7 @@ enum WithTools {
 /// <https://developers.openai.com/api/docs/guides/reasoning>, and for tools on Chat Completions
 /// <https://github.com/openai/openai-openapi/issues/541> and
 /// <https://github.com/BerriAI/litellm/pull/34569>, seen 2026-11-23. Other models are told nothing.
-const TAKES: &[(&str, Words, WithTools)] = &[
+const GENERATIONS: &[(&str, Words, WithTools)] = &[
     ("o1", Words::FromLow, WithTools::Same),
     ("o3", Words::FromLow, WithTools::Same),
     ("o4", Words::FromLow, WithTools::Same),
@@ -45,7 +74,7 @@ const TAKES: &[(&str, Words, WithTools)] = &[
 ];
 
 /// The word for a model in Chat Completions.
-pub(super) fn in_chat(model: &str, thinking: Thinking, tools: bool) -> Option<&'static str> {
+fn in_chat(model: &str, thinking: Thinking, tools: bool) -> Option<&'static str> {
     match find(model)? {
         (_, WithTools::Nothing) if tools => None,
         (_, WithTools::OnlyNone) if tools => Some("none"),
@@ -60,7 +89,7 @@ pub(super) fn in_responses(model: &str, thinking: Thinking) -> Option<&'static s
 
 fn find(model: &str) -> Option<(Words, WithTools)> {
     let starts = |start: &str| model.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    TAKES.iter().find(|(start, ..)| starts(start)).map(|(_, words, with_tools)| (*words, *with_tools))
+    GENERATIONS.iter().find(|(start, ..)| starts(start)).map(|(_, words, with_tools)| (*words, *with_tools))
 }
 
 fn word(words: Words, thinking: Thinking) -> &'static str {

@@ -139,7 +139,7 @@ impl RunHistory {
     fn pay(&mut self, model: &str, usage: Usage) {
         self.spent.turns += 1;
         self.spent.usage += usage;
-        let price = catalog::find(model).map(|row| row.cost(usage));
+        let price = catalog::cost(model, usage);
         self.spent.cost_nano_usd = self.spent.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
     }
 

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod faults;
+mod hostile;
 mod requests;
 mod tape;
+mod vendors;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use hob::provider::{Access, Site};
+use hob::provider::{Access, Site, WORDS};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -138,9 +138,14 @@ impl ModelServer {
 
     /// What a provider needs to reach this server, in every protocol.
     pub(crate) fn access(&self) -> Access {
-        let site =
-            Site { base_url: Some(self.url.clone()), key: Some(hob::domain::secret::Secret::new(KEY.to_owned())) };
-        Access { anthropic: site.clone(), openai: site, ..Access::default() }
+        self.access_at("", KEY)
+    }
+
+    /// The same below this path, with this key; an empty one is none.
+    pub(crate) fn access_at(&self, base: &str, key: &str) -> Access {
+        let key = (!key.is_empty()).then(|| hob::domain::secret::Secret::new(key.to_owned()));
+        let site = Site { base_url: Some(format!("{}{base}", self.url)), key };
+        Access { sites: WORDS.map(|word| (word, site.clone())).into(), ..Access::default() }
     }
 
     /// Every request so far.
@@ -192,19 +197,31 @@ impl Drop for ModelServer {
     }
 }
 
-/// Which protocol a request speaks, or what is wrong with it.
+/// Where vendors and their gateways have the protocols.
+const BASES: &[&str] =
+    &["/v1", "/openai/v1", "/api/v1", "/v1beta/openai", "/v1/projects/p/locations/l/endpoints/openapi"];
+
+/// Which protocol a request speaks, or what is wrong with it. An empty key is none.
 fn check(request: &Request, key: &str) -> Result<Wire, String> {
-    let (wire, key) = match request.target.as_str() {
-        "/v1/messages" => (Wire::Anthropic, ("x-api-key", key.to_owned())),
-        "/v1/responses" => (Wire::OpenaiResponses, ("authorization", format!("Bearer {key}"))),
-        "/v1/chat/completions" => (Wire::OpenaiChat, ("authorization", format!("Bearer {key}"))),
-        other => return Err(format!("no such path: {other}")),
+    let path = BASES.iter().filter_map(|base| request.target.strip_prefix(base)).min_by_key(|path| path.len());
+    let bearer = ("authorization", format!("Bearer {key}"));
+    let (wire, header) = match path {
+        Some("/messages") => (Wire::Anthropic, ("x-api-key", key.to_owned())),
+        Some("/responses") => (Wire::OpenaiResponses, bearer),
+        Some("/chat/completions") => (Wire::OpenaiChat, bearer),
+        _ => return Err(format!("no such path: {}", request.target)),
     };
+    let header = if request.header("api-key").is_some() { ("api-key", key.to_owned()) } else { header };
     let wants = |name: &str, value: &str| match request.header(name) {
         Some(given) if given == value => Ok(()),
         given => Err(format!("header {name} is {given:?}, not {value:?}")),
     };
-    wants(key.0, &key.1)?;
+    let keys = ["x-api-key", "authorization", "api-key"];
+    match keys.iter().find(|name| request.header(name).is_some_and(|_| key.is_empty() || **name != header.0)) {
+        Some(name) => return Err(format!("header {name} has no business here")),
+        None if key.is_empty() => {}
+        None => wants(header.0, &header.1)?,
+    }
     wants("content-type", "application/json")?;
     if wire == Wire::Anthropic {
         wants("anthropic-version", "2023-06-01")?;

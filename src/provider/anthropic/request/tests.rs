@@ -30,7 +30,7 @@ fn arguments_that_are_no_object_are_sent_back_as_an_empty_one() {
         (r#"{"a":"\ud800"}"#, "{}"),
         (&"[".repeat(5000), "{}"),
     ] {
-        let mut request = Request::open("anthropic/m", "m", OPENING);
+        let mut request = Request::open(Asked { full: "anthropic/m", name: "m" }, OPENING);
         request.push(Said::Answer(&answer("anthropic/m", vec![call(written)])));
         let expected =
             format!(r#"[{{"role":"assistant","content":[{{"type":"tool_use","id":"1","name":"t","input":{sent}}}]}}]"#);
@@ -48,7 +48,7 @@ fn reasoning_goes_back_to_the_model_that_signed_it_and_to_no_other() {
     let blocks =
         vec![reasoning(Some("sig"), false), reasoning(Some("cipher"), true), reasoning(None, false), call("{}")];
     let sent = |model: &str| {
-        let mut request = Request::open("anthropic/m", "m", OPENING);
+        let mut request = Request::open(Asked { full: "anthropic/m", name: "m" }, OPENING);
         request.push(Said::Answer(&answer(model, blocks.clone())));
         messages(&request)
     };
@@ -58,7 +58,7 @@ fn reasoning_goes_back_to_the_model_that_signed_it_and_to_no_other() {
 
 #[test]
 fn what_the_api_would_refuse_for_ever_after_is_left_out() {
-    let mut request = Request::open("anthropic/m", "m", OPENING);
+    let mut request = Request::open(Asked { full: "anthropic/m", name: "m" }, OPENING);
     request.push(Said::User(" \n"));
     request.push(Said::Answer(&answer("anthropic/m", vec![Block::Text { text: " ".into() }])));
     request.push(Said::Results(&[]));
@@ -101,7 +101,7 @@ fn ids_that_the_api_would_refuse_are_replaced_in_call_and_result_alike() {
         ("anthropic/m", ""),
         ("anthropic/m", "call_0"),
     ];
-    let mut request = Request::open("anthropic/m", "m", OPENING);
+    let mut request = Request::open(Asked { full: "anthropic/m", name: "m" }, OPENING);
     let mut before = "[".to_owned();
     for (model, id) in log {
         request.push(Said::Answer(&answer(model, vec![called(id)])));
@@ -135,7 +135,7 @@ fn a_budget_is_not_sent_while_the_open_turn_began_without_a_thought() {
         text.contains(r#""thinking":{"type":"enabled""#)
     };
     let opening = Opening { thinking: Thinking::High, ..OPENING };
-    let mut request = Request::open(FULL, "claude-haiku-4-5", opening);
+    let mut request = Request::open(Asked { full: FULL, name: "claude-haiku-4-5" }, opening);
     request.push(Said::User("go"));
     assert!(told(&mut request));
     for (id, model, blocks, expected) in [
@@ -154,7 +154,7 @@ fn a_budget_is_not_sent_while_the_open_turn_began_without_a_thought() {
     request.push(Said::User("more"));
     assert!(told(&mut request));
 
-    let mut adaptive = Request::open("anthropic/claude-sonnet-5", "claude-sonnet-5", opening);
+    let mut adaptive = Request::open(Asked { full: "anthropic/claude-sonnet-5", name: "claude-sonnet-5" }, opening);
     adaptive.push(Said::Answer(&answer("openai-chat/o", vec![called("1")])));
     adaptive.push(Said::Results(&[resulted("1")]));
     assert!(adaptive.body().concat().contains("adaptive"));

@@ -1,8 +1,11 @@
 //! The chunks of one streamed answer, pure: frames in, an answer out at `[DONE]`.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::super::counted::Counted;
+use super::details::Details;
+use super::dialect::{Dialect, Thoughts};
 use crate::domain::message::{Block, Call, Stop, Usage};
 use crate::provider::blocks::{Blocks, Fault, On, Reader, Whole};
 use crate::provider::{Delta, classify};
@@ -17,15 +20,18 @@ pub(super) struct Stream {
     blocks: Blocks,
     stop: Option<Stop>,
     refused: bool,
+    dialect: Dialect,
+    details: Details,
     usage: Usage,
     ids: String,
 }
 
 impl Stream {
     /// `request` is the digest of the request, for calls that come without an id.
-    pub(super) fn new(request: &str) -> Self {
+    pub(super) fn new(request: &str, dialect: Dialect) -> Self {
         let ids = request.chars().take(12).collect();
-        Self { blocks: Blocks::default(), stop: None, refused: false, usage: Usage::default(), ids }
+        let (blocks, details, usage) = (Blocks::default(), Details::default(), Usage::default());
+        Self { blocks, stop: None, refused: false, dialect, details, usage, ids }
     }
 }
 
@@ -33,7 +39,14 @@ impl Reader for Stream {
     fn frame(&mut self, data: &str, on: On<'_>) -> Result<Option<Whole>, Fault> {
         if data.trim() == DONE {
             let stop = self.stop.ok_or_else(|| Fault::Malformed("the end without a finish reason".to_owned()))?;
-            let stop = if self.refused { Stop::Refused } else { stop };
+            let stop = match stop {
+                _ if self.refused => Stop::Refused,
+                Stop::End if self.dialect.calls_at_stop && self.blocks.has_calls() => Stop::Tools,
+                stop => stop,
+            };
+            if let Some(sealed) = self.details.take() {
+                self.blocks.seal(sealed)?;
+            }
             return self.blocks.finish(stop, self.usage, &self.ids).map(Some);
         }
         let chunk: Chunk = serde_json::from_str(data).map_err(|error| Fault::Malformed(error.to_string()))?;
@@ -45,12 +58,28 @@ impl Reader for Stream {
         }
         // Only one answer was asked for.
         for choice in chunk.choices.into_iter().flatten().filter(|choice| choice.index == 0) {
-            let Said { content, reasoning_content, reasoning, refusal, tool_calls } = choice.delta.unwrap_or_default();
+            let Said { content, reasoning_content, reasoning, reasoning_details, refusal, tool_calls } =
+                choice.delta.unwrap_or_default();
             if let Some(piece) = reasoning_content.or(reasoning) {
                 self.think(&piece, on)?;
             }
-            if let Some(piece) = content {
-                self.say(&piece, on)?;
+            if self.dialect.thoughts == Thoughts::Detailed {
+                reasoning_details.into_iter().flatten().try_for_each(|piece| self.details.add(piece))?;
+            }
+            match content {
+                Some(Content::Text(piece)) => self.say(&piece, on)?,
+                Some(Content::Parts(parts)) => {
+                    for part in parts {
+                        match part {
+                            Part::Text { text } => self.say(&text, on)?,
+                            Part::Thinking { thinking } => {
+                                thinking.iter().try_for_each(|piece| self.think(&piece.text, on))?;
+                            }
+                            Part::Other => {}
+                        }
+                    }
+                }
+                None => {}
             }
             if let Some(piece) = refusal {
                 self.refused |= !piece.is_empty();
@@ -85,7 +114,7 @@ impl Stream {
             return Ok(());
         }
         on(Delta::Reasoning(piece));
-        if let Some(Block::Reasoning { text, .. }) = self.blocks.last() {
+        if let Some(Block::Reasoning { text, redacted: false, .. }) = self.blocks.last() {
             text.push_str(piece);
             return Ok(());
         }
@@ -98,6 +127,7 @@ impl Stream {
     fn call(&mut self, piece: CallPiece, on: On<'_>) -> Result<(), Fault> {
         let id = piece.id.unwrap_or_default();
         let Function { name, arguments } = piece.function.unwrap_or_default();
+        let signature = piece.extra_content.and_then(|extra| extra.google?.thought_signature);
         let name = name.unwrap_or_default();
         let arguments = arguments.unwrap_or_default();
         match self.blocks.call(piece.index).filter(|call| id.is_empty() || call.id.is_empty() || call.id == id) {
@@ -114,6 +144,11 @@ impl Stream {
             None => {
                 if !name.is_empty() {
                     on(Delta::Call(&name));
+                }
+                // A ciphertext that belongs to the call after it.
+                if signature.is_some() {
+                    let thought = Block::Reasoning { text: String::new(), signature, redacted: true };
+                    self.blocks.begin(UNNUMBERED, thought)?;
                 }
                 self.blocks.begin(piece.index, Block::Call(Call { id, name, arguments }))?;
             }
@@ -159,15 +194,46 @@ struct Choice {
 #[derive(Default, Deserialize)]
 struct Said {
     #[serde(default)]
-    content: Option<String>,
+    content: Option<Content>,
     #[serde(default)]
     reasoning_content: Option<String>,
     #[serde(default)]
     reasoning: Option<String>,
     #[serde(default)]
+    reasoning_details: Option<Vec<Map<String, Value>>>,
+    #[serde(default)]
     refusal: Option<String>,
     #[serde(default)]
     tool_calls: Option<Vec<CallPiece>>,
+}
+
+/// A text, or what Mistral's models send while they think.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<Part>),
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part {
+    Text {
+        #[serde(default)]
+        text: String,
+    },
+    Thinking {
+        #[serde(default)]
+        thinking: Vec<Piece>,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Piece {
+    #[serde(default)]
+    text: String,
 }
 
 #[derive(Deserialize)]
@@ -178,6 +244,21 @@ struct CallPiece {
     id: Option<String>,
     #[serde(default)]
     function: Option<Function>,
+    #[serde(default)]
+    extra_content: Option<Extra>,
+}
+
+/// Where Google puts the signature of the thought that led to a call.
+#[derive(Deserialize)]
+struct Extra {
+    #[serde(default)]
+    google: Option<Signed>,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    #[serde(default)]
+    thought_signature: Option<String>,
 }
 
 #[derive(Default, Deserialize)]

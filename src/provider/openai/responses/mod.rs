@@ -7,14 +7,4 @@
 mod request;
 mod stream;
 
-use super::{ENDPOINT, KEY};
-use crate::provider::base_url::Endpoint;
-use crate::provider::streamed::Protocol;
-
-pub(in crate::provider) const PROTOCOL: Protocol = Protocol {
-    who: "openai",
-    endpoint: Endpoint { path: "responses", ..ENDPOINT },
-    key: KEY,
-    headers: &[],
-    open: |full, name, opening| Box::new(request::Request::open(full, name, opening)),
-};
+pub(in crate::provider) use request::Request;

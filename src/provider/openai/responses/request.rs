@@ -12,7 +12,7 @@ use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
 use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
-use crate::provider::streamed::Transcript;
+use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
 /// Longest answer that is asked for, in tokens, reasoning counted. Sent only for models of the
@@ -20,7 +20,7 @@ use crate::provider::{Opening, Said, catalog};
 const ANSWER_TOKENS: u32 = 32_000;
 
 /// One conversation's request.
-pub(super) struct Request {
+pub(in crate::provider) struct Request {
     /// `provider/model`: reasoning and call ids of another model may not suit this one.
     full: String,
     items: List,
@@ -63,7 +63,7 @@ struct Tool<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Item<'a> {
-    Message { role: &'static str, content: [Content<'a>; 1] },
+    Message { role: &'static str, content: Vec<Content<'a>> },
     Reasoning { summary: Vec<Content<'a>>, encrypted_content: &'a str },
     FunctionCall { call_id: Cow<'a, str>, name: &'a str, arguments: &'a str },
     FunctionCallOutput { call_id: &'a str, output: String },
@@ -73,7 +73,9 @@ enum Item<'a> {
 #[serde(tag = "type")]
 enum Content<'a> {
     #[serde(rename = "input_text")]
-    Input { text: &'a str },
+    Input { text: Cow<'a, str> },
+    #[serde(rename = "input_image")]
+    Image { image_url: String },
     #[serde(rename = "output_text")]
     Output { text: &'a str },
     #[serde(rename = "summary_text")]
@@ -81,7 +83,8 @@ enum Content<'a> {
 }
 
 impl Request {
-    pub(super) fn open(full: &str, name: &str, opening: Opening<'_>) -> Self {
+    pub(in crate::provider) fn open(asked: Asked<'_>, opening: Opening<'_>) -> Self {
+        let Asked { full, name } = asked;
         let parts = [opening.system, opening.environment];
         let prompt: Vec<&str> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
         let effort = effort::in_responses(name, opening.thinking);
@@ -114,7 +117,7 @@ impl Request {
         for (position, block) in answer.blocks.iter().enumerate() {
             match block {
                 Block::Text { text } => {
-                    self.items.append(&Item::Message { role: "assistant", content: [Content::Output { text }] });
+                    self.items.append(&Item::Message { role: "assistant", content: vec![Content::Output { text }] });
                 }
                 Block::Reasoning { text, signature: Some(signature), .. } if own && position < followed => {
                     let summary = if text.is_empty() { Vec::new() } else { vec![Content::Summary { text }] };
@@ -141,7 +144,18 @@ impl Transcript for Request {
     /// One item for each block or result.
     fn push(&mut self, said: Said<'_>) {
         match said {
-            Said::User(text) => self.items.append(&Item::Message { role: "user", content: [Content::Input { text }] }),
+            Said::User(text) => {
+                let content = vec![Content::Input { text: text.into() }];
+                self.items.append(&Item::Message { role: "user", content });
+            }
+            Said::Shown { text, images } => {
+                let images = images.iter().map(|image| match image.sent_to(&self.full).url() {
+                    Ok(image_url) => Content::Image { image_url },
+                    Err(words) => Content::Input { text: words.into() },
+                });
+                let content = [Content::Input { text: text.into() }].into_iter().chain(images).collect();
+                self.items.append(&Item::Message { role: "user", content });
+            }
             Said::Answer(answer) => self.append_answer(answer),
             Said::Results(results) => results.iter().for_each(|result| self.append_result(result)),
         }

@@ -1,8 +1,8 @@
 //! What is sent: golden bodies, and a head that never changes.
 
-use hob::domain::message::Answer;
+use hob::domain::message::{Answer, ImageKind};
 use hob::domain::name::Thinking;
-use hob::provider::{Opening, Place, Said};
+use hob::provider::{Image, Opening, Place, Said};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
@@ -58,6 +58,39 @@ async fn a_model_that_nobody_knows_is_sent_nothing_it_might_refuse() {
         let names: Vec<&str> = sent.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names.join(" "), fields);
     }
+}
+
+/// An image behind the results of a turn, for a model of each protocol that sees and for one that does not.
+#[tokio::test]
+async fn a_model_that_sees_is_shown_an_image_and_another_one_is_told_of_it() {
+    let mut sent = String::new();
+    for model in [
+        "anthropic/claude-sonnet-5",
+        "openai/gpt-5-mini",
+        "gemini/gemini-3.8-flash",
+        "anthropic/some-local-model",
+        "openai/some-local-model",
+        "groq/openai/gpt-oss-120b",
+    ] {
+        let server = ModelServer::start([rich(), answer().text("A cat.").end(), answer().end()]);
+        let mut conversation = begun(&*connected(model, &server));
+        let first = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        conversation.push(Said::Answer(&first));
+        conversation.push(Said::Results(&[result("c1", "cat.png is shown below", false), result("c2", "x", false)]));
+        let images = [Image { kind: ImageKind::Png, bytes: b"\x89PNG\r\n\x1a\n" }];
+        conversation.push(Said::Shown { text: "cat.png:", images: &images });
+        let second = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        let body = server.bodies().remove(1);
+        let said = body["messages"].as_array().or(body["input"].as_array()).unwrap();
+        sent.push_str(&format!("{model} {}\n", said.last().unwrap()));
+        // What was shown stays where it is.
+        conversation.push(Said::Answer(&second));
+        conversation.push(Said::User("Thanks."));
+        conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        let requests = server.requests();
+        assert!(head(&requests[2].body).starts_with(&head(&requests[1].body)), "{model}");
+    }
+    insta::assert_snapshot!(sent);
 }
 
 /// Everything before the end of the messages, cache marks taken out.

@@ -38,7 +38,7 @@ data: [DONE]
 
 "#;
 
-const FRESH: Fresh = |request| Box::new(Stream::new(request));
+const FRESH: Fresh = |request| Box::new(Stream::new(request, Dialect::OPENAI));
 
 fn whole(text: &str) -> Result<Whole, Error> {
     streams::whole(FRESH, text)
@@ -158,6 +158,50 @@ fn every_fault_has_one_clear_outcome() {
 }
 
 #[test]
+fn what_vendors_made_of_it_is_understood() {
+    // Mistral's thoughts are parts of the content, Google's signature stands beside a call.
+    let text = message(&[
+        r#"{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}}]}"#,
+        r#"{"choices":[{"delta":{"content":[{"type":"text","text":"So."},{"type":"reference","ids":[1]}]}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"t","arguments":"{}"},"extra_content":{"google":{"thought_signature":"c2ln"}}}]}}]}"#,
+        r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"prompt_cache_hit_tokens":3}}"#,
+        "[DONE]",
+    ]);
+    let Whole { blocks, stop, usage } = whole(&text).unwrap();
+    insta::assert_json_snapshot!(blocks, @r#"
+    [
+      {
+        "type": "reasoning",
+        "text": "hm"
+      },
+      {
+        "type": "text",
+        "text": "So."
+      },
+      {
+        "type": "reasoning",
+        "text": "",
+        "signature": "c2ln",
+        "redacted": true
+      },
+      {
+        "type": "call",
+        "id": "1",
+        "name": "t",
+        "arguments": "{}"
+      }
+    ]
+    "#);
+    assert_eq!((stop, usage.input, usage.cache_read), (Stop::End, 2, 3));
+    let google: Fresh = |request| Box::new(Stream::new(request, Dialect { calls_at_stop: true, ..Dialect::OPENAI }));
+    assert_eq!(streams::whole(google, &text).unwrap().stop, Stop::Tools);
+    let silent = message(&[r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#, "[DONE]"]);
+    assert_eq!(streams::whole(google, &silent).unwrap().stop, Stop::End);
+    let cut = text.replace("\"stop\"", "\"length\"");
+    assert_eq!(streams::whole(google, &cut).unwrap().stop, Stop::Length);
+}
+
+#[test]
 fn a_refusal_is_one_whatever_the_finish_reason() {
     let text = message(&[
         r#"{"choices":[{"delta":{"refusal":"I will not."}}]}"#,
@@ -170,7 +214,7 @@ fn a_refusal_is_one_whatever_the_finish_reason() {
 proptest! {
     #[test]
     fn any_bytes_are_an_error_and_no_panic(pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..8)) {
-        prop_assert!(read(pieces, &mut Stream::new("")).is_err());
+        prop_assert!(read(pieces, &mut Stream::new("", Dialect::OPENAI)).is_err());
     }
 
     #[test]
