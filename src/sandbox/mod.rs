@@ -64,7 +64,7 @@ pub trait Sandbox: Send + Sync {
     /// Absolute path of the working directory, inside the sandbox.
     fn workspace(&self) -> &str;
 
-    /// Runs a command line in the sandbox's shell.
+    /// Runs a command line in the sandbox's shell, or a program with its arguments.
     fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, Error>>;
 
     /// The whole content of a file, at most [`READ_MAX`].
@@ -109,11 +109,48 @@ pub struct Capabilities {
     pub contained: bool,
 }
 
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A command line for the sandbox's shell.
+    Line(String),
+    /// A program and its arguments: no shell reads them.
+    Vector(Vec<String>),
+}
+
+impl Command {
+    /// The program of a vector that an operating system would take; none for a line.
+    fn program(&self) -> Result<Option<&str>, Error> {
+        let denied = |path: &str, reason| Err(Error::Denied { path: path.to_owned(), reason });
+        let Self::Vector(vector) = self else { return Ok(None) };
+        match vector.first() {
+            None => denied("", "no program is named"),
+            Some(program) if program.is_empty() => denied("", "no program is named"),
+            Some(program) if vector.iter().any(|word| word.contains('\0')) => {
+                denied(program, "no argument can hold a NUL character")
+            }
+            Some(program) => Ok(Some(program)),
+        }
+    }
+}
+
+impl From<&str> for Command {
+    fn from(line: &str) -> Self {
+        Self::Line(line.to_owned())
+    }
+}
+
+impl From<String> for Command {
+    fn from(line: String) -> Self {
+        Self::Line(line)
+    }
+}
+
 /// A command to run.
 #[derive(Clone, Debug)]
 pub struct Exec {
-    /// A command line for the sandbox's shell.
-    pub command: String,
+    /// What it is.
+    pub command: Command,
     /// Where; the workspace when absent.
     pub cwd: Option<String>,
     /// Added to the sandbox's own environment.

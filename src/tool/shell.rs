@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::files::{Place, failed};
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, output};
-use crate::sandbox::{End, Exec, Output};
+use crate::sandbox::{Command, End, Exec, Output};
 
 /// Seconds a command may take when the model does not say.
 const TIMEOUT_DEFAULT: u64 = 120;
@@ -44,14 +44,18 @@ impl Typed for Bash {
 
     async fn run(self, place: &Place, scope: &Scope) -> Reply {
         let Self { command, timeout } = self;
-        let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
-        let exec =
-            Exec { command, cwd: None, env: Vec::new(), timeout, stdin: Bytes::new(), cancel: scope.cancel.clone() };
-        match place.sandbox.exec(exec).await {
-            Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
-            Ok(output) => show(&output, Some(timeout)),
-            Err(error) => failed(&*place.sandbox, &error),
-        }
+        run(place, command.into(), timeout, scope).await
+    }
+}
+
+/// Runs a command as it is given, for so many seconds at most, and shows what it printed.
+pub(super) async fn run(place: &Place, command: Command, timeout: Option<u64>, scope: &Scope) -> Reply {
+    let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
+    let exec = Exec { command, cwd: None, env: Vec::new(), timeout, stdin: Bytes::new(), cancel: scope.cancel.clone() };
+    match place.sandbox.exec(exec).await {
+        Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
+        Ok(output) => show(&output, Some(timeout)),
+        Err(error) => failed(&*place.sandbox, &error),
     }
 }
 
