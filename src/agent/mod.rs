@@ -1,12 +1,13 @@
 //! One `agents/<name>.md`: what an agent is, when it starts, what it may use and write.
 
 mod check;
+mod commands;
 pub mod fields;
+mod json_schema;
 pub mod library;
 mod planned;
 pub mod project;
 mod reach;
-mod result;
 pub mod schema;
 mod starts;
 pub mod template;
@@ -18,6 +19,7 @@ pub use check::{Checked, DESCRIPTION_MAX, Known, check};
 use serde_json::value::RawValue;
 
 use crate::domain::budget::Limits;
+use crate::domain::command::Command;
 pub use crate::domain::name::Who;
 use crate::domain::name::{Name, SandboxKind, Thinking, ToolKind};
 use crate::rules::policy::Allowance;
@@ -46,6 +48,8 @@ pub struct Agent {
     pub sandbox: SandboxSpec,
     /// Its built-in tools; all of the sandbox's when the head does not say.
     pub tools: Vec<ToolKind>,
+    /// Tools that its head declares.
+    pub commands: Vec<Command>,
     /// What it may propose.
     pub effects: Vec<Allowance>,
     /// Skills it may activate, by name.

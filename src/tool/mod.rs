@@ -13,6 +13,7 @@ pub mod schema;
 mod shell;
 mod walk;
 
+pub mod command;
 pub mod dispatch;
 pub mod output;
 pub mod propose;

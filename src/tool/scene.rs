@@ -98,6 +98,11 @@ impl Scene {
         &self.sandboxes[0].1
     }
 
+    /// All of them.
+    pub(super) fn each(&self) -> impl Iterator<Item = &(Arc<dyn Sandbox>, Toolbox)> {
+        self.sandboxes.iter()
+    }
+
     /// One of them, for what may differ between them.
     pub(super) fn first(&self) -> (&dyn Sandbox, &Toolbox) {
         let (sandbox, toolbox) = &self.sandboxes[0];
