@@ -7,8 +7,9 @@
 //!   (half a second on a cancellation, so that hob itself can be out within one), KILL. Exit is 124
 //!   on a deadline; what was printed is returned. Nothing outlives the call, and a pipe held open by
 //!   a child does not hang it.
-//! - Output is bounded in memory whatever is printed; the whole of it, up to
-//!   [`SPILL_MAX`], is in a file that [`Sandbox::read`] can read.
+//! - Output is bounded in memory whatever is printed; the whole of it, up to [`SPILL_MAX`], is in a
+//!   file that [`Sandbox::read`] can read. All such files together are bounded too: a sandbox may
+//!   take the oldest away, or say that there is no room for another.
 //! - Paths resolve beneath the workspace (or the sandbox's own temporary directory) and symlinks
 //!   do not escape it. No path reaches hob's store.
 //! - A command sees only the environment it was given.
@@ -30,6 +31,10 @@ use tokio_util::sync::CancellationToken;
 /// Bytes of a command's output kept in memory: the tail of it, as much as a model is shown. What is
 /// cut away from a model is thus always in the spill file.
 pub const TAIL_MAX: usize = 50 << 10;
+
+/// Lines of a command's output that a model is shown. A command that prints more gets a spill file,
+/// however short they are.
+pub const LINES_MAX: usize = 2000;
 
 /// Bytes of a command's output kept in its spill file.
 pub const SPILL_MAX: u64 = 64 << 20;
@@ -174,7 +179,8 @@ pub struct Output {
     pub tail: Bytes,
     /// How much was printed in all.
     pub bytes: u64,
-    /// Path inside the sandbox of the file with everything, when `tail` is not everything.
+    /// Path inside the sandbox of the file with everything, when `tail` is not everything or has more
+    /// than [`LINES_MAX`] lines.
     pub spill: Option<String>,
     /// What the sandbox has to say about the run itself, for the model: a limit that cut it, say.
     pub notes: Vec<String>,

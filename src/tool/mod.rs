@@ -7,6 +7,7 @@ mod edit;
 mod files;
 mod glob;
 mod grep;
+mod kind;
 #[cfg(test)]
 mod scene;
 pub mod schema;

@@ -103,12 +103,6 @@ impl Scene {
         self.sandboxes.iter()
     }
 
-    /// One of them, for what may differ between them.
-    pub(super) fn first(&self) -> (&dyn Sandbox, &Toolbox) {
-        let (sandbox, toolbox) = &self.sandboxes[0];
-        (&**sandbox, toolbox)
-    }
-
     /// The content of a file, which must be the same in every kind of sandbox.
     pub(super) async fn file(&self, path: &str) -> Vec<u8> {
         let mut content: Option<Vec<u8>> = None;
