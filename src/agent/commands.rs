@@ -22,7 +22,11 @@ const WORDS_MAX: usize = 64;
 /// Longest argument that stands in a head, in bytes.
 const WORD_MAX: usize = 4096;
 
-/// Programs that run what stands behind `-c`.
+/// Programs that start the one which is named behind them.
+const STARTERS: &[&str] =
+    &["env", "sudo", "doas", "timeout", "nice", "nohup", "setsid", "stdbuf", "time", "xargs", "busybox"];
+
+/// Programs whose first argument, or the one behind `-c`, is a script.
 const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh"];
 
 /// The commands of a head, without those that something is wrong with.
@@ -183,19 +187,44 @@ fn word(given: String, before: &[Word], inputs: &Inputs) -> Result<Word, String>
     }
     if runs_script(before) {
         return Err(format!(
-            "`{given}` stands where a shell takes a script, and the model would write it; put the script into a file, or \
-             give the agent the tool `bash`"
+            "`{given}` stands where its program takes what it runs, and the model would choose that; name it here, or give \
+             the agent the tool `bash`"
         ));
     }
     Ok(Word::Input { name: name.to_owned(), default: input.default.clone() })
 }
 
-/// Whether what comes next is what a shell runs.
+/// Whether what comes next is, or may be, the script of a shell or the program that another one starts:
+/// no word before it is that for sure.
 fn runs_script(words: &[Word]) -> bool {
-    let [Word::Fixed(program), rest @ ..] = words else { return false };
-    let program = program.rsplit('/').next().unwrap_or_default();
-    let takes_script = |word: &Word| matches!(word, Word::Fixed(word) if word.starts_with('-') && !word.starts_with("--") && word.contains('c'));
-    program == "eval" || SHELLS.contains(&program) && rest.last().is_some_and(takes_script)
+    let fixed = |word: &Word| match word {
+        Word::Fixed(text) => Some(text.clone()),
+        Word::Input { .. } => None,
+    };
+    let Some(words) = words.iter().map(fixed).collect::<Option<Vec<String>>>() else { return false };
+    let is = |names: &[&str], word: &String| names.contains(&word.rsplit('/').next().unwrap_or_default());
+    let Some(program) = words.first() else { return false };
+    let is_starter = is(STARTERS, program);
+    let starts = if is_starter { words.len() } else { 1 };
+    let Some(shell) = words.iter().take(starts).position(|word| is(SHELLS, word)) else {
+        let is_program = |word: &String| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '.');
+        let names_one = words.iter().skip(1).any(|word| is_program(word) && !word.contains('='));
+        return program == "eval" || is_starter && !names_one;
+    };
+    let mut rest = words.iter().skip(shell + 1);
+    while let Some(word) = rest.next() {
+        match word.as_str() {
+            "-o" | "+o" | "-O" | "+O" => drop(rest.next()),
+            // Another such in a cluster takes the next word, and so do some of the long ones.
+            option if option.starts_with(['-', '+']) => {
+                if option.contains(['o', 'O']) || option.contains("file") {
+                    return true;
+                }
+            }
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// What may stand in the braces of a place.
@@ -291,5 +320,67 @@ fn scalar(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::agent::{Known, check};
+
+    /// The commands of a head as they are understood, and what is said about the others.
+    fn read(commands: &str) -> String {
+        let source = format!("---\ndescription: x\ncommands:\n{commands}\n---\nDo it.\n");
+        let checked = check("a", &source, &Known::default());
+        let told = checked.problems.iter().map(|problem| format!("{}: {}", problem.code, problem.message));
+        let command = |agent: crate::agent::Agent| agent.commands.into_iter().map(|command| format!("{command:?}"));
+        told.chain(checked.agent.into_iter().flat_map(command)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_is_declared_is_understood_to_the_letter() {
+        insta::assert_snapshot!(
+            read(
+                "  plain: { description: p, run: [ls] }\n\
+                 \x20 braces: { description: b, run: [awk, '{print $1}', '{ print }', '{}', '{{x}}', a.txt] }\n\
+                 \x20 filled: { description: f, run: [head, -n, '{n}', --, '{file}'], timeout: 9s, read_only: true, input: {\n\
+                 \x20   type: object, required: [file], properties: {\n\
+                 \x20     file: { enum: [a.txt, b.txt] }, n: { type: integer, maximum: 9, default: 3 } } } }"
+            ),
+            @r#"
+        Command { name: "plain", description: "p", run: [Fixed("ls")], input: RawValue({"additionalProperties":false,"properties":{},"type":"object"}), timeout: 120, read_only: false }
+        Command { name: "braces", description: "b", run: [Fixed("awk"), Fixed("{print $1}"), Fixed("{ print }"), Fixed("{}"), Fixed("{{x}}"), Fixed("a.txt")], input: RawValue({"additionalProperties":false,"properties":{},"type":"object"}), timeout: 120, read_only: false }
+        Command { name: "filled", description: "f", run: [Fixed("head"), Fixed("-n"), Input { name: "n", default: Some("3") }, Fixed("--"), Input { name: "file", default: None }], input: RawValue({"additionalProperties":false,"properties":{"file":{"enum":["a.txt","b.txt"]},"n":{"default":3,"maximum":9,"type":"integer"}},"required":["file"],"type":"object"}), timeout: 9, read_only: true }
+        "#
+        );
+    }
+
+    #[test]
+    fn a_shell_never_runs_what_a_model_gives() {
+        let input = "input: { type: object, required: [x], properties: { x: { type: string } } }";
+        for (run, fine) in [
+            ("[sh, -c, '{x}']", false),
+            ("[/usr/bin/bash, -lc, '{x}']", false),
+            ("[bash, -o, pipefail, -c, '{x}']", false),
+            ("[sh, -c, -e, '{x}']", false),
+            ("[bash, -co, pipefail, '{x}']", false),
+            ("[bash, -c, --, '{x}']", false),
+            ("[bash, '{x}']", false),
+            ("[bash, --rcfile, rc, '{x}']", false),
+            ("[env, -i, bash, -c, '{x}']", false),
+            ("[busybox, sh, -c, '{x}']", false),
+            ("[eval, '{x}']", false),
+            ("[eval, echo, '{x}']", false),
+            ("[bash, -c, 'echo \"$1\"', --, '{x}']", true),
+            ("[bash, script.sh, '{x}']", true),
+            ("[bash, -e, -o, pipefail, script.sh, '{x}']", true),
+            ("[env, A=b, '{x}']", false),
+            ("[timeout, 5s, '{x}']", false),
+            ("[env, A=b, cargo, test, '{x}']", true),
+            ("[grep, bash, '{x}']", true),
+            ("[grep, -c, '{x}']", true),
+        ] {
+            let told = read(&format!("  a: {{ description: x, run: {run}, {input} }}"));
+            assert_eq!(!told.contains("bad-command"), fine, "{run}: {told}");
+        }
     }
 }

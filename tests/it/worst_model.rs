@@ -19,7 +19,7 @@ fn agent(sandbox: &str) -> String {
         "---\ndescription: Does what it is told\nsandbox: {sandbox}\ntools: [read, write, edit, grep, glob]\n\
          commands:\n  say:\n    description: Says it.\n    run: [echo, \"{{words}}\"]\n    input:\n      type: object\n      \
          required: [words]\n      properties: {{ words: {{ type: string }} }}\n\
-         effects: {{ label: {{ allow: [bug] }} }}\n---\nDo it.\n"
+         effects: {{ label: {{ allow: [bug] }} }}\nlimits: {{ calls: 1000 }}\n---\nDo it.\n"
     )
 }
 
