@@ -1,9 +1,11 @@
 //! Reads one agent file strictly, and tells everything that is wrong with it at once.
 
+use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
 
+use super::json_schema::{self, Of};
 use super::template::Template;
-use super::{Agent, Compaction, SandboxSpec, Trigger, Who, planned, reach, result, starts};
+use super::{Agent, Compaction, SandboxSpec, Trigger, Who, commands, planned, reach, starts};
 use crate::domain::budget::Limits;
 use crate::domain::front_matter::{self, Fields, Node, Shape, dollars, items, name, number, seconds, text, word};
 use crate::domain::name::{InvalidName, Name, Thinking};
@@ -87,11 +89,12 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
     let sandbox_node = head.value("sandbox");
     let sandbox = sandbox_node.map_or_else(|| Some(SandboxSpec::default()), |node| reach::sandbox(node, problems));
     let tools = head.take("tools").map(|member| reach::tools(member, sandbox.as_ref(), problems));
+    let commands = head.take("commands").map(|member| commands::commands(member, sandbox.as_ref(), problems));
     let effects_node = head.value("effects");
     let effects = effects_node.map_or_else(Vec::new, |node| reach::effects(node, problems));
     let skills = head.value("skills").map_or_else(Vec::new, |node| skills(node, known, problems));
     let limits = head.value("limits").map_or_else(Limits::default, |node| limits(node, problems));
-    let result = head.value("result").and_then(|node| result::schema(node, problems));
+    let result = head.value("result").and_then(|node| json_schema::read(Of::Result, node, problems));
     head.not_yet(planned::HEAD, problems);
     head.finish(problems);
 
@@ -111,10 +114,11 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
         who,
         sandbox,
         tools,
+        commands: commands.unwrap_or_default(),
         effects,
         skills,
         limits,
-        result,
+        result: result.and_then(|schema| to_raw_value(&schema).ok()).map(Into::into),
         instructions: instructions?,
         digest: hex::encode(Sha256::digest(source)),
     })

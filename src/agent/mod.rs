@@ -1,12 +1,13 @@
 //! One `agents/<name>.md`: what an agent is, when it starts, what it may use and write.
 
 mod check;
+mod commands;
 pub mod fields;
+mod json_schema;
 pub mod library;
 mod planned;
 pub mod project;
 mod reach;
-mod result;
 pub mod schema;
 mod starts;
 pub mod template;
@@ -19,6 +20,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::budget::Limits;
+use crate::domain::command::Command;
 pub use crate::domain::name::Who;
 use crate::domain::name::{Name, SandboxKind, Thinking, ToolKind};
 use crate::rules::policy::Allowance;
@@ -47,6 +49,8 @@ pub struct Agent {
     pub sandbox: SandboxSpec,
     /// Its built-in tools; all of the sandbox's when the head does not say.
     pub tools: Vec<ToolKind>,
+    /// Tools that its head declares.
+    pub commands: Vec<Command>,
     /// What it may propose.
     pub effects: Vec<Allowance>,
     /// Skills it may activate, by name.
@@ -85,6 +89,7 @@ impl Agent {
             who: Who::default(),
             tools: reach::offered(sandbox.kind).to_vec(),
             sandbox,
+            commands: Vec::new(),
             effects: Vec::new(),
             skills: Vec::new(),
             limits: Limits::default(),

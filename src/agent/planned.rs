@@ -9,7 +9,6 @@ const fn not_yet(word: &'static str, why: &'static str, instead: &'static str) -
 
 pub(super) const HEAD: &[NotYet] = &[
     not_yet("subagents", "handing work to other agents", "remove it, and put the steps into a skill"),
-    not_yet("commands", "tools declared as commands", "remove it; with `tools: [bash]` the agent can run them itself"),
     not_yet("mcp", "tools of MCP servers", "remove it; the built-in `tools` work"),
     not_yet("execute", "choosing where a run executes", "remove it; runs execute where hob runs"),
 ];

@@ -91,6 +91,10 @@ struct Head {
     #[schemars(extend("uniqueItems" = true))]
     #[serde(default)]
     tools: Option<Vec<ToolKind>>,
+    /// Tools that are programs, by the name that the model calls them.
+    #[schemars(extend("maxProperties" = 32, "propertyNames" = { "pattern": "^[a-z][a-z0-9_-]*$", "maxLength": 64 }))]
+    #[serde(default)]
+    commands: Option<BTreeMap<String, Command>>,
     /// What it may propose to write. A kind that is not named is never written.
     #[serde(default)]
     effects: Option<Effects>,
@@ -272,6 +276,28 @@ struct SandboxSettings {
     #[schemars(extend("uniqueItems" = true))]
     #[serde(default)]
     env: Option<Vec<String>>,
+}
+
+/// A program and its arguments; no shell reads them.
+#[derive(JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "described, not read")]
+struct Command {
+    /// What it does, in one sentence, for the model.
+    #[schemars(length(min = 1, max = 1024))]
+    description: String,
+    /// The program, then its arguments. An argument `{name}` is what the model gives under this name of `input`.
+    #[schemars(length(min = 1, max = 64))]
+    run: Vec<String>,
+    /// JSON Schema (2020-12, `type: object`) of what the model gives: one scalar for each place. Left out: nothing.
+    #[serde(default)]
+    input: Option<BTreeMap<String, Value>>,
+    /// How long it may take, at most 10m. Left out: 2m.
+    #[serde(default)]
+    timeout: Option<Time>,
+    /// It changes nothing: it may run beside other such calls, and again after a kill. Left out: false.
+    #[serde(default)]
+    read_only: Option<bool>,
 }
 
 #[derive(JsonSchema)]

@@ -5,6 +5,7 @@
 
 pub mod budget;
 pub mod clock;
+pub mod command;
 pub mod effect;
 pub mod entry;
 pub mod event;

@@ -253,6 +253,7 @@ impl Harness {
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
         if let Some(sandbox) = &self.sandbox {
             tools.extend(crate::tool::files_and_shell(sandbox, &self.agent.tools));
+            tools.extend(crate::tool::command::tools(sandbox, &self.agent.commands));
         }
         tools.extend(self.tools.iter().cloned());
         tools.extend(skills::tools(&self.agent, &self.skills));

@@ -1,16 +1,18 @@
 //! What a command printed: the tail of it in memory, all of it in a spill that is opened only when
-//! the tail no longer holds everything.
+//! the tail no longer holds everything, or holds more lines than are shown.
 
 use std::io::{self, Write};
 
 use bytes::Bytes;
 
-use super::{SPILL_MAX, TAIL_MAX};
+use super::{LINES_MAX, SPILL_MAX, TAIL_MAX};
 
 /// Takes output in, at a memory cost of two tails whatever is printed.
 pub(super) struct Capture<W, Open> {
     tail: Vec<u8>,
     bytes: u64,
+    /// Ends of lines, until there are enough of them to matter.
+    lines: usize,
     spilled: u64,
     spill: Spill<W, Open>,
 }
@@ -36,13 +38,16 @@ pub(super) struct Captured<W> {
 impl<W: Write, Open: FnOnce() -> io::Result<W>> Capture<W, Open> {
     /// Nothing printed yet. `open` makes the spill.
     pub(super) fn new(open: Open) -> Self {
-        Self { tail: Vec::new(), bytes: 0, spilled: 0, spill: Spill::Unopened(open) }
+        Self { tail: Vec::new(), bytes: 0, lines: 0, spilled: 0, spill: Spill::Unopened(open) }
     }
 
     /// Takes in the next piece.
     pub(super) fn push(&mut self, piece: &[u8]) {
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
-        if self.bytes > TAIL_MAX as u64 {
+        if self.lines <= LINES_MAX {
+            self.lines += piece.iter().filter(|byte| **byte == b'\n').count();
+        }
+        if self.bytes > TAIL_MAX as u64 || self.lines > LINES_MAX {
             self.spill(piece);
         }
         let piece = &piece[piece.len().saturating_sub(TAIL_MAX)..];
@@ -115,6 +120,15 @@ mod tests {
         let captured = run([b"a".to_vec(), vec![b'b'; TAIL_MAX - 1]]);
         assert!(captured.spill.is_none());
         assert_eq!((captured.bytes, captured.tail.len()), (TAIL_MAX as u64, TAIL_MAX));
+    }
+
+    #[test]
+    fn many_lines_open_a_spill_and_what_came_before_is_in_it() {
+        let line = |n: usize| format!("{n}\n").into_bytes();
+        assert!(run((0..LINES_MAX).map(line)).spill.is_none());
+        let captured = run((0..LINES_MAX + 5).map(line));
+        assert_eq!(captured.spill.unwrap(), captured.tail);
+        assert_eq!(captured.bytes, captured.tail.len() as u64);
     }
 
     #[test]

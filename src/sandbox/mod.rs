@@ -7,8 +7,9 @@
 //!   (half a second on a cancellation, so that hob itself can be out within one), KILL. Exit is 124
 //!   on a deadline; what was printed is returned. Nothing outlives the call, and a pipe held open by
 //!   a child does not hang it.
-//! - Output is bounded in memory whatever is printed; the whole of it, up to
-//!   [`SPILL_MAX`], is in a file that [`Sandbox::read`] can read.
+//! - Output is bounded in memory whatever is printed; the whole of it, up to [`SPILL_MAX`], is in a
+//!   file that [`Sandbox::read`] can read. All such files together are bounded too: a sandbox may
+//!   take the oldest away, or say that there is no room for another.
 //! - Paths resolve beneath the workspace (or the sandbox's own temporary directory) and symlinks
 //!   do not escape it. No path reaches hob's store.
 //! - A command sees only the environment it was given.
@@ -30,6 +31,10 @@ use tokio_util::sync::CancellationToken;
 /// Bytes of a command's output kept in memory: the tail of it, as much as a model is shown. What is
 /// cut away from a model is thus always in the spill file.
 pub const TAIL_MAX: usize = 50 << 10;
+
+/// Lines of a command's output that a model is shown. A command that prints more gets a spill file,
+/// however short they are.
+pub const LINES_MAX: usize = 2000;
 
 /// Bytes of a command's output kept in its spill file.
 pub const SPILL_MAX: u64 = 64 << 20;
@@ -64,7 +69,7 @@ pub trait Sandbox: Send + Sync {
     /// Absolute path of the working directory, inside the sandbox.
     fn workspace(&self) -> &str;
 
-    /// Runs a command line in the sandbox's shell.
+    /// Runs a command line in the sandbox's shell, or a program with its arguments.
     fn exec(&self, exec: Exec) -> BoxFuture<'_, Result<Output, Error>>;
 
     /// The whole content of a file, at most [`READ_MAX`].
@@ -109,11 +114,48 @@ pub struct Capabilities {
     pub contained: bool,
 }
 
+/// What is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A command line for the sandbox's shell.
+    Line(String),
+    /// A program and its arguments: no shell reads them.
+    Vector(Vec<String>),
+}
+
+impl Command {
+    /// The program of a vector that an operating system would take; none for a line.
+    fn program(&self) -> Result<Option<&str>, Error> {
+        let denied = |path: &str, reason| Err(Error::Denied { path: path.to_owned(), reason });
+        let Self::Vector(vector) = self else { return Ok(None) };
+        match vector.first() {
+            None => denied("", "no program is named"),
+            Some(program) if program.is_empty() => denied("", "no program is named"),
+            Some(program) if vector.iter().any(|word| word.contains('\0')) => {
+                denied(program, "no argument can hold a NUL character")
+            }
+            Some(program) => Ok(Some(program)),
+        }
+    }
+}
+
+impl From<&str> for Command {
+    fn from(line: &str) -> Self {
+        Self::Line(line.to_owned())
+    }
+}
+
+impl From<String> for Command {
+    fn from(line: String) -> Self {
+        Self::Line(line)
+    }
+}
+
 /// A command to run.
 #[derive(Clone, Debug)]
 pub struct Exec {
-    /// A command line for the sandbox's shell.
-    pub command: String,
+    /// What it is.
+    pub command: Command,
     /// Where; the workspace when absent.
     pub cwd: Option<String>,
     /// Added to the sandbox's own environment.
@@ -137,7 +179,8 @@ pub struct Output {
     pub tail: Bytes,
     /// How much was printed in all.
     pub bytes: u64,
-    /// Path inside the sandbox of the file with everything, when `tail` is not everything.
+    /// Path inside the sandbox of the file with everything, when `tail` is not everything or has more
+    /// than [`LINES_MAX`] lines.
     pub spill: Option<String>,
     /// What the sandbox has to say about the run itself, for the model: a limit that cut it, say.
     pub notes: Vec<String>,

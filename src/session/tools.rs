@@ -19,6 +19,10 @@ use crate::tool::{Nature, Reply, dispatch};
 /// What the model reads of a call behind the one that ended the run.
 const ENDED: &str = "Not run: an earlier call of this message ended the run.";
 
+/// What the model reads of a call that would end the run beside others, whose results it has not read.
+const BESIDE: &str = "Not run: this call ends the run, so it must be the only one of its message. Read the results of the \
+                      others, then call it alone.";
+
 /// What the model reads of a call in a message that did not end with it.
 const INCOMPLETE: &str = "Not run: your message did not end as a tool call does, so it may be incomplete. Ask again.";
 
@@ -36,6 +40,7 @@ impl Session {
         let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
         let is_last = |call: &Call| call.name == resume::FINISH || call.name == resume::GIVE_UP;
         let incomplete = self.history.last_answer().is_some_and(|answer| answer.stop != Stop::Tools);
+        let beside = self.history.last_answer().is_some_and(|answer| resume::calls(answer).len() > 1);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline(run));
         // Calls that may still run.
@@ -51,6 +56,9 @@ impl Session {
                 Standing::Over(limit) if !is_last(call) => {
                     Some(format!("Not run: the budget of {} of this run is used up.", limit.as_str()))
                 }
+                // A run whose budget is used up does not come back to it.
+                Standing::Over(_) => None,
+                _ if is_last(call) && beside && left > 0 && nature(call).is_some() => Some(BESIDE.to_owned()),
                 _ if is_last(call) => None,
                 _ if left == 0 => {
                     Some(format!("Not run: the budget of {} of this run is used up.", Limited::Calls.as_str()))

@@ -29,6 +29,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Faults named in one reply.
 const FAULTS_MAX: usize = 5;
 
+/// Bytes of one fault.
+const FAULT_MAX: usize = 300;
+
 /// One call of a message, and whether an earlier call of that message had its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<'a> {
@@ -95,9 +98,10 @@ async fn watched(slot: &Slot, arguments: Map<String, Value>, scope: &Scope) -> R
 }
 
 fn answered(name: &str, done: std::thread::Result<Reply>) -> Reply {
-    done.unwrap_or_else(|_| {
+    let reply = done.unwrap_or_else(|_| {
         Reply::error(format!("`{name}` failed inside hob, which is a bug of hob. What it did is not known."))
-    })
+    });
+    Reply { content: output::bounded(reply.content), ..reply }
 }
 
 fn unknown(toolbox: &Toolbox, name: &str) -> Reply {
@@ -131,7 +135,12 @@ fn compile(slot: &Slot) -> Result<Validator, String> {
 }
 
 fn fault(error: &ValidationError<'_>) -> String {
-    let what = output::one_line(&error.to_string(), 300);
+    // It quotes the value; one that is too long to be quoted would hide what is wrong with it.
+    let mut what = error.to_string();
+    if what.len() > FAULT_MAX {
+        what = error.masked().to_string();
+    }
+    let what = output::one_line(&what, FAULT_MAX);
     match error.instance_path().as_str().trim_start_matches('/') {
         "" => what,
         path => format!("`{}`: {what}", output::one_line(path, 100)),
@@ -243,6 +252,52 @@ mod tests {
         assert_eq!(replies.iter().map(|reply| reply.is_error).collect::<Vec<_>>(), [false, true]);
     }
 
+    /// Answers when eight calls are in it at once, in the order they came to it backwards.
+    struct Eight {
+        spec: ToolSpec,
+        within: tokio::sync::Barrier,
+        now: std::sync::atomic::AtomicUsize,
+    }
+
+    impl Tool for Eight {
+        fn spec(&self) -> &ToolSpec {
+            &self.spec
+        }
+
+        fn nature(&self) -> Nature {
+            Nature::ReadOnly
+        }
+
+        fn run<'a>(&'a self, arguments: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
+            use std::sync::atomic::Ordering::SeqCst;
+            Box::pin(async move {
+                assert!(self.now.fetch_add(1, SeqCst) < PARALLEL, "more than {PARALLEL} at a time");
+                self.within.wait().await;
+                let number: u64 = arguments["path"].as_str().unwrap().parse().unwrap();
+                tokio::time::sleep(Duration::from_secs(100 - number)).await;
+                self.now.fetch_sub(1, SeqCst);
+                Reply::ok(arguments["path"].as_str().unwrap())
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn eight_calls_run_at_a_time_and_their_replies_keep_the_order_of_the_calls() {
+        let spec = schema::spec::<Arguments>("eight", "");
+        let eight = Eight { spec, within: tokio::sync::Barrier::new(PARALLEL), now: Default::default() };
+        let toolbox = Toolbox::new([Arc::new(eight) as Arc<dyn Tool>]);
+        let calls: Vec<Call> =
+            (0..8).map(|n| call(&n.to_string(), "eight", &format!("{{\"path\":\"{n}\"}}"))).collect();
+        let (cancel, deadline) = (CancellationToken::new(), Instant::now() + Duration::from_secs(3600));
+        let mut groups = plan(&toolbox, &calls);
+        let group = groups.pop().unwrap();
+        assert!(groups.is_empty());
+        let running = group.into_iter().map(|step| run(&toolbox, step, &cancel, deadline));
+        let replies: Vec<Reply> = stream::iter(running).buffered(PARALLEL).collect().await;
+        let said: Vec<&str> = replies.iter().map(|reply| reply.content.as_str()).collect();
+        assert_eq!(said, ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    }
+
     #[tokio::test]
     async fn what_is_wrong_with_a_call_is_said_to_the_model() {
         let mut said = String::new();
@@ -256,6 +311,8 @@ mod tests {
             ("read", r#"{"path":"#),
             ("read", r#"{"path":"panics"}"#),
             ("read", r#"{"path":"panics at once"}"#),
+            ("read", &format!(r#"{{"path":"a","offset":"{}"}}"#, "3".repeat(99_999))),
+            (&"raed".repeat(9999), "{}"),
         ] {
             let reply = answer(name, arguments, &CancellationToken::new()).await;
             assert!(reply.is_error, "{name} {arguments}");
@@ -272,6 +329,8 @@ mod tests {
         `read` did not run: the arguments are not valid JSON: EOF while parsing a value at line 1 column 8.
         `read` failed inside hob, which is a bug of hob. What it did is not known.
         `read` failed inside hob, which is a bug of hob. What it did is not known.
+        `read` did not run: `offset`: value is not of types "null", "integer".
+        There is no tool named `raedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedr…`. The tools are `read`, `write`, `bash`.
         "#);
     }
 

@@ -7,8 +7,11 @@ use serde::Deserialize;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::typed::Typed;
-use super::{Nature, Reply, Scope, output};
+use super::{Nature, Reply, Scope, kind, output};
 use crate::sandbox::{Error, Sandbox};
+
+/// Bytes of what a sandbox said.
+const SAID_MAX: usize = 1000;
 
 /// What the file and shell tools of one session share.
 pub(super) struct Place {
@@ -72,7 +75,9 @@ impl Typed for Read {
 /// What a sandbox said no to, as a sentence. What does not exist may only not be shown.
 pub(super) fn failed(sandbox: &dyn Sandbox, error: &Error) -> Reply {
     let left_out = sandbox.left_out().filter(|_| matches!(error, Error::NotFound(_)));
-    Reply::error(output::with_notes(format!("{error}."), &output::bracketed(left_out.as_slice())))
+    // The path that was asked for stands in it, and may be of any length.
+    let said = output::both_ends(&format!("{error}."), SAID_MAX);
+    Reply::error(output::with_notes(said, &output::bracketed(left_out.as_slice())))
 }
 
 fn show(asked: &Read, bytes: &[u8]) -> Reply {
@@ -80,8 +85,8 @@ fn show(asked: &Read, bytes: &[u8]) -> Reply {
     if bytes.is_empty() {
         return Reply::ok(format!("[`{path}` is empty]"));
     }
-    if output::is_binary(bytes) {
-        return Reply::error(format!("`{path}` is a binary file of {} bytes and is not shown.", bytes.len()));
+    if let Some(kind) = kind::not_text(bytes) {
+        return Reply::error(format!("`{path}` is {kind} of {} bytes and is not shown.", bytes.len()));
     }
     let first = usize::try_from(asked.offset.unwrap_or(1)).unwrap_or(usize::MAX).max(1);
     let most = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
@@ -125,11 +130,23 @@ impl Typed for Write {
     async fn run(self, place: &Place, _: &Scope) -> Reply {
         let Self { path, content } = self;
         let _writing = place.writing().await;
+        let dos = has_only_crlf(&place.sandbox.read(&path).await.unwrap_or_default()) && !content.contains('\r');
+        let (content, kept) = match dos {
+            true => (content.replace('\n', "\r\n"), ", with the line ends \\r\\n that it had"),
+            false => (content, ""),
+        };
         match place.sandbox.write(&path, content.as_bytes()).await {
-            Ok(()) => Reply::ok(format!("Wrote {} bytes to `{path}`.", content.len())),
+            Ok(()) => Reply::ok(format!("Wrote {} bytes to `{path}`{kept}.", content.len())),
             Err(error) => failed(&*place.sandbox, &error),
         }
     }
+}
+
+/// Whether every line of a file ends as DOS ends them: what is written over it then does too, since
+/// models write `\n` and mean the end of a line.
+fn has_only_crlf(bytes: &[u8]) -> bool {
+    let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').peekable();
+    ends.peek().is_some() && ends.all(|(at, _)| at > 0 && bytes.get(at - 1) == Some(&b'\r'))
 }
 
 #[cfg(test)]
@@ -195,6 +212,55 @@ mod tests {
         > hi
         "#);
         assert_eq!(scene.call("read", json!({"path": "dos.txt"})).await.content, "a\r\nb\r\n");
+    }
+
+    #[tokio::test]
+    async fn what_is_written_over_a_file_keeps_its_line_ends() {
+        for (before, content, expected) in [
+            (&b"a\r\nb\r\n"[..], "1\n2\n", &b"1\r\n2\r\n"[..]),
+            (b"a\r\nb\r\n", "1\r\n2\n", b"1\r\n2\n"),
+            (b"a\r\nb\r\n", "", b""),
+            (b"a\r\nb\n", "1\n2\n", b"1\n2\n"),
+            (b"a\nb\n", "1\r\n2", b"1\r\n2"),
+            (b"no line", "1\n2\n", b"1\n2\n"),
+        ] {
+            let scene = Scene::new(&[("file", before)]);
+            let reply = scene.call("write", json!({"path": "file", "content": content})).await;
+            assert!(!reply.is_error, "{}", reply.content);
+            assert_eq!(scene.file("file").await, expected, "{} over {}", content.escape_debug(), before.escape_ascii());
+        }
+        let scene = Scene::new(&[("file", b"a\r\n")]);
+        let said = scene.call("write", json!({"path": "file", "content": "1\n2\n"})).await.content;
+        assert_eq!(said, r"Wrote 6 bytes to `file`, with the line ends \r\n that it had.");
+    }
+
+    #[tokio::test]
+    async fn what_is_said_about_a_path_is_short_however_long_the_path() {
+        let scene = Scene::new(&[]);
+        let path = "x/".repeat(500_000);
+        let calls = [
+            ("read", json!({"path": path})),
+            ("write", json!({"path": path, "content": ""})),
+            ("edit", json!({"path": path, "old_text": "a", "new_text": "b"})),
+            ("grep", json!({"pattern": "a", "path": path})),
+            ("glob", json!({"pattern": "a", "path": path})),
+            ("glob", json!({"pattern": path})),
+            ("read", json!({"path": 7, "offset": path})),
+        ];
+        for (name, arguments) in calls {
+            for (_, toolbox) in scene.each() {
+                let call = crate::domain::message::Call {
+                    id: "1".into(),
+                    name: name.into(),
+                    arguments: arguments.to_string(),
+                };
+                let step = super::super::dispatch::Step { call: &call, repeated: false };
+                let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+                let reply = super::super::dispatch::run(toolbox, step, &Default::default(), deadline).await;
+                assert!(reply.is_error && reply.content.len() < 2000, "{name}: {}", reply.content.len());
+                assert!(reply.content.ends_with('.') || reply.content.ends_with(']'), "{name}: {}", reply.content);
+            }
+        }
     }
 
     #[tokio::test]

@@ -7,12 +7,14 @@ mod edit;
 mod files;
 mod glob;
 mod grep;
+mod kind;
 #[cfg(test)]
 mod scene;
 pub mod schema;
 mod shell;
 mod walk;
 
+pub mod command;
 pub mod dispatch;
 pub mod function;
 pub mod output;

@@ -3,11 +3,15 @@
 
 use std::borrow::Cow;
 
-/// Lines shown at most.
-pub const LINES_MAX: usize = 2000;
+/// Lines shown at most: a sandbox keeps a file of what goes beyond.
+pub const LINES_MAX: usize = crate::sandbox::LINES_MAX;
 
 /// Bytes shown at most.
 pub const BYTES_MAX: usize = 50 << 10;
+
+/// Bytes of any reply. Tools keep to [`BYTES_MAX`] and say what they left out; this is for what they
+/// did not think of.
+pub const CONTENT_MAX: usize = 64 << 10;
 
 /// Bytes shown of one line of a file.
 pub const LINE_MAX: usize = 8 << 10;
@@ -84,6 +88,26 @@ pub fn one_line(text: &str, most: usize) -> String {
         line.push('…');
     }
     line
+}
+
+/// At most `most` bytes of a text that may quote something long: its two ends, on one line.
+pub fn both_ends(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let half = most / 2;
+    let (head, tail) = (text.floor_char_boundary(half), text.ceil_char_boundary(text.len() - half));
+    one_line(&format!("{} […] {}", &text[..head], &text[tail..]), most + 16)
+}
+
+/// At most [`CONTENT_MAX`] bytes of a reply, and a word when that is not all of it.
+pub fn bounded(mut content: String) -> String {
+    if content.len() > CONTENT_MAX {
+        let whole = content.len();
+        content.truncate(content.floor_char_boundary(CONTENT_MAX));
+        content.push_str(&format!("\n[cut here: {whole} bytes in all]"));
+    }
+    content
 }
 
 /// The text, then the notes on lines of their own.
@@ -245,6 +269,17 @@ mod tests {
         assert_eq!(of_terminal(b"\xff\xfe!"), "\u{fffd}\u{fffd}!");
         let file = of_file(b"a\r\nb\rc\x1b[1m");
         assert_eq!(file, Cleaned { text: "a\r\nbc".into(), dropped: 5 });
+    }
+
+    #[test]
+    fn what_is_too_long_keeps_both_ends_or_its_beginning() {
+        assert_eq!(both_ends("short", 20), "short");
+        assert_eq!(
+            both_ends(&format!("`{}` does not exist.", "é".repeat(99)), 40),
+            "`ééééééééé […] é` does not exist."
+        );
+        let cut = bounded("é".repeat(CONTENT_MAX));
+        assert!(cut.len() < CONTENT_MAX + 99 && cut.ends_with("é\n[cut here: 131072 bytes in all]"));
     }
 
     proptest! {

@@ -98,10 +98,9 @@ impl Scene {
         &self.sandboxes[0].1
     }
 
-    /// One of them, for what may differ between them.
-    pub(super) fn first(&self) -> (&dyn Sandbox, &Toolbox) {
-        let (sandbox, toolbox) = &self.sandboxes[0];
-        (&**sandbox, toolbox)
+    /// All of them.
+    pub(super) fn each(&self) -> impl Iterator<Item = &(Arc<dyn Sandbox>, Toolbox)> {
+        self.sandboxes.iter()
     }
 
     /// The content of a file, which must be the same in every kind of sandbox.

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::files::{Place, failed};
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, output};
-use crate::sandbox::{End, Exec, Output};
+use crate::sandbox::{Command, End, Exec, Output};
 
 /// Seconds a command may take when the model does not say.
 const TIMEOUT_DEFAULT: u64 = 120;
@@ -44,14 +44,18 @@ impl Typed for Bash {
 
     async fn run(self, place: &Place, scope: &Scope) -> Reply {
         let Self { command, timeout } = self;
-        let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
-        let exec =
-            Exec { command, cwd: None, env: Vec::new(), timeout, stdin: Bytes::new(), cancel: scope.cancel.clone() };
-        match place.sandbox.exec(exec).await {
-            Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
-            Ok(output) => show(&output, Some(timeout)),
-            Err(error) => failed(&*place.sandbox, &error),
-        }
+        run(place, command.into(), timeout, scope).await
+    }
+}
+
+/// Runs a command as it is given, for so many seconds at most, and shows what it printed.
+pub(super) async fn run(place: &Place, command: Command, timeout: Option<u64>, scope: &Scope) -> Reply {
+    let timeout = granted(timeout, scope.deadline.saturating_duration_since(Instant::now()));
+    let exec = Exec { command, cwd: None, env: Vec::new(), timeout, stdin: Bytes::new(), cancel: scope.cancel.clone() };
+    match place.sandbox.exec(exec).await {
+        Ok(output) if output.end != End::Exited && Instant::now() >= scope.deadline => show(&output, None),
+        Ok(output) => show(&output, Some(timeout)),
+        Err(error) => failed(&*place.sandbox, &error),
     }
 }
 
@@ -211,22 +215,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn long_output_can_be_read_in_the_file_that_is_named() {
+    async fn long_output_can_be_paged_through_in_the_file_that_is_named() {
         let scene = Scene::new(&[]);
-        let (sandbox, toolbox) = scene.first();
-        let call = |name: &str, arguments: serde_json::Value| crate::domain::message::Call {
-            id: "1".into(),
-            name: name.into(),
-            arguments: arguments.to_string(),
-        };
-        let deadline = Instant::now() + Duration::from_secs(99);
-        let cancel = tokio_util::sync::CancellationToken::new();
-        let bash = call("bash", json!({"command": "seq 1 30000"}));
-        let step = super::super::dispatch::Step { call: &bash, repeated: false };
-        let reply = super::super::dispatch::run(toolbox, step, &cancel, deadline).await.content;
-        assert_eq!(reply.lines().last(), Some("30000"));
-        let path = reply.split('`').nth(1).unwrap();
-        let whole: String = (1..=30_000).map(|n| format!("{n}\n")).collect();
-        assert_eq!(sandbox.read(path).await.unwrap(), whole.as_bytes());
+        for (sandbox, toolbox) in scene.each() {
+            let call = async |name: &str, arguments: serde_json::Value| {
+                let arguments = arguments.to_string();
+                let call = crate::domain::message::Call { id: "1".into(), name: name.into(), arguments };
+                let step = super::super::dispatch::Step { call: &call, repeated: false };
+                let deadline = Instant::now() + Duration::from_secs(99);
+                super::super::dispatch::run(toolbox, step, &Default::default(), deadline).await.content
+            };
+            // Few lines too many, and many bytes.
+            for last in [2001, 30_000] {
+                let reply = call("bash", json!({"command": format!("seq 1 {last}")})).await;
+                let kind = sandbox.capabilities().kind;
+                assert_eq!(reply.lines().last(), Some(last.to_string().as_str()), "{kind}");
+                assert!(reply.lines().count() <= output::LINES_MAX + 1, "{kind}");
+                let path = reply.split('`').nth(1).unwrap();
+                let (mut read, mut offset) = (String::new(), 1);
+                while offset <= last {
+                    let page = call("read", json!({"path": path, "offset": offset})).await;
+                    read.extend(page.lines().filter(|line| !line.starts_with('[')).map(|line| format!("{line}\n")));
+                    offset += output::LINES_MAX;
+                }
+                let whole: String = (1..=last).map(|n| format!("{n}\n")).collect();
+                assert!(read == whole, "{kind}: {} of {} bytes", read.len(), whole.len());
+            }
+            let fits = call("bash", json!({"command": "seq 1 2000"})).await;
+            assert_eq!((fits.lines().next(), fits.lines().count()), (Some("1"), 2000));
+        }
     }
 }

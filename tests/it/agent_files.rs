@@ -65,6 +65,7 @@ fn every_key_becomes_what_it_says() {
         format!("{:?}", agent.model),
         format!("{} {} {:?}", agent.thinking, agent.who, agent.sandbox),
         format!("{:?}", agent.tools),
+        format!("{:?}", agent.commands),
         format!("{:?}", agent.limits),
         agent.result.as_ref().map(ToString::to_string).unwrap_or_default(),
     ]

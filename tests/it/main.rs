@@ -38,4 +38,7 @@ mod recovery;
 mod secrets;
 mod signals;
 mod terminal;
+#[cfg(feature = "virtual")]
+mod tools_page;
 mod worker;
+mod worst_model;

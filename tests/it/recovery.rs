@@ -71,21 +71,25 @@ fn a_run_whose_attempts_are_used_up_in_a_batch_leaves_a_conversation_that_can_be
 }
 
 #[test]
-fn a_finish_beside_another_call_ends_the_run_and_leaves_no_call_open() {
+fn a_finish_beside_another_call_is_refused_whatever_of_it_a_kill_left() {
     let agent = "---\ndescription: Finishes\nresult: { type: object, required: [n], properties: { n: { type: integer } } }\n\
                  tools: [glob]\n---\nFinish.\n";
-    let scene = Scene::new().file("agents/triage.md", agent);
-    Tape::new()
-        .calls([("finish", json!({ "n": 3 })), ("glob", json!({ "pattern": "*" }))])
-        .next_run()
-        .calls([("finish", json!({ "n": 4 }))])
-        .write(&scene.beside("tape.jsonl"));
-    assert_eq!(triage(&scene, "github/issues.opened.json", Some("within-batch:1")).code(), None);
-    let ran = triage(&scene, "github/issues.opened.json", None);
-    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
-    assert!(ran.stdout().contains("\"n\": 3"), "{}", ran.stdout());
-    assert_eq!(triage(&scene, "github/issue_comment.created.json", None).code(), Some(0));
-    assert_sendable(&scene.log());
+    let (finish, glob) = (("finish", json!({ "n": 3 })), ("glob", json!({ "pattern": "*" })));
+    for calls in [[finish.clone(), glob.clone()], [glob, finish]] {
+        let scene = Scene::new().file("agents/triage.md", agent);
+        Tape::new()
+            .calls(calls)
+            .calls([("finish", json!({ "n": 4 }))])
+            .next_run()
+            .calls([("finish", json!({ "n": 5 }))])
+            .write(&scene.beside("tape.jsonl"));
+        assert_eq!(triage(&scene, "github/issues.opened.json", Some("within-batch:1")).code(), None);
+        let ran = triage(&scene, "github/issues.opened.json", None);
+        assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+        assert!(ran.stdout().contains("\"n\": 4"), "{}", ran.stdout());
+        assert_eq!(triage(&scene, "github/issue_comment.created.json", None).code(), Some(0));
+        assert_sendable(&scene.log());
+    }
 }
 
 #[test]

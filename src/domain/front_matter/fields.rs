@@ -177,9 +177,8 @@ pub fn seconds(key: &str, node: &Node, most: u64, problems: &mut Vec<Problem>) -
     match given {
         Some(value) if (1..=most).contains(&value) => Some(value),
         Some(_) => {
-            problems.push(
-                Problem::error("out-of-range", format!("`{key}` can be 1s to {}h", most / 3600)).at(node.span.clone()),
-            );
+            let most = if most < 3600 { format!("{}m", most / 60) } else { format!("{}h", most / 3600) };
+            problems.push(Problem::error("out-of-range", format!("`{key}` can be 1s to {most}")).at(node.span.clone()));
             None
         }
         None if node.is_refused() => None,

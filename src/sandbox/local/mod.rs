@@ -14,21 +14,25 @@ mod files;
 mod marked;
 mod process;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt as _};
 
 use self::files::Files;
 use super::beneath::Root;
-use super::{Capabilities, Change, DirEntry, Error, Exec, Output, Sandbox, Stat};
+use super::{Capabilities, Change, DirEntry, Error, Exec, Output, SPILL_MAX, Sandbox, Stat};
 
 const KIND: &str = "local";
 
 /// What a command finds its programs with when no `PATH` is given.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Bytes of output that are kept in files, of all commands of a sandbox.
+const SPILLS_MAX: u64 = 4 * SPILL_MAX;
 
 /// A sandbox on this machine.
 pub struct Local {
@@ -36,7 +40,29 @@ pub struct Local {
     env: Vec<(String, String)>,
     shell: PathBuf,
     calls: AtomicU64,
+    spills: Mutex<Spills>,
     temporary: tempfile::TempDir,
+}
+
+/// Files with the output of earlier commands, the oldest first.
+#[derive(Default)]
+struct Spills {
+    files: VecDeque<(PathBuf, u64)>,
+    bytes: u64,
+}
+
+impl Spills {
+    /// Counts one more, and takes the oldest away while there is no room for all.
+    fn add(&mut self, file: PathBuf, bytes: u64) {
+        self.files.push_back((file, bytes));
+        self.bytes += bytes;
+        while self.bytes > SPILLS_MAX {
+            let Some((oldest, bytes)) = self.files.pop_front() else { break };
+            self.bytes -= bytes;
+            // A command may have taken it away itself.
+            let _ = std::fs::remove_file(oldest);
+        }
+    }
 }
 
 /// What a local sandbox is made of.
@@ -85,7 +111,14 @@ impl Local {
             }
         }
         let files = Arc::new(Files::new(root, own)?);
-        Ok(Self { files, shell: process::find_shell(&env), env, calls: AtomicU64::new(0), temporary: made })
+        Ok(Self {
+            files,
+            shell: process::find_shell(&env),
+            env,
+            calls: AtomicU64::new(0),
+            spills: Mutex::default(),
+            temporary: made,
+        })
     }
 
     async fn run(&self, exec: Exec) -> Result<Output, Error> {
@@ -98,7 +131,12 @@ impl Local {
             spill: self.temporary.path().join(format!("output-{number}.txt")),
             mark: format!("{}.{number}", self.temporary.path().display()),
         };
-        process::run(job, exec).await
+        let spill = job.spill.clone();
+        let output = process::run(job, exec).await?;
+        if output.spill.is_some() {
+            self.spills.lock().unwrap_or_else(PoisonError::into_inner).add(spill, output.bytes.min(SPILL_MAX));
+        }
+        Ok(output)
     }
 
     /// File calls wait for the disk, so they do that where waiting is allowed.
@@ -167,4 +205,24 @@ fn text(path: &Path) -> Result<String, Error> {
 
 fn broken(reason: String) -> Error {
     Error::Broken { kind: KIND, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_output_makes_room_for_the_newest() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spills = Spills::default();
+        for number in 0..7 {
+            let file = directory.path().join(number.to_string());
+            std::fs::write(&file, "").unwrap();
+            spills.add(file, SPILL_MAX);
+        }
+        let mut left: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!((left, spills.bytes), (["3", "4", "5", "6"].map(Into::into).into(), SPILLS_MAX));
+    }
 }

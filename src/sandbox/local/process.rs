@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{broken, marked};
 use crate::sandbox::capture::Capture;
-use crate::sandbox::{End, Error, Exec, Output};
+use crate::sandbox::{self, End, Error, Exec, Output};
 
 /// Between the polite signal and the one that cannot be ignored, when a command's time is over.
 const GRACE: Duration = Duration::from_secs(1);
@@ -116,8 +116,19 @@ fn start(job: Job<'_>, exec: &Exec) -> Result<(Group, pipe::Receiver, Option<pip
     let lost = |error: io::Error| broken(format!("no pipe for the command: {error}"));
     let made = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(|errno| lost(errno.into()));
     let (output, printed) = made()?;
-    let mut command = Command::new(job.shell);
-    command.arg("-c").arg(&exec.command).current_dir(job.cwd).process_group(0).env_clear();
+    // A name with a slash is a path beneath the directory that the command starts in; any other is
+    // looked for on the `PATH` that it is given.
+    let program = match exec.command.program()? {
+        None => job.shell.to_owned(),
+        Some(program) if program.contains('/') => job.cwd.join(program),
+        Some(program) => program.into(),
+    };
+    let mut command = Command::new(&program);
+    match &exec.command {
+        sandbox::Command::Line(line) => command.arg("-c").arg(line),
+        sandbox::Command::Vector(vector) => command.args(vector.iter().skip(1)),
+    };
+    command.current_dir(job.cwd).process_group(0).env_clear();
     let exposed = job.env.iter().chain(&exec.env).map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in exposed.chain([(marked::NAME, job.mark.as_str())]) {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
@@ -136,7 +147,7 @@ fn start(job: Job<'_>, exec: &Exec) -> Result<(Group, pipe::Receiver, Option<pip
         Some(pipe::Sender::from_owned_fd(nonblocking(writes).map_err(lost)?).map_err(lost)?)
     };
     let output = pipe::Receiver::from_owned_fd(nonblocking(output).map_err(lost)?).map_err(lost)?;
-    let child = command.spawn().map_err(|source| Error::Io { path: job.shell.display().to_string(), source })?;
+    let child = command.spawn().map_err(|source| Error::Io { path: program.display().to_string(), source })?;
     // Closes our ends of what the command holds.
     drop(command);
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

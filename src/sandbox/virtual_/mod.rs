@@ -86,6 +86,7 @@ impl Virtual {
     }
 
     async fn run(&self, exec: Exec) -> Result<Output, Error> {
+        exec.command.program()?;
         let before = self.tree();
         let cwd = self.directory(&before, exec.cwd.as_deref().unwrap_or(WORKSPACE))?;
         let mount = Mount::new(before.clone(), self.clock.clone());

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::mount::Mount;
 use super::tree::{HOME, TEMPORARY};
 use crate::sandbox::capture::{Capture, Captured};
-use crate::sandbox::{End, Error, Exec, SPILL_MAX};
+use crate::sandbox::{Command, End, Error, Exec, SPILL_MAX};
 
 /// How long a shell may take to notice that it was told to stop.
 const GRACE: Duration = Duration::from_millis(250);
@@ -31,6 +31,9 @@ const SHELLS_MAX: usize = 16;
 /// Address space of a shell's stack; memory is used only as deep as it goes. Debug builds need
 /// several times what release builds do.
 const STACK: usize = 64 << 20;
+
+/// Runs the positional parameters, word by word: the shell reads this line, and nothing of them.
+const VECTOR: &str = "\"$@\"";
 
 /// What came of a command line.
 pub(super) struct Ran {
@@ -138,10 +141,16 @@ fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, stop: Cancell
         Err(error) => return Verdict { exit: 1, note: Some(format!("the virtual shell did not start: {error}")) },
     };
     let into = Arc::clone(&printed);
-    let options =
-        ExecOptions::new().stdin(exec.stdin.to_vec()).streaming(Box::new(move |out, err| lock(&into).push(out, err)));
+    let (line, vector) = match exec.command {
+        Command::Line(line) => (line, Vec::new()),
+        Command::Vector(vector) => (VECTOR.to_owned(), vector),
+    };
+    let options = ExecOptions::new()
+        .stdin(exec.stdin.to_vec())
+        .positional(vector)
+        .streaming(Box::new(move |out, err| lock(&into).push(out, err)));
     let ran = runtime.block_on(async {
-        let run = bash.exec_with_options(&exec.command, options);
+        let run = bash.exec_with_options(&line, options);
         tokio::select! {
             ran = run => Some(ran),
             () = stop.cancelled() => None,
@@ -156,7 +165,7 @@ fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, stop: Cancell
             Verdict { exit: result.exit_code, note }
         }
         Some(Err(error @ bashkit::Error::Parse { .. })) => {
-            let report = error.syntax_report("bash", &exec.command).unwrap_or_else(|| format!("bash: {error}\n"));
+            let report = error.syntax_report("bash", &line).unwrap_or_else(|| format!("bash: {error}\n"));
             lock(&printed).capture.push(report.as_bytes());
             Verdict { exit: 2, note: None }
         }

@@ -54,7 +54,7 @@ pub(crate) async fn listing(sandbox: &dyn Sandbox) -> BTreeMap<String, String> {
 
 async fn target(sandbox: &dyn Sandbox, link: &str) -> String {
     let readlink = Exec {
-        command: format!("readlink '{link}'"),
+        command: format!("readlink '{link}'").into(),
         cwd: None,
         env: Vec::new(),
         timeout: Duration::from_secs(30),

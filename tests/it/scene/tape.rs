@@ -30,8 +30,13 @@ impl Tape {
 
     /// The model calls tools, each a name and its arguments.
     pub(crate) fn calls<const N: usize>(self, calls: [(&str, Value); N]) -> Self {
+        self.writes(calls.into_iter().map(|(name, arguments)| (name.to_owned(), arguments.to_string())))
+    }
+
+    /// The model calls tools, each a name and what it wrote as its arguments.
+    pub(crate) fn writes(self, calls: impl IntoIterator<Item = (String, String)>) -> Self {
         let (run, turn) = (self.run, self.turn);
-        let call = |(at, (name, arguments)): (usize, (&str, Value))| json!({ "type": "call", "id": format!("call-{run}-{turn}-{at}"), "name": name, "arguments": arguments.to_string() });
+        let call = |(at, (name, arguments)): (usize, (String, String))| json!({ "type": "call", "id": format!("call-{run}-{turn}-{at}"), "name": name, "arguments": arguments });
         let blocks: Vec<Value> = calls.into_iter().enumerate().map(call).collect();
         self.answer(Value::Array(blocks), "tools")
     }

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use hob::sandbox::{DirEntry, Error, FileKind, Stat};
+use hob::sandbox::{Command, DirEntry, Error, FileKind, Stat};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -233,5 +233,79 @@ async fn a_file_too_large_is_refused() {
     for sandbox in host.all() {
         let refused = sandbox.write("large", &content).await.unwrap_err();
         assert_eq!(refused.to_string(), "`large` is too large: 67108865 bytes, at most 67108864");
+    }
+}
+
+#[tokio::test]
+async fn no_shell_reads_the_arguments_of_a_program() {
+    let host = Host::new();
+    let hostile = [
+        "",
+        " ",
+        "a b",
+        "'",
+        "\"",
+        "\\",
+        "$HOME",
+        "${HOME}",
+        "$(touch owned)",
+        "`touch owned`",
+        "; touch owned",
+        "& touch owned",
+        "| touch owned",
+        "> owned",
+        "< README.md",
+        "*",
+        "?",
+        "[a-z]*",
+        "~",
+        "{a,b}",
+        "!!",
+        "#",
+        "\n",
+        "a\ntouch owned",
+        "\t",
+        "-n",
+        "--",
+        "$@",
+        "$1",
+        "\u{7}",
+        "\u{202e}ä",
+        "%s",
+        "\\n",
+        "owned=1",
+    ];
+    for sandbox in host.all() {
+        sandbox.write("show.sh", b"for word in \"$@\"; do printf '<%s>' \"$word\"; done").await.unwrap();
+        let fixed = ["bash", "show.sh"].map(str::to_owned).into_iter();
+        let vector = fixed.chain(hostile.map(str::to_owned)).collect();
+        let output = sandbox.exec(Exec { command: Command::Vector(vector), ..exec("") }).await.unwrap();
+        let expected: String = hostile.iter().map(|word| format!("<{word}>")).collect();
+        assert_eq!(output.tail.escape_ascii().to_string(), expected.as_bytes().escape_ascii().to_string());
+        assert_eq!((output.exit, output.end), (0, End::Exited));
+        assert!(matches!(sandbox.stat("owned").await, Err(Error::NotFound(_))));
+    }
+}
+
+#[tokio::test]
+async fn a_program_is_found_on_the_path_or_beneath_its_directory_and_nowhere_else() {
+    let host = Host::new();
+    for sandbox in host.all() {
+        sandbox.write("src/own.sh", b"#!/bin/sh\necho own $1\n").await.unwrap();
+        printed(&*sandbox, "chmod 755 src/own.sh").await;
+        let run = async |words: &[&str], cwd: Option<&str>| {
+            let vector = words.iter().map(|word| (*word).to_owned()).collect();
+            let cwd = cwd.map(str::to_owned);
+            let output = sandbox.exec(Exec { command: Command::Vector(vector), cwd, ..exec("") }).await;
+            output.map(|output| (output.exit, String::from_utf8_lossy(&output.tail).into_owned()))
+        };
+        assert_eq!(run(&["src/own.sh", "a"], None).await.unwrap(), (0, "own a\n".to_owned()));
+        assert_eq!(run(&["./own.sh", "b"], Some("src")).await.unwrap(), (0, "own b\n".to_owned()));
+        assert_eq!(run(&["cat", "README.md"], None).await.unwrap(), (0, "# read me\n".to_owned()));
+        for nothing in [&["own.sh"][..], &["no-such-program"], &["echo hi; touch owned"], &[""], &[], &["e\0cho"]] {
+            let ran = run(nothing, None).await;
+            assert!(!matches!(ran, Ok((0, _))), "{nothing:?}: {ran:?}");
+        }
+        assert!(matches!(sandbox.stat("owned").await, Err(Error::NotFound(_))));
     }
 }
