@@ -153,7 +153,7 @@ async fn what_cannot_be_done_says_what_to_do() {
     insta::assert_snapshot!([none, nobody, skill, name, file].map(said).join("
 "), @r"
     agent `clerk` names no model: set its `model`, or the `provider` of `Hob`
-    `nobody/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat` (every compatible server) and `replay`
+    `nobody/x` names a provider that does not exist; there are `anthropic`, `openai`, `openai-chat`, `azure`, `azure-chat`, `openrouter`, `gemini`, `vertex`, `groq`, `mistral`, `deepseek`, `bedrock`, `ollama`, `vllm` and `replay`; `openai-chat` is every compatible server
     agent `clerk` has no skill `baking`: name it in its `skills`
     a session's name is a text of one line with at most 200 bytes
     `no/such.md` describes no agent: No such file or directory (os error 2)
