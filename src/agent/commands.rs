@@ -7,6 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 
 use super::json_schema::{self, Of};
+use super::script::runs_script;
 use super::{DESCRIPTION_MAX, SandboxSpec};
 use crate::domain::command::{Command, NAME_MAX, RESERVED, RESERVED_PREFIXES, TIMEOUT_DEFAULT, TIMEOUT_MAX, Word};
 use crate::domain::front_matter::{Fields, Member, Node, Shape, flag, list, seconds, text};
@@ -21,13 +22,6 @@ const WORDS_MAX: usize = 64;
 
 /// Longest argument that stands in a head, in bytes.
 const WORD_MAX: usize = 4096;
-
-/// Programs that start the one which is named behind them.
-const STARTERS: &[&str] =
-    &["env", "sudo", "doas", "timeout", "nice", "nohup", "setsid", "stdbuf", "time", "xargs", "busybox"];
-
-/// Programs whose first argument, or the one behind `-c`, is a script.
-const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh", "tcsh"];
 
 /// The commands of a head, without those that something is wrong with.
 pub(super) fn commands(member: &Member, sandbox: Option<&SandboxSpec>, problems: &mut Vec<Problem>) -> Vec<Command> {
@@ -192,39 +186,6 @@ fn word(given: String, before: &[Word], inputs: &Inputs) -> Result<Word, String>
         ));
     }
     Ok(Word::Input { name: name.to_owned(), default: input.default.clone() })
-}
-
-/// Whether what comes next is, or may be, the script of a shell or the program that another one starts:
-/// no word before it is that for sure.
-fn runs_script(words: &[Word]) -> bool {
-    let fixed = |word: &Word| match word {
-        Word::Fixed(text) => Some(text.clone()),
-        Word::Input { .. } => None,
-    };
-    let Some(words) = words.iter().map(fixed).collect::<Option<Vec<String>>>() else { return false };
-    let is = |names: &[&str], word: &String| names.contains(&word.rsplit('/').next().unwrap_or_default());
-    let Some(program) = words.first() else { return false };
-    let is_starter = is(STARTERS, program);
-    let starts = if is_starter { words.len() } else { 1 };
-    let Some(shell) = words.iter().take(starts).position(|word| is(SHELLS, word)) else {
-        let is_program = |word: &String| word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/' || c == '.');
-        let names_one = words.iter().skip(1).any(|word| is_program(word) && !word.contains('='));
-        return program == "eval" || is_starter && !names_one;
-    };
-    let mut rest = words.iter().skip(shell + 1);
-    while let Some(word) = rest.next() {
-        match word.as_str() {
-            "-o" | "+o" | "-O" | "+O" => drop(rest.next()),
-            // Another such in a cluster takes the next word, and so do some of the long ones.
-            option if option.starts_with(['-', '+']) => {
-                if option.contains(['o', 'O']) || option.contains("file") {
-                    return true;
-                }
-            }
-            _ => return false,
-        }
-    }
-    true
 }
 
 /// What may stand in the braces of a place.

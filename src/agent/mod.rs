@@ -9,6 +9,7 @@ mod planned;
 pub mod project;
 mod reach;
 pub mod schema;
+mod script;
 mod starts;
 pub mod template;
 pub mod trigger;

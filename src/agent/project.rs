@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use crate::domain::invisible::without_invisible;
@@ -12,6 +13,9 @@ const FILES: [&str; 2] = ["AGENTS.md", "CLAUDE.md"];
 
 /// Bytes of one file that an agent reads.
 const MOST: usize = 32 << 10;
+
+/// Bytes of all of them.
+const ALL: usize = 96 << 10;
 
 /// How many directories are looked at.
 const DEEP: usize = 32;
@@ -29,7 +33,11 @@ pub struct Notes {
 pub fn notes(workspace: &Path) -> Vec<Notes> {
     let above: Vec<&Path> = workspace.ancestors().take(DEEP).collect();
     // Outside of a repository nobody says where it ends.
-    let root = above.iter().position(|dir| dir.join(".git").exists()).unwrap_or(0);
+    let owner = |path: &Path| fs::symlink_metadata(path).ok().map(|meta| meta.uid());
+    let is_root = |dir: &&Path| fs::symlink_metadata(dir.join(".git")).is_ok();
+    // As for Git, one of somebody else is none.
+    let root =
+        above.iter().position(is_root).filter(|at| owner(&above[*at].join(".git")) == owner(workspace)).unwrap_or(0);
     let root_dir = above.get(root).copied().unwrap_or(workspace);
     let read = |dir: &&Path| {
         FILES.iter().find_map(|file| {
@@ -39,7 +47,12 @@ pub fn notes(workspace: &Path) -> Vec<Notes> {
             Some(Notes { path: without_invisible(&path).0, text })
         })
     };
-    above.iter().take(root + 1).rev().filter_map(read).collect()
+    let mut left = ALL;
+    let fits = |notes: &Notes| {
+        left = left.saturating_sub(notes.text.len());
+        left > 0
+    };
+    above.iter().take(root + 1).rev().filter_map(read).take_while(fits).collect()
 }
 
 /// A file's words; `None` where there is none that says something.

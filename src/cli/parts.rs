@@ -43,10 +43,10 @@ pub(super) fn workspace() -> Result<PathBuf, Refusal> {
 impl Order<'_> {
     /// Puts the parts together; nothing is sent and no command runs.
     pub(super) fn harness(self) -> Result<Harness, Refusal> {
-        let (fallback, summariser) = match self.model {
-            // Who names a model means that one.
-            Some(_) => (Vec::new(), None),
-            None => {
+        let (fallback, summariser) = match (self.model, self.record) {
+            // Who names a model means that one, and a recording is of one.
+            (Some(_), _) | (_, Some(_)) => (Vec::new(), None),
+            (None, None) => {
                 let fallback = self.agent.fallback.iter().map(|model| self.connect(model)).collect::<Result<_, _>>()?;
                 let summariser = self.agent.compaction.model.as_deref().map(|model| self.connect(model)).transpose()?;
                 (fallback, summariser)

@@ -77,13 +77,22 @@ pub struct Spent {
     pub calls: u32,
     /// Price of the model calls in nano-dollars; `None` once a model without a sourced price answered.
     pub cost_nano_usd: Option<u64>,
+    /// The part of that price which is known.
+    pub paid_nano_usd: u64,
     /// Wall clock of all attempts together.
     pub time: Duration,
 }
 
 impl Default for Spent {
     fn default() -> Self {
-        Self { turns: 0, usage: Usage::default(), calls: 0, cost_nano_usd: Some(0), time: Duration::ZERO }
+        Self {
+            turns: 0,
+            usage: Usage::default(),
+            calls: 0,
+            cost_nano_usd: Some(0),
+            paid_nano_usd: 0,
+            time: Duration::ZERO,
+        }
     }
 }
 
@@ -105,7 +114,7 @@ impl Limits {
             (Limited::Turns, u128::from(spent.turns), u128::from(self.turns)),
             (Limited::Tokens, u128::from(spent.usage.total()), u128::from(self.tokens)),
             (Limited::Calls, u128::from(spent.calls), u128::from(self.calls)),
-            (Limited::Cost, u128::from(spent.cost_nano_usd.unwrap_or_default()), u128::from(self.cost_nano_usd)),
+            (Limited::Cost, u128::from(spent.paid_nano_usd), u128::from(self.cost_nano_usd)),
             (Limited::Time, spent.time.as_millis(), self.time().as_millis()),
         ];
         let reached =
@@ -141,8 +150,8 @@ mod tests {
             (spent(0, 0, 100), Standing::Over(Limited::Time)),
             (Spent { calls: 16, ..Spent::default() }, Standing::Land(Limited::Calls)),
             (Spent { calls: 20, ..Spent::default() }, Standing::Over(Limited::Calls)),
-            (Spent { cost_nano_usd: Some(400), ..Spent::default() }, Standing::Land(Limited::Cost)),
-            (Spent { cost_nano_usd: Some(501), ..Spent::default() }, Standing::Over(Limited::Cost)),
+            (Spent { paid_nano_usd: 400, ..Spent::default() }, Standing::Land(Limited::Cost)),
+            (Spent { paid_nano_usd: 501, cost_nano_usd: None, ..Spent::default() }, Standing::Over(Limited::Cost)),
             // What a model costs that nobody knows a price of is not counted.
             (Spent { cost_nano_usd: None, ..Spent::default() }, Standing::Free),
         ] {

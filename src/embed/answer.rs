@@ -69,6 +69,12 @@ pub enum Error {
         /// As asked for.
         skill: String,
     },
+    /// A tool of the program has a name that is hob's own, or another tool's.
+    #[error("there is another tool named `{0}`: give yours another name")]
+    Tool(String),
+    /// There is nothing to run a command in.
+    #[error("agent `{0}` has no sandbox: give it one to run commands in")]
+    NoSandbox(String),
     /// The run failed; asking the same again would not help.
     #[error("{0}")]
     Failed(String),

@@ -47,12 +47,14 @@ mod answer;
 mod by_hand;
 pub(crate) mod machine;
 mod talk;
+mod turns;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use answer::{Answer, Error};
 pub use talk::{Call, Session};
+pub use turns::Turns;
 
 pub use crate::agent::Agent;
 use crate::agent::{Known, check};
@@ -85,6 +87,8 @@ pub struct Hob {
     pub observer: Arc<dyn Observer>,
     /// Takes secrets out of what is kept.
     pub redactor: Redactor,
+    /// Prompts of one session are worked on one after the other, each as it was given.
+    pub turns: Turns,
 }
 
 impl Hob {
@@ -99,6 +103,7 @@ impl Hob {
             temporary: PathBuf::from("/tmp"),
             observer: Arc::new(()),
             redactor: Redactor::default(),
+            turns: Turns::default(),
         }
     }
 

@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::by_hand::ByHand;
 use super::machine::{clock, fresh, holder, jitter, marker};
 use super::{Answer, Error, Hob};
-use crate::agent::{Agent, project};
-use crate::channel::Request;
+use crate::agent::{Agent, Compaction, project};
+use crate::channel::{Asked, Request};
+use crate::domain::command::{RESERVED, RESERVED_PREFIXES};
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::name::{SandboxKind, Thinking, ToolKind};
-use crate::domain::run::{Authority, Run};
+use crate::domain::run::{Authority, Run, State};
 use crate::harness::{self, Harness};
 use crate::provider::{self, Provider};
 use crate::queue;
@@ -30,15 +31,22 @@ use crate::telemetry::failpoint::Failpoints;
 use crate::tool::{Tool, schema};
 use crate::worker::{Circumstances, Worked, work_until};
 
-/// How often it is tried to get a session that another prompt works on.
+/// The key of a command of the program in the input of its run.
+const BY_HAND: &str = "hob_by_hand";
+
+/// How often it is tried to get a session that another process works on.
 const TURN: Duration = Duration::from_millis(50);
 
 /// A conversation. Clones are the same one; of several prompts at once each waits for those before it.
-/// A prompt that is dropped is carried on by the next one, before its own.
+/// A prompt that is dropped is carried on by the next one, before its own: by the agent that the session
+/// was opened with, without what was other than usual. Several processes may share a session, and carry on
+/// each other's prompts so, too.
 #[derive(Clone)]
 pub struct Session {
     hob: Hob,
     agent: Agent,
+    /// Without what is other than usual for some prompts.
+    opened_with: Agent,
     tools: Vec<Arc<dyn Tool>>,
     role: Option<String>,
     instance: InstanceId,
@@ -61,7 +69,7 @@ pub struct Call {
 
 impl Session {
     pub(super) fn new(hob: Hob, agent: Agent, instance: InstanceId, label: String) -> Self {
-        Self { hob, agent, tools: Vec::new(), role: None, instance, label }
+        Self { hob, opened_with: agent.clone(), agent, tools: Vec::new(), role: None, instance, label }
     }
 
     /// Whose log it is.
@@ -97,7 +105,7 @@ impl Session {
             Some(role) => format!("For this you are {role}.\n\n{text}"),
             None => text.to_owned(),
         };
-        self.work(Request { message: Some(message), ..self.request() }, self.agent.clone()).await
+        self.work(Request { message: Some(message), ..self.request() }).await
     }
 
     /// Asks for a value. The model ends with one that fits the type's schema; what does not fit goes back
@@ -135,21 +143,17 @@ impl Session {
     /// # Errors
     /// As for [`Session::prompt`]; a command that fails says so in its text.
     pub async fn shell(&self, command: &str) -> Result<String, Error> {
-        let mut agent = Agent { result: None, ..self.agent.clone() };
-        // What a model is told of its tools stays the same.
-        if !agent.tools.contains(&ToolKind::Bash) {
-            agent.tools.push(ToolKind::Bash);
+        if self.agent.sandbox.kind == SandboxKind::None {
+            return Err(Error::NoSandbox(self.agent.name.to_string()));
         }
-        let by_hand: Arc<dyn Provider> = Arc::new(ByHand { command: command.to_owned() });
-        let hob = Hob { provider: Some(by_hand), ..self.hob.clone() };
-        let asked = Self { hob, ..self.clone() };
         let message = Some(format!("The program runs `{command}`."));
-        Ok(asked.work(Request { message, ..self.request() }, agent).await?.text)
+        let input = Some(serde_json::json!({ (BY_HAND): command }));
+        Ok(self.work(Request { message, input, ..self.request() }).await?.text)
     }
 
     /// Answers an event of its thread, once.
     pub(super) async fn hear(&self, event: Event) -> Result<Answer, Error> {
-        self.work(Request { event: Some(event), ..Request::default() }, self.agent.clone()).await
+        self.work(Request { event: Some(event), ..Request::default() }).await
     }
 
     /// Ends what is under way and what waits, in any process; `by` says who wants that. Returns the runs
@@ -178,9 +182,22 @@ impl Session {
     }
 
     /// Admits a run, and works on what is admitted until it is settled.
-    async fn work(&self, request: Request, agent: Agent) -> Result<Answer, Error> {
-        let Hob { store, redactor, .. } = &self.hob;
-        let asked = request.ask(&agent.name, fresh()).map_err(Error::Name)?;
+    async fn work(&self, request: Request) -> Result<Answer, Error> {
+        let asked = request.ask(&self.agent.name, fresh()).map_err(Error::Name)?;
+        // Who drops the prompt has it stopped as a signal would: the session is free at once.
+        let cancel = CancellationToken::new();
+        let _stop = cancel.clone().drop_guard();
+        let session = self.clone();
+        let working = tokio::spawn(async move { session.in_turn(asked, cancel).await });
+        working.await.unwrap_or_else(|error| Err(Error::Failed(format!("bug: {error}; please report it"))))
+    }
+
+    /// When the prompts before it are over.
+    async fn in_turn(&self, asked: Asked, cancel: CancellationToken) -> Result<Answer, Error> {
+        let _turn = tokio::select! {
+            () = cancel.cancelled() => return Err(stopped()),
+            turn = self.hob.turns.next(&self.instance) => turn,
+        };
         let run = Run {
             id: RunId::derive(&self.instance, &asked.key, None),
             instance: self.instance.clone(),
@@ -190,68 +207,101 @@ impl Session {
             authority: Authority::Operator,
             task: asked.task,
         };
-        let harness = self.harness(agent)?;
-        queue::admit(store, &run, &self.label, redactor).await?;
-        // Who drops the prompt has it stopped as a signal would: the session is free at once.
-        let cancel = CancellationToken::new();
-        let _stop = cancel.clone().drop_guard();
+        // Before anything is kept: what is wrong with it is said now.
+        self.harness(&run)?;
+        queue::admit(&self.hob.store, &run, &self.label, &self.hob.redactor).await?;
         let with = Circumstances {
             clock: clock(),
-            cancel: cancel.clone(),
+            cancel,
             ends: None,
             wall: None,
             refused: BTreeMap::new(),
-            redactor: redactor.clone(),
+            redactor: self.hob.redactor.clone(),
             failpoints: Failpoints::default(),
             marker,
             jitter,
         };
-        let session = self.clone();
-        let working = tokio::spawn(async move { session.until_settled(run, harness, with).await });
-        working.await.unwrap_or_else(|error| Err(Error::Failed(format!("bug: {error}; please report it"))))
-    }
-
-    /// Works on what was admitted, in its order, until this run is settled.
-    async fn until_settled(&self, run: Run, harness: Harness, with: Circumstances) -> Result<Answer, Error> {
         loop {
-            let opened = self.hob.store.open(&self.instance, &self.label, holder(self.what())).await;
-            let worked = match opened {
-                Ok((log, _)) => work_until(&run.id, &harness, log, &with).boxed().await,
-                Err(error) => Err(error.into()),
-            };
-            match worked {
-                Ok(Worked::Settled { history, .. }) => {
-                    let known = history.find(&run.id).ok_or_else(|| Error::Failed("the run is gone".to_owned()))?;
-                    return Answer::of(known);
-                }
-                // Another prompt works on it.
-                Ok(Worked::Lost) | Err(harness::Error::Session(session::Error::Store(store::Error::Held { .. }))) => {
-                    tokio::time::sleep(TURN).await;
-                }
-                Ok(Worked::Unanswered(reason) | Worked::Misconfigured(reason)) => {
-                    return Err(Error::Unanswered(reason));
-                }
-                Ok(Worked::Interrupted | Worked::OutOfTime) => {
-                    return Err(Error::Unanswered("the work was stopped".to_owned()));
-                }
-                Err(error) => return Err(error.into()),
+            if with.cancel.is_cancelled() {
+                return Err(stopped());
+            }
+            match self.attempt(&run, &with).await {
+                Ok(Some(answer)) => return answer,
+                Ok(None) | Err(Error::Store(store::Error::Held { .. })) => {}
+                Err(Error::Harness(harness::Error::Session(session::Error::Store(store::Error::Held { .. })))) => {}
+                Err(error) => return Err(error),
+            }
+            // Another process works on it.
+            tokio::select! {
+                () = with.cancel.cancelled() => {}
+                () = tokio::time::sleep(TURN) => {}
             }
         }
     }
 
-    fn harness(&self, agent: Agent) -> Result<Harness, Error> {
+    /// Works on the runs of the session in their order, each with what it is worked on with, up to this
+    /// one; `None` while somebody else has them.
+    async fn attempt(&self, run: &Run, with: &Circumstances) -> Result<Option<Result<Answer, Error>>, Error> {
+        loop {
+            let (log, _) = self.hob.store.open(&self.instance, &self.label, holder(self.what())).await?;
+            let is_open = |known: &&Run| !matches!(log.state(&known.id), Some(State::Settled(_)));
+            // One that a prompt left that was dropped, or a process that ended.
+            let next = log.runs().iter().find(is_open).filter(|next| next.id != run.id).cloned();
+            // What this prompt is given with is for this prompt.
+            let harness = match &next {
+                Some(before) => self.plain().harness(before)?,
+                None => self.harness(run)?,
+            };
+            let until = next.as_ref().unwrap_or(run);
+            match work_until(&until.id, &harness, log, with).boxed().await? {
+                Worked::Settled { .. } if next.is_some() => {}
+                Worked::Settled { history, .. } => {
+                    let known = history.find(&run.id).ok_or_else(|| Error::Failed("the run is gone".to_owned()))?;
+                    return Ok(Some(Answer::of(known)));
+                }
+                Worked::Lost => return Ok(None),
+                Worked::Unanswered(reason) | Worked::Misconfigured(reason) => return Err(Error::Unanswered(reason)),
+                Worked::Interrupted | Worked::OutOfTime => return Err(stopped()),
+            }
+        }
+    }
+
+    /// The session as it was opened.
+    fn plain(&self) -> Self {
+        Self { agent: self.opened_with.clone(), ..self.clone() }
+    }
+
+    /// What a run is worked on with.
+    fn harness(&self, run: &Run) -> Result<Harness, Error> {
+        let by_hand = run.task.input.as_ref().and_then(|input| input.get(BY_HAND)?.as_str());
+        let mut agent = self.agent.clone();
+        if by_hand.is_some() {
+            // Nobody reads it, so there is no window and no value.
+            (agent.compaction, agent.fallback, agent.result) = (Compaction::default(), Vec::new(), None);
+            if !agent.tools.contains(&ToolKind::Bash) {
+                agent.tools.push(ToolKind::Bash);
+            }
+        }
         let Hob { access, observer, provider, .. } = &self.hob;
         let workspace = &self.workspace()?;
         let connect = |model: &str| provider::connect(model, access, observer.clone());
-        let provider = match (provider, &agent.model) {
-            (Some(provider), _) => provider.clone(),
-            (None, Some(model)) => connect(model)?,
-            (None, None) => return Err(Error::NoModel(agent.name.to_string())),
+        let (provider, fallback, summariser) = match (by_hand, provider, &agent.model) {
+            (Some(command), ..) => {
+                let by_hand: Arc<dyn Provider> = Arc::new(ByHand { command: command.to_owned() });
+                (by_hand, Vec::new(), None)
+            }
+            (None, Some(provider), _) => (provider.clone(), Vec::new(), None),
+            (None, None, Some(model)) => {
+                let fallback = agent.fallback.iter().map(|model| connect(model)).collect::<Result<_, _>>()?;
+                (connect(model)?, fallback, agent.compaction.model.as_deref().map(connect).transpose()?)
+            }
+            (None, None, None) => return Err(Error::NoModel(agent.name.to_string())),
         };
+        self.no_twins(&agent)?;
         Ok(Harness {
             provider,
-            fallback: agent.fallback.iter().map(|model| connect(model)).collect::<Result<_, _>>()?,
-            summariser: agent.compaction.model.as_deref().map(connect).transpose()?,
+            fallback,
+            summariser,
             tools: self.tools.clone(),
             sandbox: self.sandbox(workspace, agent.sandbox.kind)?,
             agent,
@@ -261,6 +311,21 @@ impl Session {
             is_own_log: true,
             effect_secret: Vec::new(),
         })
+    }
+
+    /// Refuses a tool of the program that has the name of another one: a model's call must mean one thing.
+    fn no_twins(&self, agent: &Agent) -> Result<(), Error> {
+        let mut names: Vec<&str> = ToolKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        names.extend(RESERVED);
+        names.extend(agent.commands.iter().map(|command| command.name.as_str()));
+        for tool in &self.tools {
+            let name = tool.spec().name.as_str();
+            if names.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
+                return Err(Error::Tool(name.to_owned()));
+            }
+            names.push(name);
+        }
+        Ok(())
     }
 
     fn workspace(&self) -> Result<PathBuf, Error> {
@@ -291,4 +356,8 @@ impl Session {
         };
         Ok(Some(sandbox::open(options)?))
     }
+}
+
+fn stopped() -> Error {
+    Error::Unanswered("the work was stopped".to_owned())
 }

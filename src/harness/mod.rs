@@ -18,7 +18,7 @@ use crate::domain::entry::{AttemptStarted, Body, Input, Prompt};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
 use crate::domain::run::Run;
-use crate::provider::{Provider, catalog};
+use crate::provider::Provider;
 use crate::sandbox::Sandbox;
 use crate::session::history::History;
 use crate::session::journal::Journal;
@@ -140,12 +140,11 @@ impl Harness {
             history.add(entry);
         }
         journal.failpoints.hit(failpoint::BEGUN);
-        let known = catalog::find(self.provider.model()).map(|row| row.window);
         let parts = Parts {
             provider: self.provider.clone(),
             fallback: self.fallback.iter().cloned().collect(),
             summariser: self.summariser.clone(),
-            window: self.agent.compaction.window.or(known),
+            window: self.agent.compaction.window,
             prompt: history.prompt.as_ref().is_some_and(|frozen| !frozen.reads_as(&prompt)).then_some(prompt),
             toolbox,
             sandbox: self.sandbox.clone(),

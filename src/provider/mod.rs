@@ -63,6 +63,11 @@ pub trait Provider: Send + Sync {
     /// `provider/model`, as in the log.
     fn model(&self) -> &str;
 
+    /// Tokens that fit into its context, where a source says it.
+    fn window(&self) -> Option<u64> {
+        catalog::find(self.model()).map(|row| row.window)
+    }
+
     /// Begins a conversation in the provider's own bytes.
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation>;
 }

@@ -92,6 +92,10 @@ impl Provider for Recorder {
         self.inner.model()
     }
 
+    fn window(&self) -> Option<u64> {
+        self.inner.window()
+    }
+
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {
         Box::new(Talk {
             inner: self.inner.open(opening),

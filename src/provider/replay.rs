@@ -32,6 +32,11 @@ impl Provider for Replay {
         &self.full
     }
 
+    /// That of the model that was recorded: what it cut then is cut now.
+    fn window(&self) -> Option<u64> {
+        super::catalog::find(&self.tape.model).map(|row| row.window)
+    }
+
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {
         Box::new(Talk {
             path: self.path.clone(),

@@ -137,7 +137,11 @@ impl History {
             }
             Body::Compaction(Compaction { summary, first_kept, .. }) => {
                 self.compact(summary, first_kept);
-                self.with_own(|run| run.compacted += 1);
+                self.with_own(|run| {
+                    run.compacted += 1;
+                    // What results said before may not be read again.
+                    run.repeated = Repeated::default();
+                });
             }
             Body::WorkspaceDelta(delta) => {
                 for change in &delta.changes {

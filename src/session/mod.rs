@@ -45,7 +45,7 @@ pub struct Parts {
     pub fallback: VecDeque<Arc<dyn Provider>>,
     /// Who writes summaries, if not who answers.
     pub summariser: Option<Arc<dyn Provider>>,
-    /// Tokens that fit into the model's context, if that is known.
+    /// Tokens that fit into the model's context, where the operator says it.
     pub window: Option<u64>,
     /// What the agent's file makes of the prompt now, where another one stands in the log: taken when the
     /// conversation is compacted.
@@ -112,6 +112,11 @@ impl Session {
             self.history.add(entry);
         }
         Ok(())
+    }
+
+    /// Tokens that fit into the context of who answers now, if that is known.
+    fn window(&self) -> Option<u64> {
+        self.parts.window.or_else(|| self.parts.provider.window())
     }
 
     /// What this run has used, this attempt's time included.

@@ -12,7 +12,7 @@ use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, MessageInterrupted, Note};
 use crate::domain::id::RunId;
 use crate::domain::message::{Message, Stop};
-use crate::provider::{self, Delta, ErrorKind, Place, catalog, retry};
+use crate::provider::{self, Delta, ErrorKind, Place, retry};
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress as Seen;
 
@@ -202,7 +202,6 @@ impl Session {
         let Some(next) = self.parts.fallback.pop_front() else { return Ok(Some(Stopped::Unanswered(said))) };
         let note = format!("{} does not answer; {} does from here on", self.parts.provider.model(), next.model());
         self.parts.observer.see(Seen::Note(&note));
-        self.parts.window = catalog::find(next.model()).map_or(self.parts.window, |row| Some(row.window));
         self.parts.provider = next;
         self.conversation = conversation(&self.history, run, &self.parts)?;
         Ok(None)

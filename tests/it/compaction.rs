@@ -1,5 +1,6 @@
 //! A conversation that outgrows the model's window, on every protocol, as a whole run of the real binary.
 
+use hob::domain::message::Usage;
 use serde_json::{Value, json};
 
 use crate::faults::{MODELS, assert_each_call_has_its_result};
@@ -27,8 +28,13 @@ fn run(scene: &Scene, server: &ModelServer, model: &str, agent: &str, event: &st
 
 const OPENED: &str = "github/issues.opened.json";
 
-fn reads() -> Reply {
-    answer().text("I look.").call("c1", "read", json!({ "path": "notes.txt" })).end_tools()
+fn reads(id: &str) -> Reply {
+    answer().text("I look.").call(id, "read", json!({ "path": "notes.txt", "limit": 39 })).end_tools()
+}
+
+fn looks() -> Reply {
+    let usage = Usage { input: 5000, output: 5, ..Usage::default() };
+    answer().text("And here.").call("c9", "glob", json!({ "pattern": "*.txt" })).usage(usage).end_tools()
 }
 
 fn summary() -> Reply {
@@ -43,7 +49,7 @@ fn too_long() -> Reply {
 /// Everything that a request says, in the order it is said.
 fn said(body: &Value) -> String {
     let messages = body["messages"].as_array().or(body["input"].as_array()).unwrap();
-    messages.iter().map(|message| message["content"].to_string()).collect::<Vec<_>>().join("\n")
+    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn kinds(scene: &Scene) -> Vec<String> {
@@ -54,15 +60,15 @@ fn kinds(scene: &Scene) -> Vec<String> {
 fn what_outgrew_the_window_goes_on_from_a_summary_also_in_the_next_run() {
     for model in MODELS {
         let (scene, last) = (scene(), || answer().text("All is well.").end());
-        let server = ModelServer::start([reads(), summary(), last(), last()]);
+        let server = ModelServer::start([reads("c1"), looks(), summary(), last(), last()]);
         let ran = run(&scene, &server, model, "narrow", OPENED);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
         assert!(ran.stdout().contains("All is well."), "{model}");
         let bodies = server.bodies();
-        assert!(bodies[1]["tools"].as_array().is_none_or(Vec::is_empty), "{model}: a summary needs no tools");
-        let asked = said(&bodies[1]);
+        assert!(bodies[2]["tools"].as_array().is_none_or(Vec::is_empty), "{model}: a summary needs no tools");
+        let asked = said(&bodies[2]);
         assert!(asked.contains("[result of read]") && asked.contains("[left out: "), "{model}: {asked}");
-        let goes_on = said(&bodies[2]);
+        let goes_on = said(&bodies[3]);
         for part in ["word for word", "what=\\\"summary\\\"", "The notes are read.", "Files looked at: notes.txt"] {
             assert!(goes_on.contains(part), "{model}: `{part}` is not in {goes_on}");
         }
@@ -83,8 +89,18 @@ fn a_request_that_the_provider_finds_too_long_is_made_shorter_as_often_as_it_hel
     for model in MODELS {
         let scene = scene();
         let last = answer().text("All is well.").end();
-        let script =
-            [reads(), too_long(), summary(), reads(), too_long(), summary(), reads(), too_long(), summary(), last];
+        let script = [
+            reads("c1"),
+            too_long(),
+            summary(),
+            reads("c2"),
+            too_long(),
+            summary(),
+            reads("c3"),
+            too_long(),
+            summary(),
+            last,
+        ];
         let server = ModelServer::start(script);
         let ran = run(&scene, &server, model, "wide", OPENED);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
@@ -105,14 +121,27 @@ fn what_is_too_long_by_itself_fails_with_the_providers_words() {
 }
 
 #[test]
-fn a_summary_that_cannot_be_made_costs_what_it_would_have_said_and_not_the_run() {
+fn where_there_is_still_room_a_summary_that_cannot_be_made_costs_nothing() {
     for model in MODELS {
         let scene = scene();
         let refused = Reply::status(400).body(r#"{"error":{"type":"invalid_request_error","message":"no"}}"#);
-        let server = ModelServer::start([reads(), refused, answer().text("All is well.").end()]);
+        let server = ModelServer::start([reads("c1"), looks(), refused, answer().text("All is well.").end()]);
         let ran = run(&scene, &server, model, "narrow", OPENED);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
-        let goes_on = said(&server.bodies()[2]);
+        assert!(said(&server.bodies()[3]).contains("A line of notes. A line"), "{model}");
+        assert!(!kinds(&scene).contains(&"compaction".to_owned()), "{model}");
+    }
+}
+
+#[test]
+fn where_there_is_no_room_it_costs_what_it_would_have_said_and_not_the_run() {
+    for model in MODELS {
+        let scene = scene();
+        let refused = Reply::status(400).body(r#"{"error":{"type":"invalid_request_error","message":"no"}}"#);
+        let server = ModelServer::start([reads("c1"), too_long(), refused, answer().text("All is well.").end()]);
+        let ran = run(&scene, &server, model, "wide", OPENED);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        let goes_on = said(&server.bodies()[3]);
         assert!(
             goes_on.contains("no summary could be made") && goes_on.contains("word for word"),
             "{model}: {goes_on}"
@@ -122,9 +151,25 @@ fn a_summary_that_cannot_be_made_costs_what_it_would_have_said_and_not_the_run()
 }
 
 #[test]
+fn what_the_model_has_not_read_yet_is_kept() {
+    for model in MODELS {
+        let scene = scene();
+        // Its results alone are more than a third of the window.
+        let server = ModelServer::start([reads("c1"), reads("c2"), summary(), answer().text("All is well.").end()]);
+        let ran = run(&scene, &server, model, "narrow", OPENED);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        let goes_on = said(&server.bodies()[3]);
+        assert!(
+            goes_on.contains("what=\\\"summary\\\"") && goes_on.contains("A line of notes. A line"),
+            "{model}: {goes_on}"
+        );
+    }
+}
+
+#[test]
 fn what_stands_for_a_conversation_reads_like_this() {
     let scene = scene();
-    let server = ModelServer::start([reads(), summary(), answer().text("All is well.").end()]);
+    let server = ModelServer::start([reads("c1"), looks(), summary(), answer().text("All is well.").end()]);
     assert_eq!(run(&scene, &server, "anthropic/scripted", "narrow", OPENED).code(), Some(0));
     let bodies = server.bodies();
     let text = |body: &Value| {
@@ -132,6 +177,6 @@ fn what_stands_for_a_conversation_reads_like_this() {
         let marker = text.split("hob-").nth(1).unwrap()[..16].to_owned();
         text.replace(&marker, "MARKER")
     };
-    insta::assert_snapshot!("summary_asked_for", text(&bodies[1]));
-    insta::assert_snapshot!("summary_given", text(&bodies[2]));
+    insta::assert_snapshot!("summary_asked_for", text(&bodies[2]));
+    insta::assert_snapshot!("summary_given", text(&bodies[3]));
 }

@@ -140,6 +140,64 @@ async fn a_prompt_that_was_dropped_is_carried_on_by_the_next_one() {
 }
 
 #[tokio::test]
+async fn each_of_many_prompts_at_once_is_worked_on_as_it_was_given() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Count {
+        lines: u32,
+    }
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Name {
+        name: String,
+    }
+    let finish = |id: &str, value| answer().call(id, "finish", value).end_tools();
+    let program = program(vec![
+        finish("c1", json!({ "lines": 1 })),
+        finish("c2", json!({ "name": "Ada" })),
+        answer().text("Words.").end(),
+    ]);
+    let session = program.hob.session(agent(), "one").unwrap();
+    let (lines, name, shell, words) = tokio::join!(
+        session.ask::<Count>("How many?"),
+        session.ask::<Name>("Who?"),
+        session.shell("cat notes.txt"),
+        session.prompt("Say it."),
+    );
+    assert_eq!((lines.unwrap().lines, name.unwrap().name.as_str()), (1, "Ada"));
+    assert_eq!((shell.unwrap().as_str(), words.unwrap().text.as_str()), ("Notes.", "Words."));
+}
+
+#[tokio::test]
+async fn a_command_after_a_dropped_prompt_leaves_the_prompt_to_the_model() {
+    let cut = answer().text("A long story").text(&"and on ".repeat(400)).end().stall_at(1500);
+    let program = program(vec![cut, answer().text("First.").end()]);
+    let ears = Arc::new(Ears(Notify::new()));
+    let hob = Hob { observer: ears.clone(), ..program.hob.clone() };
+    let session = hob.session(agent(), "one").unwrap();
+    tokio::select! {
+        _ = session.prompt("One.") => panic!("it stalls"),
+        () = ears.0.notified() => {}
+    }
+    assert_eq!(session.shell("echo once >> log.txt; cat log.txt").await.unwrap(), "once");
+    assert_eq!(program.server.left(), 0);
+}
+
+#[tokio::test]
+async fn a_tool_with_a_name_of_hobs_own_is_refused() {
+    #[derive(serde::Deserialize, schemars::JsonSchema)]
+    struct Nothing {}
+    let program = program(Vec::new());
+    for name in ["finish", "propose_comment", "read"] {
+        let tool = function(name, "", |_: Nothing| async { Ok(String::new()) });
+        let session = program.hob.session(agent(), "one").unwrap().with_tool(tool);
+        let error = session.prompt("Go.").await.map(|_| ()).unwrap_err();
+        assert!(matches!(error, Error::Tool(_)), "{error}");
+    }
+    let none = Agent { sandbox: hob::agent::SandboxSpec { kind: SandboxKind::None, env: Vec::new() }, ..agent() };
+    let error = program.hob.session(none, "one").unwrap().shell("true").await.unwrap_err();
+    assert!(matches!(error, Error::NoSandbox(_)), "{error}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_says_what_to_do() {
     let program = program(Vec::new());
     let said = |error: Error| error.to_string();

@@ -8,6 +8,9 @@ const RESERVE: u64 = 16_384;
 /// Tokens of what was said last that stay as they are.
 const KEPT: u64 = 20_000;
 
+/// Tokens that a summary is made of, at most: it is paid for.
+const SUMMARISED: u64 = 150_000;
+
 /// How often a conversation is cut for one answer: each time less is kept, and nothing at last.
 pub const CUTS: u32 = 3;
 
@@ -26,10 +29,10 @@ pub(super) fn kept(window: Option<u64>, cuts: u32) -> u64 {
     }
 }
 
-/// How many tokens of the rest are read by who makes the summary.
+/// How many tokens of the rest are read by who makes the summary and has this window.
 pub(super) fn summarised(window: Option<u64>, size: u64) -> u64 {
     // What was too long is told by half of it.
-    window.map_or(size / 2, threshold).max(1000)
+    window.map_or(size / 2, threshold).clamp(1000, SUMMARISED)
 }
 
 /// The first turn that is kept, so that about so many tokens are: one by hob or an answer, never results,
@@ -48,6 +51,22 @@ pub(super) fn place(turns: &[Turn], kept: u64) -> usize {
         }
     }
     first
+}
+
+/// The first turn that the model has not read, or whose results it has not: it asked for them, or they are
+/// what it is asked.
+pub(super) fn unread(turns: &[Turn]) -> usize {
+    match turns.iter().rposition(|turn| matches!(turn, Turn::Answer(_))) {
+        Some(answer) if matches!(turns.get(answer + 1), Some(Turn::Results(_))) => answer,
+        Some(answer) => answer + 1,
+        None => 0,
+    }
+}
+
+/// Whether enough is cut off to be worth a summary.
+pub(super) fn is_worth_it(turns: &[Turn], cut: usize) -> bool {
+    let size = |turns: &[Turn]| turns.iter().map(estimate).sum::<u64>();
+    size(turns.get(..cut).unwrap_or(turns)).saturating_mul(4) >= size(turns)
 }
 
 #[cfg(test)]

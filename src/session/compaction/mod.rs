@@ -11,15 +11,12 @@ use crate::domain::entry::{Body, Compaction, UsageNoted};
 use crate::domain::id::RunId;
 use crate::domain::message::Answer;
 use crate::domain::name::Thinking;
-use crate::provider::{self, ErrorKind, Opening, Place, Said, retry};
+use crate::provider::{self, ErrorKind, Opening, Place, Provider, Said, retry};
 use crate::session::resume;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
 use crate::trust::frame::Marker;
 pub use cut::CUTS;
-
-/// Tries to have a summary made.
-const TRIES: u32 = 2;
 
 /// What became of a compaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +32,11 @@ enum Room {
 impl Session {
     /// Compacts a conversation that has grown to its window.
     pub(super) async fn make_room(&mut self, run: &RunId) -> Result<(), Error> {
-        let Some(window) = self.parts.window else { return Ok(()) };
+        let Some(window) = self.window() else { return Ok(()) };
         let is_full = self.history.size.tokens() > cut::threshold(window);
         // Once for each answer: what is still too much then, the provider says.
         if is_full && self.compacted(run) == 0 {
-            self.compact(run, cut::kept(Some(window), 0)).await?;
+            self.compact(run, 0, false).await?;
         }
         Ok(())
     }
@@ -48,7 +45,7 @@ impl Session {
     /// again.
     pub(super) async fn shorten(&mut self, run: &RunId) -> Result<bool, Error> {
         for cuts in self.compacted(run)..CUTS {
-            if self.compact(run, cut::kept(self.parts.window, cuts)).await? != Room::None {
+            if self.compact(run, cuts, true).await? != Room::None {
                 return Ok(true);
             }
         }
@@ -59,12 +56,17 @@ impl Session {
         self.history.find(run).map_or(0, |known| known.compacted)
     }
 
-    /// Keeps so many tokens of what was said last, and puts a summary in the place of the rest.
-    async fn compact(&mut self, run: &RunId, kept: u64) -> Result<Room, Error> {
+    /// Puts a summary in the place of what was said first, the harder, the more often it was done. Without
+    /// one nothing is cut off, unless it `must` be.
+    async fn compact(&mut self, run: &RunId, cuts: u32, must: bool) -> Result<Room, Error> {
         let turns = &self.history.turns;
-        let cut = cut::place(turns, kept);
+        let mut cut = cut::place(turns, cut::kept(self.window(), cuts));
+        if cuts == 0 {
+            // What nobody has read yet is not worth less than what was read.
+            cut = cut.min(cut::unread(turns));
+        }
         // A summary alone does not become shorter.
-        if cut == 0 || (cut == 1 && self.history.begins_with_a_summary()) {
+        if !must && !cut::is_worth_it(turns, cut) || cut == 0 || (cut == 1 && self.history.begins_with_a_summary()) {
             return Ok(Room::None);
         }
         let first_kept = self.history.place(cut).unwrap_or_else(|| self.journal.log.next());
@@ -77,9 +79,21 @@ impl Session {
         self.parts.observer.see(Progress::Note(&format!(
             "the conversation takes {tokens_before} tokens: what was said first becomes a summary"
         )));
-        let budget = cut::summarised(self.parts.window, tokens_before);
+        let maker = self.parts.summariser.as_ref().unwrap_or(&self.parts.provider);
+        let budget = cut::summarised(maker.window().or(self.window()), tokens_before);
         let words = summary::request(&turns[..cut], self.history.begins_with_a_summary(), &marker, budget);
-        let Some(made) = self.summarise(run, &words).await else { return Ok(Room::Stopped) };
+        let own = self.parts.provider.clone();
+        let maker = maker.clone();
+        let Some(mut made) = self.summarise(run, maker.as_ref(), &words).await else { return Ok(Room::Stopped) };
+        if made.is_err() && self.parts.summariser.is_some() {
+            let Some(again) = self.summarise(run, own.as_ref(), &words).await else { return Ok(Room::Stopped) };
+            made = again;
+        }
+        if let (Err(error), false) = (&made, must) {
+            // There is still room for an answer.
+            self.parts.observer.see(Progress::Note(&format!("no summary could be made: {error}")));
+            return Ok(Room::None);
+        }
         self.journal.failpoints.hit(failpoint::SUMMARISED);
         let (mut bodies, text) = match made {
             Ok(answer) => {
@@ -115,10 +129,14 @@ impl Session {
     }
 
     /// A summary by the model; `None` when there is no more time for it.
-    async fn summarise(&mut self, run: &RunId, words: &str) -> Option<Result<Answer, provider::Error>> {
-        let provider = self.parts.summariser.as_ref().unwrap_or(&self.parts.provider).clone();
+    async fn summarise(
+        &mut self,
+        run: &RunId,
+        maker: &dyn Provider,
+        words: &str,
+    ) -> Option<Result<Answer, provider::Error>> {
         let opening = Opening { system: summary::SYSTEM, environment: "", tools: &[], thinking: Thinking::Low };
-        let mut conversation = provider.open(opening);
+        let mut conversation = maker.open(opening);
         conversation.push(Said::User(words));
         let place = Place { run: self.history.ordinal(run), turn: self.spent(run).turns };
         let mut tries = 1;
@@ -135,7 +153,7 @@ impl Session {
                     let message = "the model said nothing".to_owned();
                     return Some(Err(provider::Error { kind: ErrorKind::Fatal, message }));
                 }
-                Err(provider::Error { kind: ErrorKind::Transient { after }, .. }) if tries < TRIES => {
+                Err(provider::Error { kind: ErrorKind::Transient { after }, .. }) => {
                     retry::wait(tries, *after, (self.parts.jitter)())
                 }
                 _ => None,

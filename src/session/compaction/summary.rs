@@ -42,7 +42,10 @@ where it stands: do not begin anew, and do not repeat what is done.";
 /// Bytes of one result, and of one call's arguments, that the maker of a summary reads.
 const PIECE: usize = 2000;
 
-/// Bytes of a task that is repeated word for word.
+/// Bytes of paths of each kind.
+const PATHS: usize = 4 << 10;
+
+/// Bytes of a task that is repeated word for word; of a longer one, both ends.
 const TASK: usize = 24 << 10;
 
 /// Asks for a summary of these turns, of which about so many tokens are shown.
@@ -75,17 +78,28 @@ pub(super) fn request(turns: &[Turn], has_summary: bool, marker: &Marker, tokens
 /// What the model reads in the place of what was cut off. The tasks are those that were cut off with it.
 pub(super) fn words(summary: &str, tasks: &[String], touched: &Touched, marker: &Marker) -> String {
     let mut text = BEFORE.to_owned();
-    let length: usize = tasks.iter().map(String::len).sum();
-    if !tasks.is_empty() && length <= TASK {
-        let _ = write!(text, "\n\n# The task of this run, word for word\n\n{}", tasks.join("\n\n"));
+    if let [first, joined @ ..] = tasks {
+        let rest = clip(&joined.join("\n\n"), TASK / 4);
+        let first = clip(first, TASK - rest.len().min(TASK / 4));
+        let _ = write!(text, "\n\n# The task of this run, word for word\n\n{first}\n\n{rest}");
+        text.truncate(text.trim_end().len());
     }
     let mut notes = summary.trim().to_owned();
     for (what, paths) in [
         ("Files looked at", touched.read().collect::<Vec<_>>()),
         ("Files changed", touched.changed().collect::<Vec<_>>()),
     ] {
-        if !paths.is_empty() {
-            let _ = write!(notes, "\n\n{what}: {}", paths.join(", "));
+        let mut left = PATHS;
+        let shown = paths.iter().take_while(|path| {
+            left = left.saturating_sub(path.len() + 2);
+            left > 0
+        });
+        let shown: Vec<&str> = shown.copied().collect();
+        if !shown.is_empty() {
+            let _ = write!(notes, "\n\n{what}: {}", shown.join(", "));
+            if shown.len() < paths.len() {
+                let _ = write!(notes, ", and {} more", paths.len() - shown.len());
+            }
         }
     }
     let label = Label { what: "summary", author: None, role: None };

@@ -140,6 +140,7 @@ impl RunHistory {
         self.spent.turns += 1;
         self.spent.usage += usage;
         let price = catalog::cost(model, usage);
+        self.spent.paid_nano_usd = self.spent.paid_nano_usd.saturating_add(price.unwrap_or_default());
         self.spent.cost_nano_usd = self.spent.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
     }
 

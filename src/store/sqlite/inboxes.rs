@@ -56,7 +56,8 @@ impl Inboxes {
 
     /// Rows were entered here, of which one alone may admit a run.
     pub(super) fn entered(&self, instance: &Instance, rows: &Lines, admits: Option<&RunId>) {
-        if let Some((_, seen)) = self.all().get_mut(&instance.id)
+        if let Some((known, seen)) = self.all().get_mut(&instance.id)
+            && known.number == instance.number
             && seen.tail == rows.from
         {
             seen.tail = rows.to;
@@ -66,7 +67,9 @@ impl Inboxes {
 
     /// An epoch was given out here.
     pub(super) fn claimed(&self, instance: &Instance, epoch: Epoch) {
-        if let Some((_, seen)) = self.all().get_mut(&instance.id) {
+        if let Some((known, seen)) = self.all().get_mut(&instance.id)
+            && known.number == instance.number
+        {
             seen.epoch = epoch;
         }
     }

@@ -15,10 +15,10 @@ const FILE_MAX: u64 = 16 << 20;
 /// workspace without a checkout has no files to distrust.
 pub(super) fn trusted(workspace: &Path, commit: Option<&str>) -> Result<(), Refusal> {
     let Some(commit) = commit else { return Ok(()) };
-    if std::fs::symlink_metadata(workspace.join(".git")).is_err() {
-        return Ok(());
-    }
-    let at = match head(workspace) {
+    // What the repository says to every agent is read up to its root.
+    let is_root = |dir: &&Path| std::fs::symlink_metadata(dir.join(".git")).is_ok();
+    let Some(root) = workspace.ancestors().find(is_root) else { return Ok(()) };
+    let at = match head(root) {
         Some(head) if head == commit => return Ok(()),
         Some(head) => format!("the checkout is at {head}"),
         None => "nobody can tell at which commit the checkout is".to_owned(),
