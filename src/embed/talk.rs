@@ -208,7 +208,7 @@ impl Session {
             task: asked.task,
         };
         // Before anything is kept: what is wrong with it is said now.
-        self.harness(&run)?;
+        let harness = self.harness(&run)?;
         queue::admit(&self.hob.store, &run, &self.label, &self.hob.redactor).await?;
         let with = Circumstances {
             clock: clock(),
@@ -225,7 +225,7 @@ impl Session {
             if with.cancel.is_cancelled() {
                 return Err(stopped());
             }
-            match self.attempt(&run, &with).await {
+            match self.attempt(&run, &harness, &with).await {
                 Ok(Some(answer)) => return answer,
                 Ok(None) | Err(Error::Store(store::Error::Held { .. })) => {}
                 Err(Error::Harness(harness::Error::Session(session::Error::Store(store::Error::Held { .. })))) => {}
@@ -239,21 +239,22 @@ impl Session {
         }
     }
 
-    /// Works on the runs of the session in their order, each with what it is worked on with, up to this
-    /// one; `None` while somebody else has them.
-    async fn attempt(&self, run: &Run, with: &Circumstances) -> Result<Option<Result<Answer, Error>>, Error> {
+    /// Works on the runs of the session in their order, up to this one, which alone is worked on with this
+    /// harness; `None` while somebody else has them.
+    async fn attempt(
+        &self,
+        run: &Run,
+        harness: &Harness,
+        with: &Circumstances,
+    ) -> Result<Option<Result<Answer, Error>>, Error> {
         loop {
             let (log, _) = self.hob.store.open(&self.instance, &self.label, holder(self.what())).await?;
             let is_open = |known: &&Run| !matches!(log.state(&known.id), Some(State::Settled(_)));
             // One that a prompt left that was dropped, or a process that ended.
             let next = log.runs().iter().find(is_open).filter(|next| next.id != run.id).cloned();
-            // What this prompt is given with is for this prompt.
-            let harness = match &next {
-                Some(before) => self.plain().harness(before)?,
-                None => self.harness(run)?,
-            };
+            let before = next.as_ref().map(|before| self.plain().harness(before)).transpose()?;
             let until = next.as_ref().unwrap_or(run);
-            match work_until(&until.id, &harness, log, with).boxed().await? {
+            match work_until(&until.id, before.as_ref().unwrap_or(harness), log, with).boxed().await? {
                 Worked::Settled { .. } if next.is_some() => {}
                 Worked::Settled { history, .. } => {
                     let known = history.find(&run.id).ok_or_else(|| Error::Failed("the run is gone".to_owned()))?;

@@ -17,7 +17,7 @@ pub use self::touched::Touched;
 use super::resume;
 use crate::domain::entry::{Body, Compaction, Entry, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
-use crate::domain::message::{Answer, Call, Message, ToolResult};
+use crate::domain::message::{Answer, Block, Call, Message, ToolResult};
 
 /// What an instance's log adds up to, on the active path of its default session.
 #[derive(Clone, Debug, Default)]
@@ -203,7 +203,11 @@ impl History {
 
     /// The call of the last answer that a result is of.
     fn asked_for(&self, result: &ToolResult) -> Option<Call> {
-        resume::calls(self.last_answer()?).into_iter().find(|call| call.id == result.call)
+        let mut calls = self.last_answer()?.blocks.iter().filter_map(|block| match block {
+            Block::Call(call) => Some(call),
+            _ => None,
+        });
+        calls.find(|call| call.id == result.call).cloned()
     }
 
     fn said(&mut self, seq: Seq, turn: Turn) {

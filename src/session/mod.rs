@@ -1,9 +1,9 @@
 //! One conversation of an instance: opened from its log, prompted, and journalled as it goes.
 //!
 //! The log is the truth. Everything here is either the fold of it ([`history`], [`resume`]) or
-//! appends to it before acting on it ([`turns`], `tools`, [`compaction`]).
+//! appends to it before acting on it ([`turns`], `tools`, `compaction`).
 
-pub mod compaction;
+mod compaction;
 pub mod history;
 pub mod join;
 pub mod journal;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hob::domain::message::Usage;
 use hob::domain::name::{SandboxKind, Thinking, ToolKind};
-use hob::embed::{Access, Agent, Call, Error, Hob, Observer, Progress, Store, function};
+use hob::embed::{Access, Agent, Call, Error, Hob, Observer, Progress, Session, Store, function};
 use hob::telemetry::failpoint::Failpoints;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -123,17 +123,23 @@ impl Observer for Ears {
     }
 }
 
-#[tokio::test]
-async fn a_prompt_that_was_dropped_is_carried_on_by_the_next_one() {
-    let cut = answer().text("A long story").text(&"and on ".repeat(400)).end().stall_at(1500);
-    let program = program(vec![cut, answer().text("First.").end(), answer().text("Second.").end()]);
+/// A session whose prompt was dropped while its answer came.
+async fn dropped(program: &Program, text: &str) -> Session {
     let ears = Arc::new(Ears(Notify::new()));
     let hob = Hob { observer: ears.clone(), ..program.hob.clone() };
     let session = hob.session(agent(), "one").unwrap();
     tokio::select! {
-        _ = session.prompt("One.") => panic!("it stalls"),
+        _ = session.prompt(text) => panic!("it stalls"),
         () = ears.0.notified() => {}
     }
+    session
+}
+
+#[tokio::test]
+async fn a_prompt_that_was_dropped_is_carried_on_by_the_next_one() {
+    let cut = answer().text("A long story").text(&"and on ".repeat(400)).end().stall_at(1500);
+    let program = program(vec![cut, answer().text("First.").end(), answer().text("Second.").end()]);
+    let session = dropped(&program, "One.").await;
     assert_eq!(session.prompt("Two.").await.unwrap().text, "Second.");
     let last = program.server.bodies().pop().unwrap();
     assert!(last["messages"].to_string().contains("First."), "{last:#}");
@@ -170,15 +176,22 @@ async fn each_of_many_prompts_at_once_is_worked_on_as_it_was_given() {
 async fn a_command_after_a_dropped_prompt_leaves_the_prompt_to_the_model() {
     let cut = answer().text("A long story").text(&"and on ".repeat(400)).end().stall_at(1500);
     let program = program(vec![cut, answer().text("First.").end()]);
-    let ears = Arc::new(Ears(Notify::new()));
-    let hob = Hob { observer: ears.clone(), ..program.hob.clone() };
-    let session = hob.session(agent(), "one").unwrap();
-    tokio::select! {
-        _ = session.prompt("One.") => panic!("it stalls"),
-        () = ears.0.notified() => {}
-    }
+    let session = dropped(&program, "One.").await;
     assert_eq!(session.shell("echo once >> log.txt; cat log.txt").await.unwrap(), "once");
     assert_eq!(program.server.left(), 0);
+}
+
+#[tokio::test]
+async fn an_event_that_comes_twice_is_answered_once() {
+    let program = program(vec![answer().text("Seen.").end()]);
+    let body = std::fs::read(crate::scene::fixture("github/issues.opened.json")).unwrap();
+    let delivery = hob::channel::Delivery { body, event_name: None, host: None };
+    let heard = hob::channel::parse(&hob::channel::Verified::operator(delivery)).unwrap();
+    let hob::channel::Heard::Event(event) = heard else { panic!("{heard:?}") };
+    for _ in 0..2 {
+        assert_eq!(program.hob.dispatch(agent(), (*event).clone()).await.unwrap().text, "Seen.");
+    }
+    assert_eq!(program.server.requests().len(), 1);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ const KEPT: u64 = 20_000;
 const SUMMARISED: u64 = 150_000;
 
 /// How often a conversation is cut for one answer: each time less is kept, and nothing at last.
-pub const CUTS: u32 = 3;
+pub(super) const CUTS: u32 = 3;
 
 /// From how many tokens on a conversation is cut.
 pub(super) fn threshold(window: u64) -> u64 {

@@ -1,7 +1,8 @@
 //! Makes room in the model's window: what was said longest ago becomes a summary.
 //!
 //! Tested before every model call, so after every batch of tools, and when a provider says that a request
-//! was too long. A summary that cannot be made costs what it would have said, never the run.
+//! was too long. A summary that cannot be made is tried again at the next call while there is room for it;
+//! where there is none it costs what it would have said, never the run.
 
 mod cut;
 mod summary;
@@ -16,7 +17,7 @@ use crate::session::resume;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
 use crate::trust::frame::Marker;
-pub use cut::CUTS;
+use cut::CUTS;
 
 /// What became of a compaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

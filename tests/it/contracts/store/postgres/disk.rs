@@ -45,15 +45,7 @@ async fn full() {
         std::fs::remove_file(ballast).unwrap();
         server.restart();
 
-        let store = store(&url).await.unwrap();
-        let mut log = store.open(&thread, "acme/widgets#42 (triage)", holder(1)).await.unwrap().0;
-        let (fence, _) = claimed(&url, &mut log).await;
-        log.settle(fence, path(&log, [note("after"), settled(&first)]), at(4)).await.unwrap();
-        let peek = store.peek(&thread).await.unwrap().unwrap();
-        let kept = notes(&peek);
-        assert_eq!(kept[..acknowledged.len()], acknowledged, "{free} bytes");
-        // Nobody knows of the last one, which was not acknowledged.
-        assert!(kept.len() <= acknowledged.len() + 2 && kept.last() == Some(&"after"), "{free} bytes");
+        let store = goes_on(&url, &thread, &first, &acknowledged).await;
         assert!(store.forget(&thread, &holder(1)).await.unwrap());
         let admin = client(&url).await;
         for gives_back in ["VACUUM FULL hob.lines", "CHECKPOINT"] {
@@ -82,17 +74,23 @@ async fn where_the_server_cannot_sync_nothing_acknowledged_is_lost() {
         failed += meddled.stop();
         server.restart();
 
-        let store = store(&url).await.unwrap();
-        let mut log = store.open(&thread, "acme/widgets#42 (triage)", holder(1)).await.unwrap().0;
-        let (fence, _) = claimed(&url, &mut log).await;
-        log.settle(fence, path(&log, [note("after"), settled(&first)]), at(4)).await.unwrap();
-        let peek = store.peek(&thread).await.unwrap().unwrap();
-        let kept = notes(&peek);
-        assert_eq!(kept[..acknowledged.len()], acknowledged, "sync {number}");
-        // Nobody knows of the last one, which was not acknowledged.
-        assert!(kept.len() <= acknowledged.len() + 2 && kept.last() == Some(&"after"), "sync {number}");
+        goes_on(&url, &thread, &first, &acknowledged).await;
     }
     assert!(failed >= 6, "{failed} syncs failed");
+}
+
+/// What another process finds, and does: all that was acknowledged is there, and one entry that nobody
+/// knew of at most.
+async fn goes_on(url: &str, thread: &InstanceId, first: &Run, acknowledged: &[String]) -> Store {
+    let store = store(url).await.unwrap();
+    let mut log = store.open(thread, "acme/widgets#42 (triage)", holder(1)).await.unwrap().0;
+    let (fence, _) = claimed(url, &mut log).await;
+    log.settle(fence, path(&log, [note("after"), settled(first)]), at(4)).await.unwrap();
+    let peek = store.peek(thread).await.unwrap().unwrap();
+    let kept = notes(&peek);
+    assert_eq!(kept[..acknowledged.len()], *acknowledged);
+    assert!(kept.len() <= acknowledged.len() + 2 && kept.last() == Some(&"after"), "{kept:?}");
+    store
 }
 
 /// Writes until the server refuses; what it said that it has.
