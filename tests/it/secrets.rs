@@ -7,8 +7,11 @@ use serde_json::json;
 use crate::scene::model_server::{ModelServer, Reply, answer};
 use crate::scene::{Ran, Scene};
 
-/// No other test has it, so that looking into every process of this machine finds it nowhere else.
-const KEY: &str = "sk-secret-of-this-test-27182818284590";
+/// No other test has it, not even the one below: for a moment after its start, any program's
+/// environment can be read by whoever looks into every process of this machine.
+const SOUGHT_KEY: &str = "sk-secret-of-this-test-27182818284590";
+
+const ECHOED_KEY: &str = "sk-secret-of-this-test-31415926535897";
 
 fn scene() -> Scene {
     Scene::empty()
@@ -19,17 +22,17 @@ fn scene() -> Scene {
         .file("agents/apart.md", "---\ndescription: x\neffects: { comment: {}, label: {} }\n---\nWork.\n")
 }
 
-fn run(scene: &Scene, server: &ModelServer, agent: &str, more: &[&str]) -> Ran {
+fn run(scene: &Scene, server: &ModelServer, key: &str, agent: &str, more: &[&str]) -> Ran {
     let mut arguments = vec!["run", agent, "--message", "go", "--model", "anthropic/m", "--record", "../tape.jsonl"];
     arguments.extend(more);
     let mut command = scene.command(arguments);
-    command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+    command.env("ANTHROPIC_API_KEY", key).env("ANTHROPIC_BASE_URL", &server.url);
     scene.end(command)
 }
 
 /// Nothing that was printed and no file beneath the scene holds the key, in any of its forms.
-fn assert_nowhere(scene: &Scene, ran: &Ran) {
-    let forms = [KEY.to_owned(), hex::encode(KEY), KEY.chars().rev().collect()];
+fn assert_nowhere(key: &str, scene: &Scene, ran: &Ran) {
+    let forms = [key.to_owned(), hex::encode(key), key.chars().rev().collect()];
     let shown = ran.transcript();
     for form in &forms {
         assert!(!shown.contains(form.as_str()), "it was printed: {shown}");
@@ -63,7 +66,7 @@ fn a_command_that_looks_everywhere_finds_no_key() {
     // What the sandbox kept of it is copied to where it stays.
     let keep = "cp \"$HOME\"/../output-1.txt spill.txt; wc -c < spill.txt";
     let server = ModelServer::with_key(
-        KEY,
+        SOUGHT_KEY,
         [
             answer()
                 .call("c1", "bash", json!({ "command": format!("({look}) < /dev/null 2>&1 | cat"), "timeout": 20 }))
@@ -72,9 +75,9 @@ fn a_command_that_looks_everywhere_finds_no_key() {
             answer().text("Done.").end(),
         ],
     );
-    let ran = run(&scene, &server, "here", &[]);
+    let ran = run(&scene, &server, SOUGHT_KEY, "here", &[]);
     assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
-    assert_nowhere(&scene, &ran);
+    assert_nowhere(SOUGHT_KEY, &scene, &ran);
     let spill = std::fs::read(scene.workspace().join("spill.txt")).unwrap();
     assert!(spill.len() > 100_000, "{} bytes", spill.len());
 }
@@ -82,37 +85,38 @@ fn a_command_that_looks_everywhere_finds_no_key() {
 #[test]
 fn a_key_that_comes_back_from_outside_is_stars_everywhere() {
     let scene = scene();
-    let echo = format!("echo {KEY}; echo {} >&2; exit 1", hex::encode(KEY));
+    let echo = format!("echo {ECHOED_KEY}; echo {} >&2; exit 1", hex::encode(ECHOED_KEY));
     let server = ModelServer::with_key(
-        KEY,
+        ECHOED_KEY,
         [
-            Reply::status(529)
-                .body(json!({ "error": { "type": KEY, "message": format!("no {KEY} today") } }).to_string()),
-            answer().text(KEY).error("overloaded_error", KEY).end(),
+            Reply::status(529).body(
+                json!({ "error": { "type": ECHOED_KEY, "message": format!("no {ECHOED_KEY} today") } }).to_string(),
+            ),
+            answer().text(ECHOED_KEY).error("overloaded_error", ECHOED_KEY).end(),
             answer()
-                .reasoning(KEY, "sig")
-                .text(&format!("I have {KEY}."))
+                .reasoning(ECHOED_KEY, "sig")
+                .text(&format!("I have {ECHOED_KEY}."))
                 .call("c1", "bash", json!({ "command": echo }))
                 .end_tools(),
             answer()
-                .call("c2", "write", json!({ "path": format!("{KEY}.txt"), "content": KEY }))
-                .call("c3", KEY, json!({ KEY: KEY }))
-                .call("c4", "propose_comment", json!({ "body": KEY }))
-                .call("c5", "propose_label", json!({ "add": [KEY] }))
+                .call("c2", "write", json!({ "path": format!("{ECHOED_KEY}.txt"), "content": ECHOED_KEY }))
+                .call("c3", ECHOED_KEY, json!({ ECHOED_KEY: ECHOED_KEY }))
+                .call("c4", "propose_comment", json!({ "body": ECHOED_KEY }))
+                .call("c5", "propose_label", json!({ "add": [ECHOED_KEY] }))
                 .end_tools(),
-            answer().text(&format!("The key is {KEY}.")).end(),
-            Reply::status(401).body(format!("who is {KEY}?")),
+            answer().text(&format!("The key is {ECHOED_KEY}.")).end(),
+            Reply::status(401).body(format!("who is {ECHOED_KEY}?")),
         ],
     );
-    let ran = run(&scene, &server, "apart", &[]);
+    let ran = run(&scene, &server, ECHOED_KEY, "apart", &[]);
     assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
     assert!(ran.stdout().starts_with("The key is ***."), "{}", ran.transcript());
     assert!(ran.stderr().contains("bash: echo ***"), "{}", ran.transcript());
-    assert_nowhere(&scene, &ran);
-    let refused = run(&scene, &server, "apart", &["--json"]);
+    assert_nowhere(ECHOED_KEY, &scene, &ran);
+    let refused = run(&scene, &server, ECHOED_KEY, "apart", &["--json"]);
     assert!(refused.stderr().contains("who is ***?"), "{}", refused.transcript());
-    assert_nowhere(&scene, &refused);
+    assert_nowhere(ECHOED_KEY, &scene, &refused);
     for line in ["runs", "show default", "show default --json"] {
-        assert_nowhere(&scene, &scene.hob(line.split(' ')));
+        assert_nowhere(ECHOED_KEY, &scene, &scene.hob(line.split(' ')));
     }
 }
