@@ -4,6 +4,7 @@ use serde_json::value::to_raw_value;
 use sha2::{Digest, Sha256};
 
 use super::json_schema::{self, Of};
+use super::team::Named;
 use super::template::Template;
 use super::{Agent, Compaction, SandboxSpec, Trigger, Who, commands, planned, reach, starts};
 use crate::domain::budget::Limits;
@@ -37,20 +38,29 @@ pub struct Checked {
     pub agent: Option<Agent>,
     /// In the order of the file.
     pub problems: Vec<Problem>,
+    /// Those that its head names to work for it; `agent` does not have them yet.
+    pub subagents: Vec<Named>,
 }
 
-/// Reads an agent file; `stem` is its name without `.md`.
+/// Reads an agent file by itself; `stem` is its name without `.md`. [`super::library::Library::check`] looks
+/// after its subagents, too.
 pub fn check(stem: &str, source: &str, known: &Known<'_>) -> Checked {
-    let mut problems = Vec::new();
-    let agent = read(stem, source, known, &mut problems);
+    let (mut problems, mut subagents) = (Vec::new(), Vec::new());
+    let agent = read(stem, source, known, &mut problems, &mut subagents);
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
     let fatal = problems.iter().any(|problem| problem.severity == Severity::Error);
-    Checked { agent: agent.filter(|_| !fatal), problems }
+    Checked { agent: agent.filter(|_| !fatal), problems, subagents }
 }
 
 /// Reads on after everything that is wrong; a placeholder stands for what could not be read, and
 /// [`check`] throws the agent away then.
-fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>) -> Option<Agent> {
+fn read(
+    stem: &str,
+    source: &str,
+    known: &Known<'_>,
+    problems: &mut Vec<Problem>,
+    subagents: &mut Vec<Named>,
+) -> Option<Agent> {
     let parts = front_matter::split(source).map_err(|problem| problems.push(problem)).ok()?;
     let root = front_matter::parse(source, parts.head.clone(), problems);
     let instructions = Template::parse(source, parts.body.clone(), problems);
@@ -93,6 +103,11 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
     let effects_node = head.value("effects");
     let effects = effects_node.map_or_else(Vec::new, |node| reach::effects(node, problems));
     let skills = head.value("skills").map_or_else(Vec::new, |node| skills(node, known, problems));
+    *subagents = head.value("subagents").map_or_else(Vec::new, |node| {
+        items("subagents", node, problems, |item, problems| {
+            Some(Named { name: name("subagents", item, problems)?, span: item.span.clone() })
+        })
+    });
     let limits = head.value("limits").map_or_else(Limits::default, |node| limits(node, problems));
     let result = head.value("result").and_then(|node| json_schema::read(Of::Result, node, problems));
     head.not_yet(planned::HEAD, problems);
@@ -117,6 +132,7 @@ fn read(stem: &str, source: &str, known: &Known<'_>, problems: &mut Vec<Problem>
         commands: commands.unwrap_or_default(),
         effects,
         skills,
+        subagents: Vec::new(),
         limits,
         result: result.and_then(|schema| to_raw_value(&schema).ok()).map(Into::into),
         instructions: instructions?,

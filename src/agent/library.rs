@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::{Agent, Known, check};
+use super::{Agent, Known};
 use crate::domain::front_matter;
 use crate::domain::name::Name;
 use crate::domain::problem::{Problem, Report, nearest};
@@ -108,12 +108,13 @@ impl Library {
             );
             return Err(Error::NotFound { name: name.chars().take(80).collect(), hint });
         };
-        let (path, source) = match origin {
-            Origin::File(path) => (path.display().to_string(), self.source(path)?),
-            Origin::Shipped => (format!("agents/{name}.md (shipped)"), shipped(name).unwrap_or_default().to_owned()),
+        let path = match origin {
+            Origin::File(path) => path.display().to_string(),
+            Origin::Shipped => format!("agents/{name}.md (shipped)"),
         };
+        let source = self.source_of(name, origin)?;
         let hides_shipped = *origin != Origin::Shipped && shipped(name).is_some_and(|shipped| shipped != source);
-        let checked = check(name.as_str(), &source, known);
+        let checked = self.check(name.as_str(), &source, known);
         let report = Report { path, source, problems: checked.problems };
         match checked.agent {
             Some(agent) => Ok(Found { agent, report, hides_shipped }),
@@ -132,6 +133,14 @@ impl Library {
             }
         }
         filed
+    }
+
+    /// What stands in the file of a listed agent.
+    pub(super) fn source_of(&self, name: &Name, origin: &Origin) -> Result<String, Error> {
+        match origin {
+            Origin::File(path) => self.source(path),
+            Origin::Shipped => Ok(shipped(name).unwrap_or_default().to_owned()),
+        }
     }
 
     fn source(&self, path: &Path) -> Result<String, Error> {

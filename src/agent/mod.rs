@@ -11,6 +11,7 @@ mod reach;
 pub mod schema;
 mod script;
 mod starts;
+pub mod team;
 pub mod template;
 pub mod trigger;
 
@@ -56,13 +57,15 @@ pub struct Agent {
     pub effects: Vec<Allowance>,
     /// Skills it may activate, by name.
     pub skills: Vec<Name>,
+    /// Agents that work on its tasks, in its sandbox.
+    pub subagents: Vec<Agent>,
     /// What a run may use.
     pub limits: Limits,
     /// JSON Schema of the value a run must finish with.
     pub result: Option<Arc<RawValue>>,
     /// The body, with `{{ event.… }}` paths to fill in.
     pub instructions: Template,
-    /// SHA-256 of the file, lower-case hex.
+    /// SHA-256 of the file and of its subagents', lower-case hex.
     pub digest: String,
 }
 
@@ -93,6 +96,7 @@ impl Agent {
             commands: Vec::new(),
             effects: Vec::new(),
             skills: Vec::new(),
+            subagents: Vec::new(),
             limits: Limits::default(),
             result: None,
             digest: hex::encode(Sha256::digest(instructions)),

@@ -8,7 +8,6 @@ const fn not_yet(word: &'static str, why: &'static str, instead: &'static str) -
 }
 
 pub(super) const HEAD: &[NotYet] = &[
-    not_yet("subagents", "handing work to other agents", "remove it, and put the steps into a skill"),
     not_yet("mcp", "tools of MCP servers", "remove it; the built-in `tools` work"),
     not_yet("execute", "choosing where a run executes", "remove it; runs execute where hob runs"),
 ];
@@ -44,7 +43,6 @@ pub(super) const TOOLS: &[NotYet] = &[
     not_yet("thread", "reading the thread's other comments", "the event's own text is given to the agent"),
     not_yet("diff", "reading the diff of a pull request", "check the branch out and use `bash` with `git diff`"),
     not_yet("file_at", "reading a file at another commit", "use `read` on the files that are checked out"),
-    not_yet("task", "handing work to other agents", "remove it, and put the steps into a skill"),
 ];
 
 pub(super) const EFFECTS: &[NotYet] = &[

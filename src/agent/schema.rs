@@ -102,6 +102,10 @@ struct Head {
     #[schemars(extend("uniqueItems" = true))]
     #[serde(default)]
     skills: Option<Vec<Name>>,
+    /// Agents that work on its tasks, by name; they work in its sandbox.
+    #[schemars(extend("uniqueItems" = true))]
+    #[serde(default)]
+    subagents: Option<Vec<Name>>,
     /// What one run may use at most.
     #[serde(default)]
     limits: Option<Limits>,

@@ -8,6 +8,7 @@ use super::output::{self, Paint};
 use super::problem;
 use super::refusal::Refusal;
 use crate::agent::library::Found;
+use crate::agent::project::Notes;
 use crate::agent::{self, Agent};
 use crate::domain::name::{Name, SandboxKind};
 use crate::harness::Harness;
@@ -35,6 +36,13 @@ pub(super) struct Order<'a> {
     pub(super) is_own_log: bool,
 }
 
+/// Where an agent and its subagents work.
+struct Site {
+    sandbox: Option<Arc<dyn Sandbox>>,
+    /// What the repository says to every agent.
+    project: Vec<Notes>,
+}
+
 /// The directory hob was started in.
 pub(super) fn workspace() -> Result<PathBuf, Refusal> {
     std::env::current_dir().map_err(|error| Refusal::usage(format!("the working directory cannot be found: {error}")))
@@ -43,35 +51,54 @@ pub(super) fn workspace() -> Result<PathBuf, Refusal> {
 impl Order<'_> {
     /// Puts the parts together; nothing is sent and no command runs.
     pub(super) fn harness(self) -> Result<Harness, Refusal> {
-        let (fallback, summariser) = match (self.model, self.record) {
-            // Who names a model means that one, and a recording is of one.
-            (Some(_), _) | (_, Some(_)) => (Vec::new(), None),
-            (None, None) => {
-                let fallback = self.agent.fallback.iter().map(|model| self.connect(model)).collect::<Result<_, _>>()?;
-                let summariser = self.agent.compaction.model.as_deref().map(|model| self.connect(model)).transpose()?;
-                (fallback, summariser)
-            }
+        let site = Site { sandbox: self.sandbox()?, project: agent::project::notes(self.workspace) };
+        self.assemble(&self.agent, self.provider()?, &site)
+    }
+
+    /// An agent and those that work for it: with its model where they name no other.
+    fn assemble(&self, agent: &Agent, provider: Arc<dyn Provider>, site: &Site) -> Result<Harness, Refusal> {
+        let subagents = agent.subagents.iter().map(|subagent| {
+            let provider = match subagent.model.as_deref().filter(|_| !self.is_of_one_model()) {
+                Some(model) => self.connect(model)?,
+                None => provider.clone(),
+            };
+            self.assemble(subagent, provider, site).map(Arc::new)
+        });
+        let subagents = subagents.collect::<Result<_, _>>()?;
+        let connect = |model: &String| self.connect(model);
+        let (fallback, summariser) = match self.is_of_one_model() {
+            true => (Vec::new(), None),
+            false => (
+                agent.fallback.iter().map(connect).collect::<Result<_, _>>()?,
+                agent.compaction.model.as_ref().map(connect).transpose()?,
+            ),
         };
         Ok(Harness {
-            provider: self.provider()?,
+            provider,
             fallback,
             summariser,
+            subagents,
             tools: Vec::new(),
-            sandbox: self.sandbox()?,
-            agent: self.agent,
-            skills: self.skills,
-            project: agent::project::notes(self.workspace),
-            observer: self.observer,
+            sandbox: site.sandbox.clone().filter(|_| agent.sandbox.kind != SandboxKind::None),
+            agent: agent.clone(),
+            skills: self.skills.clone(),
+            project: site.project.clone(),
+            observer: self.observer.clone(),
             is_own_log: self.is_own_log,
+            keeps_prompt: false,
             // Effects are printed, not sent: nobody can forge what nobody looks up.
             effect_secret: Vec::new(),
         })
     }
 
+    /// Who names a model means that one, and a recording is of one.
+    fn is_of_one_model(&self) -> bool {
+        self.model.is_some() || self.record.is_some()
+    }
+
     /// The model: command line, agent file, operator's default.
     fn provider(&self) -> Result<Arc<dyn Provider>, Refusal> {
-        let environment = self.environment;
-        let model = self.model.or(self.agent.model.as_deref()).or(environment.model.as_deref());
+        let model = self.model.or(self.agent.model.as_deref()).or(self.environment.model.as_deref());
         let model = model.ok_or_else(|| {
             Refusal::usage(format!(
                 "no model is named for `{}`: give `--model anthropic/NAME`, `openai/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL",

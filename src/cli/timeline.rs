@@ -21,11 +21,17 @@ pub(super) fn render(label: &str, entries: &[Entry]) -> String {
     for entry in entries {
         for (what, words) in rows(&entry.body) {
             let at = entry.at.strftime("%Y-%m-%d %H:%M:%S");
+            let whose = whose(&entry.session);
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{at}  {:>4}  {what:<9} {words}", entry.seq);
+            let _ = writeln!(text, "{at}  {:>4}  {what:<9} {whose}{words}", entry.seq);
         }
     }
     text
+}
+
+/// Stands before what a task's conversation says.
+fn whose(session: &SessionId) -> String {
+    if *session == SessionId::default() { String::new() } else { format!("{session} │ ") }
 }
 
 /// The lines of one entry: a heading word and what it says, harmless and short.
@@ -66,6 +72,7 @@ fn rows(body: &Body) -> Vec<(&'static str, String)> {
             let paths: Vec<&str> = delta.changes.iter().map(|change| change.path.as_str()).collect();
             row("files", paths.join(", "))
         }
+        Body::ChildSession(child) => row("begins", child.session.to_string()),
         Body::AbortSeen(seen) => row("stop", format!("asked for by {}", seen.by)),
         Body::EffectProposed(effect) => row("effect", format!("{} proposed ({})", effect.write.kind(), effect.key)),
         Body::EffectRefused(refused) => row("refused", format!("{}: {}", refused.kind, refused.reason)),

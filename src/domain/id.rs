@@ -182,6 +182,25 @@ impl Default for SessionId {
     }
 }
 
+impl SessionId {
+    /// Its n-th child, from 1: `task-2`, and `task-2.1` beneath that.
+    #[must_use]
+    pub fn child(&self, ordinal: u32) -> Self {
+        match *self == Self::default() {
+            true => Self(format!("task-{ordinal}")),
+            false => Self(format!("{self}.{ordinal}")),
+        }
+    }
+
+    /// Whether this is a child of `other`, or a child of one.
+    pub fn is_beneath(&self, other: &Self) -> bool {
+        match *other == Self::default() {
+            true => self != other,
+            false => self.0.strip_prefix(&other.0).is_some_and(|rest| rest.starts_with('.')),
+        }
+    }
+}
+
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -255,6 +274,25 @@ mod tests {
     #[test]
     fn the_external_name_is_stable_and_safe_everywhere() {
         assert_eq!(id("github.com", "42").external(), "hob-e91d950c74e2455e6c7ac57fe995f1c2");
+    }
+
+    #[test]
+    fn a_childs_name_tells_whose_it_is() {
+        let root = SessionId::default();
+        let second = root.child(2);
+        let beneath = second.child(1);
+        assert_eq!((second.to_string(), beneath.to_string()), ("task-2".to_owned(), "task-2.1".to_owned()));
+        for (session, of, expected) in [
+            (&root, &root, false),
+            (&second, &root, true),
+            (&beneath, &root, true),
+            (&beneath, &second, true),
+            (&second, &second, false),
+            (&root, &second, false),
+            (&root.child(21), &second, false),
+        ] {
+            assert_eq!(session.is_beneath(of), expected, "{session} beneath {of}");
+        }
     }
 
     #[test]

@@ -69,6 +69,17 @@ pub enum Error {
         /// As asked for.
         skill: String,
     },
+    /// Nobody of this name works for the agent.
+    #[error("agent `{agent}` has no subagent `{subagent}`: put it into its `subagents`")]
+    NoSubagent {
+        /// Which agent.
+        agent: String,
+        /// As asked for.
+        subagent: String,
+    },
+    /// Work would be handed on too often.
+    #[error("`{0}` is more than {max} agents deep: give its work to one above it", max = crate::agent::team::DEPTH_MAX)]
+    TooDeep(String),
     /// A tool of the program has a name that is hob's own, or another tool's.
     #[error("there is another tool named `{0}`: give yours another name")]
     Tool(String),

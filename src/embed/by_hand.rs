@@ -1,15 +1,35 @@
-//! A command of the program itself, through the same loop as one of a model: recorded, with the files it
+//! A call of the program itself, through the same loop as one of a model: recorded, with the files it
 //! changed, and carried on after a crash.
 
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::domain::message::{Answer, Block, Call, Stop, Usage};
+use crate::domain::run::Run;
 use crate::provider::{Conversation, Delta, Error, Opening, Place, Provider, Said};
 
-/// Asks for one command in a shell, and is done.
+/// The key of such a call in the input of its run.
+const KEY: &str = "hob_by_hand";
+
+/// Asks for one call of a tool, and is done.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct ByHand {
-    pub(super) command: String,
+    pub(super) tool: String,
+    pub(super) arguments: Value,
+}
+
+impl ByHand {
+    /// The call that a run is about.
+    pub(super) fn of(run: &Run) -> Option<Self> {
+        Self::deserialize(run.task.input.as_ref()?.get(KEY)?).ok()
+    }
+
+    /// The input of a run that is about it.
+    pub(super) fn input(&self) -> Value {
+        json!({ (KEY): self })
+    }
 }
 
 impl Provider for ByHand {
@@ -18,12 +38,12 @@ impl Provider for ByHand {
     }
 
     fn open(&self, _: Opening<'_>) -> Box<dyn Conversation> {
-        Box::new(Hand { command: self.command.clone(), said: None })
+        Box::new(Hand { call: self.clone(), said: None })
     }
 }
 
 struct Hand {
-    command: String,
+    call: ByHand,
     /// What came of it.
     said: Option<String>,
 }
@@ -44,9 +64,9 @@ impl Conversation for Hand {
         let (block, stop) = match self.said.take() {
             Some(text) => (Block::Text { text }, Stop::End),
             None => {
-                let arguments = serde_json::json!({ "command": self.command }).to_string();
+                let ByHand { tool, arguments } = &self.call;
                 let id = format!("by-hand-{}-{}", place.run, place.turn);
-                (Block::Call(Call { id, name: "bash".to_owned(), arguments }), Stop::Tools)
+                (Block::Call(Call { id, name: tool.clone(), arguments: arguments.to_string() }), Stop::Tools)
             }
         };
         let model = "hob/by-hand".to_owned();

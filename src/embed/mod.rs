@@ -44,6 +44,7 @@
 //! ```
 
 mod answer;
+mod assemble;
 mod by_hand;
 pub(crate) mod machine;
 mod talk;
@@ -57,7 +58,8 @@ pub use talk::{Call, Session};
 pub use turns::Turns;
 
 pub use crate::agent::Agent;
-use crate::agent::{Known, check};
+use crate::agent::Known;
+use crate::agent::library::Library;
 use crate::channel::Request;
 use crate::domain::event::Event;
 pub use crate::provider::{Access, Provider};
@@ -128,17 +130,18 @@ impl Hob {
         Session::new(self.clone(), agent, instance, label).hear(event).await
     }
 
-    /// An agent as its file describes it.
+    /// An agent as its file describes it, with its subagents, whose files stand beside it in a folder `agents`.
     ///
     /// # Errors
-    /// When it cannot be read, or [`check()`] finds a fault in it.
+    /// When it cannot be read, or [`Library::check`] finds a fault in it.
     pub fn agent(&self, path: &Path) -> Result<Agent, Error> {
         let source = std::fs::read_to_string(path)
             .map_err(|source| Error::File { path: path.to_owned(), reason: source.to_string() })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let skills = crate::skill::library::Library::open(&self.workspace).names();
         let known = Known { skills: &skills, providers: &crate::provider::WORDS };
-        let checked = check(&stem, &source, &known);
+        let project = path.parent().and_then(Path::parent).map(Path::to_owned);
+        let checked = Library::new(project).check(&stem, &source, &known);
         checked.agent.ok_or_else(|| {
             let reasons = checked.problems.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>();
             Error::File { path: path.to_owned(), reason: reasons.join("; ") }

@@ -1,38 +1,32 @@
 //! One continuing conversation with an agent.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::by_hand::ByHand;
 use super::machine::{clock, fresh, holder, jitter, marker};
 use super::{Answer, Error, Hob};
-use crate::agent::{Agent, Compaction, project};
+use crate::agent::Agent;
 use crate::channel::{Asked, Request};
-use crate::domain::command::{RESERVED, RESERVED_PREFIXES};
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::name::{SandboxKind, Thinking, ToolKind};
 use crate::domain::run::{Authority, Run, State};
 use crate::harness::{self, Harness};
-use crate::provider::{self, Provider};
 use crate::queue;
-use crate::sandbox::{self, Sandbox};
 use crate::session;
-use crate::skill::library::Library;
 use crate::store;
 use crate::telemetry::failpoint::Failpoints;
+use crate::tool::delegate::TASK;
 use crate::tool::{Tool, schema};
 use crate::worker::{Circumstances, Worked, work_until};
-
-/// The key of a command of the program in the input of its run.
-const BY_HAND: &str = "hob_by_hand";
 
 /// How often it is tried to get a session that another process works on.
 const TURN: Duration = Duration::from_millis(50);
@@ -43,11 +37,11 @@ const TURN: Duration = Duration::from_millis(50);
 /// each other's prompts so, too.
 #[derive(Clone)]
 pub struct Session {
-    hob: Hob,
-    agent: Agent,
+    pub(super) hob: Hob,
+    pub(super) agent: Agent,
     /// Without what is other than usual for some prompts.
     opened_with: Agent,
-    tools: Vec<Arc<dyn Tool>>,
+    pub(super) tools: Vec<Arc<dyn Tool>>,
     role: Option<String>,
     instance: InstanceId,
     /// For people.
@@ -146,9 +140,29 @@ impl Session {
         if self.agent.sandbox.kind == SandboxKind::None {
             return Err(Error::NoSandbox(self.agent.name.to_string()));
         }
-        let message = Some(format!("The program runs `{command}`."));
-        let input = Some(serde_json::json!({ (BY_HAND): command }));
-        Ok(self.work(Request { message, input, ..self.request() }).await?.text)
+        let arguments = json!({ "command": command });
+        self.by_hand(ByHand { tool: ToolKind::Bash.to_string(), arguments }, format!("The program runs `{command}`."))
+            .await
+    }
+
+    /// Has a subagent work on a task, in a conversation of its own beneath this one. Task and answer are part
+    /// of the conversation.
+    ///
+    /// # Errors
+    /// As for [`Session::prompt`], and when the agent has no such subagent; a task that fails says so in its
+    /// text.
+    pub async fn task(&self, subagent: &str, prompt: &str) -> Result<String, Error> {
+        if !self.agent.subagents.iter().any(|known| known.name.as_str() == subagent) {
+            return Err(Error::NoSubagent { agent: self.agent.name.to_string(), subagent: subagent.to_owned() });
+        }
+        let arguments = json!({ "agent": subagent, "prompt": prompt });
+        let message = format!("The program gives `{subagent}` a task.");
+        self.by_hand(ByHand { tool: TASK.to_owned(), arguments }, message).await
+    }
+
+    async fn by_hand(&self, call: ByHand, message: String) -> Result<String, Error> {
+        let request = Request { message: Some(message), input: Some(call.input()), ..self.request() };
+        Ok(self.work(request).await?.text)
     }
 
     /// Answers an event of its thread, once.
@@ -270,92 +284,6 @@ impl Session {
     /// The session as it was opened.
     fn plain(&self) -> Self {
         Self { agent: self.opened_with.clone(), ..self.clone() }
-    }
-
-    /// What a run is worked on with.
-    fn harness(&self, run: &Run) -> Result<Harness, Error> {
-        let by_hand = run.task.input.as_ref().and_then(|input| input.get(BY_HAND)?.as_str());
-        let mut agent = self.agent.clone();
-        if by_hand.is_some() {
-            // Nobody reads it, so there is no window and no value.
-            (agent.compaction, agent.fallback, agent.result) = (Compaction::default(), Vec::new(), None);
-            if !agent.tools.contains(&ToolKind::Bash) {
-                agent.tools.push(ToolKind::Bash);
-            }
-        }
-        let Hob { access, observer, provider, .. } = &self.hob;
-        let workspace = &self.workspace()?;
-        let connect = |model: &str| provider::connect(model, access, observer.clone());
-        let (provider, fallback, summariser) = match (by_hand, provider, &agent.model) {
-            (Some(command), ..) => {
-                let by_hand: Arc<dyn Provider> = Arc::new(ByHand { command: command.to_owned() });
-                (by_hand, Vec::new(), None)
-            }
-            (None, Some(provider), _) => (provider.clone(), Vec::new(), None),
-            (None, None, Some(model)) => {
-                let fallback = agent.fallback.iter().map(|model| connect(model)).collect::<Result<_, _>>()?;
-                (connect(model)?, fallback, agent.compaction.model.as_deref().map(connect).transpose()?)
-            }
-            (None, None, None) => return Err(Error::NoModel(agent.name.to_string())),
-        };
-        self.no_twins(&agent)?;
-        Ok(Harness {
-            provider,
-            fallback,
-            summariser,
-            tools: self.tools.clone(),
-            sandbox: self.sandbox(workspace, agent.sandbox.kind)?,
-            agent,
-            skills: Arc::new(Library::open(workspace)),
-            project: project::notes(workspace),
-            observer: observer.clone(),
-            is_own_log: true,
-            effect_secret: Vec::new(),
-        })
-    }
-
-    /// Refuses a tool of the program that has the name of another one: a model's call must mean one thing.
-    fn no_twins(&self, agent: &Agent) -> Result<(), Error> {
-        let mut names: Vec<&str> = ToolKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        names.extend(RESERVED);
-        names.extend(agent.commands.iter().map(|command| command.name.as_str()));
-        for tool in &self.tools {
-            let name = tool.spec().name.as_str();
-            if names.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-                return Err(Error::Tool(name.to_owned()));
-            }
-            names.push(name);
-        }
-        Ok(())
-    }
-
-    fn workspace(&self) -> Result<PathBuf, Error> {
-        let path = &self.hob.workspace;
-        std::path::absolute(path)
-            .map_err(|source| sandbox::Error::Io { path: path.display().to_string(), source }.into())
-    }
-
-    fn sandbox(&self, workspace: &Path, kind: SandboxKind) -> Result<Option<Arc<dyn Sandbox>>, Error> {
-        let Hob { env, temporary, .. } = &self.hob;
-        let options = match kind {
-            SandboxKind::None => return Ok(None),
-            SandboxKind::Local => sandbox::Options::Local(sandbox::local::Options {
-                workspace: workspace.to_owned(),
-                env: env.clone(),
-                temporary: temporary.clone(),
-                forbidden: Vec::new(),
-            }),
-            #[cfg(feature = "virtual")]
-            SandboxKind::Virtual => sandbox::Options::Virtual(sandbox::virtual_::Options {
-                seed: Some(workspace.to_owned()),
-                clock: clock(),
-            }),
-            #[cfg(not(feature = "virtual"))]
-            SandboxKind::Virtual => {
-                return Err(Error::Failed("this hob was built without the feature `virtual`".to_owned()));
-            }
-        };
-        Ok(Some(sandbox::open(options)?))
     }
 }
 

@@ -3,12 +3,14 @@
 mod finish;
 mod prompt;
 mod skills;
+pub mod subagents;
 mod task;
 mod writes;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,18 +19,22 @@ use crate::agent::{Agent, trigger};
 use crate::domain::entry::{AttemptStarted, Body, Input, Prompt};
 use crate::domain::event::Event;
 use crate::domain::message::Message;
-use crate::domain::run::Run;
+use crate::domain::run::{Run, Task};
 use crate::provider::Provider;
 use crate::sandbox::Sandbox;
+use crate::session::delegation::{Begun, Delegates};
 use crate::session::history::History;
 use crate::session::journal::Journal;
+use crate::session::purse::Purse;
 use crate::session::{self, Parts, Session};
 use crate::skill::library::Library;
 use crate::store;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::{Observer, Progress};
+use crate::tool::delegate::Delegation;
 use crate::tool::{Tool, Toolbox};
 use crate::trust::frame::Marker;
+use subagents::{Beneath, Team};
 
 /// Everything an agent works with, whatever it works on.
 pub struct Harness {
@@ -44,6 +50,8 @@ pub struct Harness {
     pub fallback: Vec<Arc<dyn Provider>>,
     /// Who writes summaries, if not who answers.
     pub summariser: Option<Arc<dyn Provider>>,
+    /// Who works on the tasks that it hands out, in the same sandbox.
+    pub subagents: Vec<Arc<Harness>>,
     /// What it may ask for beside the tools of its file: those of the program that embeds hob.
     pub tools: Vec<Arc<dyn Tool>>,
     /// Where its tools work; none for an agent without files and shell.
@@ -53,6 +61,8 @@ pub struct Harness {
     /// Whether the log never left this machine. Of any other the prompt is evidence and no more: what
     /// stands there is taken only where it is what the agent's file says.
     pub is_own_log: bool,
+    /// Whether a conversation keeps the prompt that it has: of calls by hand nobody reads it.
+    pub keeps_prompt: bool,
     /// The operator's secret under which effect keys are made; may be empty where nothing is sent.
     pub effect_secret: Vec<u8>,
 }
@@ -90,8 +100,8 @@ pub enum Error {
     /// The log's own marker is none.
     #[error("the log holds a frame marker that hob does not write; move the session away to begin anew")]
     Marker,
-    /// The result schema cannot be sent.
-    #[error("agent `{agent}`: the `result` schema cannot be written as JSON: {source}")]
+    /// The schema of a tool cannot be sent.
+    #[error("agent `{agent}`: the schema of a tool cannot be written as JSON: {source}")]
     Schema {
         /// Which agent.
         agent: String,
@@ -106,6 +116,33 @@ impl From<store::Error> for Error {
     }
 }
 
+/// What all sessions of one attempt are given.
+#[derive(Clone)]
+struct Given {
+    /// As in [`Moment`].
+    marker: Marker,
+    /// As in [`Moment`].
+    now: Timestamp,
+    /// As in [`Moment`].
+    ends: Option<Instant>,
+    /// As in [`Moment`].
+    jitter: fn() -> f64,
+    /// As in [`Parts`].
+    desk: Arc<Mutex<()>>,
+}
+
+/// What is told of one session.
+struct Opening<'a> {
+    run: &'a Run,
+    /// What it works on where that is a task of another one.
+    task: Option<&'a Delegation>,
+    started: Instant,
+    cancel: CancellationToken,
+    /// What those above may still use.
+    above: Option<Arc<Purse>>,
+    observer: Arc<dyn Observer>,
+}
+
 impl Harness {
     /// Opens the session of `run`: records what is not recorded yet, puts the sandbox's files back,
     /// and serialises the conversation so far.
@@ -115,31 +152,57 @@ impl Harness {
     pub async fn open(
         &self,
         mut journal: Journal,
-        mut history: History,
+        history: History,
         run: &Run,
         moment: Moment,
     ) -> Result<Session, Error> {
-        let resumed = history.find(&run.id).is_some_and(|known| known.asked);
         self.restore(&mut journal, &history).await?;
-        let toolbox = self.toolbox(&history, run)?;
-        let started = self.attempt(&history, run);
+        let Moment { marker, now, started, ends, cancel, jitter } = moment;
+        let given = Given { marker, now, ends, jitter, desk: Arc::default() };
+        let opening = Opening { run, task: None, started, cancel, above: None, observer: self.observer.clone() };
+        self.begin(journal, history, opening, &given).await
+    }
+
+    /// Opens the session of a task that was given within `run`.
+    async fn open_task(&self, run: &Run, task: &Delegation, begun: Begun, given: &Given) -> Result<Session, Error> {
+        let Begun { journal, history, above, cancel } = begun;
+        let observer = Arc::new(Beneath { watcher: self.observer.clone(), agent: self.agent.name.clone() });
+        let started = Instant::now();
+        let opening = Opening { run, task: Some(task), started, cancel, above: Some(above), observer };
+        self.begin(journal, history, opening, given).await
+    }
+
+    async fn begin(
+        &self,
+        mut journal: Journal,
+        mut history: History,
+        opening: Opening<'_>,
+        given: &Given,
+    ) -> Result<Session, Error> {
+        let Opening { run, task, started, cancel, above, observer } = opening;
+        let known = history.find(&run.id);
+        let resumed = known.is_some_and(|known| known.asked);
+        let spent = known.map(|known| known.spent).unwrap_or_default();
+        let attempt = self.attempt(&history, run);
         let kind = |sandbox: &str| sandbox.split(':').next().map(str::to_owned);
-        let before = history.find(&run.id).map(|known| &known.sandbox).filter(|before| !before.is_empty());
-        let moved = before.is_some_and(|before| kind(before) != kind(&started.sandbox));
+        let before = known.map(|known| &known.sandbox).filter(|before| !before.is_empty());
+        let moved = before.is_some_and(|before| kind(before) != kind(&attempt.sandbox));
+        let toolbox = self.toolbox(&history, run, task.is_some())?;
         let prompt = self.prompt(&toolbox)?;
-        let mut begun = self.beginning(&history, run, &prompt, &moment)?;
-        self.observer.see(Progress::Started {
+        let mut begun = self.beginning(&history, run, task, &prompt, given)?;
+        observer.see(Progress::Started {
             run: &run.id,
-            attempt: started.attempt,
-            model: &started.model,
-            sandbox: &started.sandbox,
+            attempt: attempt.attempt,
+            model: &attempt.model,
+            sandbox: &attempt.sandbox,
             resumed,
         });
-        begun.insert(0, Body::AttemptStarted(started));
+        begun.insert(0, Body::AttemptStarted(attempt));
         for entry in journal.append(begun).await? {
             history.add(entry);
         }
         journal.failpoints.hit(failpoint::BEGUN);
+        let team = Team { subagents: self.subagents.clone(), run: run.clone(), given: given.clone() };
         let parts = Parts {
             provider: self.provider.clone(),
             fallback: self.fallback.iter().cloned().collect(),
@@ -148,14 +211,16 @@ impl Harness {
             prompt: history.prompt.as_ref().is_some_and(|frozen| !frozen.reads_as(&prompt)).then_some(prompt),
             toolbox,
             sandbox: self.sandbox.clone(),
-            observer: self.observer.clone(),
-            limits: self.agent.limits,
+            observer,
+            purse: Purse::new(above, self.agent.limits, started, spent),
+            desk: given.desk.clone(),
+            delegates: (!self.subagents.is_empty()).then(|| Arc::new(team) as Arc<dyn Delegates>),
             moved,
             needs_result: self.agent.result.is_some(),
-            cancel: moment.cancel,
-            started: moment.started,
-            ends: moment.ends,
-            jitter: moment.jitter,
+            cancel,
+            started,
+            ends: given.ends,
+            jitter: given.jitter,
         };
         Ok(Session::open(journal, history, &run.id, parts)?)
     }
@@ -173,24 +238,32 @@ impl Harness {
     }
 
     /// What else must stand in the log before the model is asked, and does not yet.
-    fn beginning(&self, history: &History, run: &Run, prompt: &Prompt, moment: &Moment) -> Result<Vec<Body>, Error> {
+    fn beginning(
+        &self,
+        history: &History,
+        run: &Run,
+        task: Option<&Delegation>,
+        prompt: &Prompt,
+        given: &Given,
+    ) -> Result<Vec<Body>, Error> {
         let known = history.find(&run.id);
         let mut bodies = Vec::new();
         // The marker that stands in recorded frames is the run's marker for good.
         let recorded = known.and_then(|known| known.input.as_ref());
         let recorded_marker = recorded.map(|input| input.marker.parse()).transpose().map_err(|_| Error::Marker)?;
-        let marker = recorded_marker.as_ref().unwrap_or(&moment.marker);
+        let marker = recorded_marker.as_ref().unwrap_or(&given.marker);
         if recorded.is_none() {
+            let asked = |task: &Delegation| Task { message: Some(task.prompt.clone()), ..Task::default() };
             bodies.push(Body::Input(Input {
                 run: run.id.clone(),
                 event_key: run.event_key.clone(),
-                task: run.task.clone(),
+                task: task.map_or_else(|| run.task.clone(), asked),
                 marker: marker.to_string(),
             }));
         }
         // Frozen within a run: what was sent stays the head of what is sent. A new run takes what changed.
         let asked = known.is_some_and(|known| known.asked);
-        let is_frozen = asked && self.is_own_log;
+        let is_frozen = self.keeps_prompt || (asked && self.is_own_log);
         if history.prompt.as_ref().is_none_or(|frozen| !is_frozen && !frozen.reads_as(prompt)) {
             bodies.push(Body::Prompt(prompt.clone()));
         }
@@ -199,14 +272,18 @@ impl Harness {
                 (!self.agent.instructions.is_plain()).then(|| task::instructions(&self.agent, &run.task, marker));
             let setting = task::Setting {
                 marker,
-                now: moment.now,
+                now: given.now,
                 authority: run.authority,
                 lost_files: !history.files.is_empty() && !self.is_contained(),
                 knows_thread: history.runs.iter().any(|earlier| earlier.run != run.id && earlier.asked),
                 command: run.task.event.as_ref().and_then(|event| self.command(event)),
                 instructions: instructions.as_deref(),
             };
-            bodies.push(Body::Message(Message::User { text: task::words(&run.task, setting) }));
+            let text = match task {
+                Some(task) => task::delegated(&task.prompt, setting),
+                None => task::words(&run.task, setting),
+            };
+            bodies.push(Body::Message(Message::User { text }));
         }
         Ok(bodies)
     }
@@ -214,7 +291,13 @@ impl Harness {
     /// What stands before everything that is said, as the agent's file has it now.
     fn prompt(&self, toolbox: &Toolbox) -> Result<Prompt, Error> {
         Ok(Prompt {
-            system: prompt::system(&self.agent, &self.project, toolbox, &skills::roster(&self.agent, &self.skills)?),
+            system: prompt::system(&prompt::Told {
+                agent: &self.agent,
+                project: &self.project,
+                toolbox,
+                skills: &skills::roster(&self.agent, &self.skills)?,
+                subagents: &subagents::roster(&self.subagents),
+            }),
             environment: prompt::environment(self.sandbox.as_deref()),
             tools: toolbox.specs(),
             agent_digest: self.agent.digest.clone(),
@@ -248,7 +331,9 @@ impl Harness {
         trigger::command(trigger, event)
     }
 
-    fn toolbox(&self, history: &History, run: &Run) -> Result<Toolbox, Error> {
+    /// Only the agent that was started writes: who works on a task says what it found.
+    fn toolbox(&self, history: &History, run: &Run, is_task: bool) -> Result<Toolbox, Error> {
+        let schema_error = |source| Error::Schema { agent: self.agent.name.to_string(), source };
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
         if let Some(sandbox) = &self.sandbox {
             tools.extend(crate::tool::files_and_shell(sandbox, &self.agent.tools));
@@ -256,9 +341,11 @@ impl Harness {
         }
         tools.extend(self.tools.iter().cloned());
         tools.extend(skills::tools(&self.agent, &self.skills));
-        tools.extend(writes::tools(&self.agent, run, history, &self.effect_secret));
+        tools.extend(subagents::tool(&self.subagents).map_err(schema_error)?);
+        if !is_task {
+            tools.extend(writes::tools(&self.agent, run, history, &self.effect_secret));
+        }
         if let Some(schema) = &self.agent.result {
-            let schema_error = |source| Error::Schema { agent: self.agent.name.to_string(), source };
             tools.extend(finish::tools(schema).map_err(schema_error)?);
         }
         Ok(Toolbox::new(tools))

@@ -21,8 +21,21 @@ You cannot write to the code host yourself. The `propose_…` tools put a write 
 once and tell you when it is refused. The target is always the thread that started you. Propose a write once, when it \
 is ready; do not announce it.";
 
-/// The stable part: manners, frames, writes, the repository's notes, instructions, roster of skills.
-pub(super) fn system(agent: &Agent, project: &[Notes], toolbox: &Toolbox, roster: &[(Name, String)]) -> String {
+/// What the stable part tells.
+pub(super) struct Told<'a> {
+    pub(super) agent: &'a Agent,
+    /// The repository's notes.
+    pub(super) project: &'a [Notes],
+    pub(super) toolbox: &'a Toolbox,
+    /// Names and descriptions.
+    pub(super) skills: &'a [(Name, String)],
+    /// Names and descriptions.
+    pub(super) subagents: &'a [(Name, String)],
+}
+
+/// The stable part: manners, frames, writes, the repository's notes, instructions, rosters.
+pub(super) fn system(told: &Told<'_>) -> String {
+    let Told { agent, project, toolbox, skills, subagents } = told;
     let mut parts = vec![MANNERS.replace("{agent}", agent.name.as_str()), frame::EXPLANATION.to_owned()];
     if toolbox.iter().any(|tool| tool.spec().name.starts_with("propose_")) {
         parts.push(WRITES.to_owned());
@@ -40,12 +53,17 @@ pub(super) fn system(agent: &Agent, project: &[Notes], toolbox: &Toolbox, roster
     if agent.instructions.is_plain() {
         parts.push(format!("# Instructions\n\n{}", agent.instructions.as_str().trim()));
     }
-    if !roster.is_empty() {
-        let skills: Vec<String> =
-            roster.iter().map(|(name, description)| format!("- `{name}`: {}", one_line(description))).collect();
+    if !skills.is_empty() {
         parts.push(format!(
             "# Skills\n\nBefore work that one of these describes, call `activate_skill` with its name and follow what it says.\n\n{}",
-            skills.join("\n")
+            roster(skills)
+        ));
+    }
+    if !subagents.is_empty() {
+        parts.push(format!(
+            "# Subagents\n\nThese work for you on what you hand them with `task`. Hand over work that fits one of them, or that \
+             can be done apart from yours.\n\n{}",
+            roster(subagents)
         ));
     }
     parts.join("\n\n")
@@ -64,6 +82,11 @@ pub(super) fn environment(sandbox: Option<&dyn Sandbox>) -> String {
     } else {
         format!("Your working directory is `{workspace}`, on a real machine. Each command starts afresh in it.")
     }
+}
+
+fn roster(named: &[(Name, String)]) -> String {
+    let line = |(name, description): &(Name, String)| format!("- `{name}`: {}", one_line(description));
+    named.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn one_line(text: &str) -> String {

@@ -42,10 +42,12 @@ mod streams;
 mod tape;
 mod vendor;
 
+use std::fmt;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use crate::domain::id::SessionId;
 use crate::domain::message::{Answer, ToolResult, ToolSpec};
 use crate::domain::name::Thinking;
 
@@ -119,12 +121,31 @@ pub enum Said<'a> {
 }
 
 /// Which model call of an instance this is; recorded conversations are filed under it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Which run of the instance, from 0.
+    /// Which run of the session, from 0.
     pub run: u32,
-    /// Which model call of that run, from 0.
+    /// Which conversation of the instance.
+    pub session: SessionId,
+    /// Which model call of that run in it, from 0.
     pub turn: u32,
+}
+
+impl Place {
+    /// The n-th model call of a run of the first session; both from 0.
+    pub fn new(run: u32, turn: u32) -> Self {
+        Self { run, session: SessionId::default(), turn }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, session, turn } = self;
+        match *session == SessionId::default() {
+            true => write!(f, "run {run}, turn {turn}"),
+            false => write!(f, "{session}, turn {turn}"),
+        }
+    }
 }
 
 /// A piece of an answer under way.

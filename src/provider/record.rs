@@ -124,11 +124,11 @@ impl Conversation for Talk {
     ) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
             let asked = self.conversed.digest();
-            if let Some(answer) = self.reel.recorded(place, &asked)? {
+            if let Some(answer) = self.reel.recorded(&place, &asked)? {
                 show(&answer.blocks, on);
                 return Ok(answer);
             }
-            let answer = self.inner.ask(place, on).await?;
+            let answer = self.inner.ask(place.clone(), on).await?;
             self.reel.append(place, asked, &answer)?;
             Ok(answer)
         })
@@ -137,14 +137,13 @@ impl Conversation for Talk {
 
 impl Reel {
     /// The answer at this place, if it was given to the same question.
-    fn recorded(&self, place: Place, asked: &str) -> Result<Option<Answer>, Error> {
+    fn recorded(&self, place: &Place, asked: &str) -> Result<Option<Answer>, Error> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(take) = state.1.takes.get(&place) else { return Ok(None) };
+        let Some(take) = state.1.takes.get(place) else { return Ok(None) };
         if take.request.as_deref() != Some(asked) {
-            return Err(self.refused(&format!(
-                "holds another conversation's answer for run {}, turn {}; record into a new file",
-                place.run, place.turn
-            )));
+            return Err(
+                self.refused(&format!("holds another conversation's answer for {place}; record into a new file"))
+            );
         }
         Ok(Some(take.answer.clone().answer(&state.1.model, asked.to_owned())))
     }
@@ -156,7 +155,7 @@ impl Reel {
         let model = Some(model).filter(|model| **model != tape.model).cloned();
         let answer = Recorded { blocks: blocks.clone(), stop: *stop, model, usage: *usage };
         let take = Take { request: Some(asked), answer };
-        let line = json(&TakeLine::of(place, &take));
+        let line = json(&TakeLine::of(place.clone(), &take));
         let line = self.redactor.redact_json(&String::from_utf8_lossy(&line)).into_owned().into_bytes();
         write_line(file, line).map_err(|error| self.refused(&format!("cannot be written: {error}")))?;
         tape.takes.insert(place, take);

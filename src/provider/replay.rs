@@ -66,14 +66,13 @@ impl Conversation for Talk {
     ) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
             let Self { path, tape, observer, conversed } = self;
-            let Place { run, turn } = place;
             let Some(take) = tape.takes.get(&place) else {
                 let end = match tape.takes.last_key_value() {
-                    Some((last, _)) => format!("it ends with run {}, turn {}", last.run, last.turn),
+                    Some((last, _)) => format!("it ends with {last}"),
                     None => "it holds none at all".to_owned(),
                 };
                 let message = format!(
-                    "replay file `{path}` has no answer for run {run}, turn {turn} ({end}); record one with a real \
+                    "replay file `{path}` has no answer for {place} ({end}); record one with a real \
                      model and `--record FILE`"
                 );
                 return Err(Error { kind: ErrorKind::Config, message });
@@ -81,7 +80,7 @@ impl Conversation for Talk {
             let asked = conversed.digest();
             if take.request.as_ref().is_some_and(|recorded| *recorded != asked) {
                 observer.see(Progress::Note(&format!(
-                    "replay: run {run}, turn {turn} is not asked what it was asked when `{path}` was recorded; its \
+                    "replay: {place} is not asked what it was asked when `{path}` was recorded; its \
                      answer is used all the same"
                 )));
             }

@@ -14,6 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Place;
+use crate::domain::id::SessionId;
 use crate::domain::message::{Answer, Block, Stop, Usage};
 
 /// Biggest file that is read.
@@ -50,6 +51,9 @@ pub(super) struct Header {
 #[serde(deny_unknown_fields)]
 pub(super) struct TakeLine {
     run: u32,
+    /// Where a task's conversation was answered.
+    #[serde(default, skip_serializing_if = "is_first")]
+    session: SessionId,
     turn: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<String>,
@@ -123,10 +127,11 @@ impl Tape {
         }
         let mut tape = Self { model: header.model, takes: BTreeMap::new() };
         for (at, line) in lines {
-            let TakeLine { run, turn, request, answer } =
+            let TakeLine { run, session, turn, request, answer } =
                 serde_json::from_str(line).map_err(|error| (at + 1, format!("not a recorded answer: {error}")))?;
-            if tape.takes.insert(Place { run, turn }, Take { request, answer }).is_some() {
-                return Err((at + 1, format!("a second answer for run {run}, turn {turn}")));
+            let place = Place { run, session, turn };
+            if tape.takes.insert(place.clone(), Take { request, answer }).is_some() {
+                return Err((at + 1, format!("a second answer for {place}")));
             }
         }
         Ok(tape)
@@ -142,8 +147,13 @@ impl Header {
 impl TakeLine {
     pub(super) fn of(place: Place, take: &Take) -> Self {
         let Take { request, answer } = take.clone();
-        Self { run: place.run, turn: place.turn, request, answer }
+        let Place { run, session, turn } = place;
+        Self { run, session, turn, request, answer }
     }
+}
+
+fn is_first(session: &SessionId) -> bool {
+    *session == SessionId::default()
 }
 
 impl Recorded {

@@ -1,5 +1,6 @@
 //! The fold: what the entries of a log add up to. Pure, and linear in the length of the log.
 
+mod children;
 pub mod files;
 mod run;
 mod size;
@@ -9,19 +10,24 @@ mod touched;
 
 use std::collections::{HashMap, HashSet};
 
+pub use self::children::{Child, Children};
 use self::files::Files;
 pub use self::run::{Repeated, RunHistory};
+pub(super) use self::run::{count, is_turn};
 pub use self::size::Size;
 pub(super) use self::size::estimate;
 pub use self::touched::Touched;
 use super::resume;
+use crate::domain::budget::Spent;
 use crate::domain::entry::{Body, Compaction, Entry, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Block, Call, Message, ToolResult};
 
-/// What an instance's log adds up to, on the active path of its default session.
+/// What an instance's log adds up to, on the active path of one of its sessions.
 #[derive(Clone, Debug, Default)]
 pub struct History {
+    /// Which of them.
+    pub session: SessionId,
     /// Where the active path ends.
     pub leaf: Seq,
     /// The prompt in force.
@@ -38,6 +44,8 @@ pub struct History {
     pub touched: Touched,
     /// How much of the model's window the turns take.
     pub size: Size,
+    /// The conversations that tasks of the last answer were given to.
+    pub children: Children,
     /// Which of the runs is under way: what follows is its own, whoever joins it.
     under_way: Option<usize>,
 }
@@ -66,22 +74,33 @@ pub(crate) const NEW_HEAD: &str = "New head:";
 pub(crate) const REMINDER: &str = "Reminder:";
 
 impl History {
-    /// Folds a whole log.
-    pub fn of(mut entries: Vec<Entry>) -> Self {
-        let session = SessionId::default();
-        entries.retain(|entry| entry.session == session);
-        keep_active_path(&mut entries);
-        let mut history = Self::default();
-        for entry in entries {
-            history.add(entry);
-        }
-        history
+    /// Folds a whole log, for its first session.
+    pub fn of(entries: Vec<Entry>) -> Self {
+        Self::default().fold(entries)
     }
 
-    /// Adds the next entry of the active path.
+    /// Folds what is known of a child.
+    pub fn of_child(child: Child) -> Self {
+        let Child { session, begins, entries } = child;
+        Self { session, leaf: begins, ..Self::default() }.fold(entries)
+    }
+
+    fn fold(mut self, mut entries: Vec<Entry>) -> Self {
+        keep_active_path(&self.session, &mut entries);
+        for entry in entries {
+            self.add(entry);
+        }
+        self
+    }
+
+    /// Adds the next entry of the active path, or one of a conversation beneath.
     pub fn add(&mut self, entry: Entry) {
+        if entry.session != self.session {
+            return self.add_beneath(entry);
+        }
         self.leaf = entry.seq;
         let Entry { seq, at, .. } = entry;
+        self.with_own(|run| run.pay(&entry.body));
         match entry.body {
             Body::AttemptStarted(started) => {
                 let position = self.position(&started.run);
@@ -114,13 +133,10 @@ impl History {
                 self.touched.call(&answer);
                 self.said(seq, Turn::Answer(answer));
             }
-            Body::UsageNoted(noted) => {
-                if let Some(run) = &noted.run {
-                    self.run(run).noted(&noted);
-                }
-            }
             Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
+            Body::ChildSession(child) => self.children.begin(child, seq),
             Body::ToolResult(result) => {
+                self.children.end(&result.call);
                 let unfit = result.is_error && result.name == resume::FINISH;
                 let call = self.asked_for(&result);
                 self.with_own(|run| {
@@ -170,6 +186,24 @@ impl History {
             _ => {}
         }
         self.with_own(|run| run.worked_until(at));
+    }
+
+    /// What a conversation beneath costs is the run's, and the files are the instance's.
+    fn add_beneath(&mut self, entry: Entry) {
+        self.with_own(|run| {
+            count(&mut run.spent, &entry.body);
+            run.worked_until(entry.at);
+        });
+        if let Body::WorkspaceDelta(delta) = &entry.body {
+            delta.changes.iter().for_each(|change| self.files.add(change));
+        }
+        self.children.add(entry);
+    }
+
+    /// Takes over what an account says that a run has used; its time stays as the entries tell it.
+    pub(super) fn settle_up(&mut self, run: &RunId, spent: Spent) {
+        let known = self.run(run);
+        known.spent = Spent { time: known.spent.time, ..spent };
     }
 
     /// What the log says of this run, if anything.
@@ -246,19 +280,20 @@ impl History {
     }
 }
 
-/// Keeps the entries from the root to the leaf. A `leaf_moved` entry hangs where the leaf went, so
-/// following parents from the last entry leaves out what the move left behind.
-fn keep_active_path(entries: &mut Vec<Entry>) {
-    // A log without moves is its own path.
-    if entries.windows(2).all(|pair| pair[1].parent == Some(pair[0].seq)) {
+/// Of the entries of a session, keeps those from the root to the leaf. A `leaf_moved` entry hangs where
+/// the leaf went, so following parents from the last entry leaves out what the move left behind.
+fn keep_active_path(session: &SessionId, entries: &mut Vec<Entry>) {
+    let own = || entries.iter().filter(|entry| entry.session == *session);
+    // One without moves is its own path.
+    if own().zip(own().skip(1)).all(|(before, entry)| entry.parent == Some(before.seq)) {
         return;
     }
-    let parents: HashMap<Seq, Option<Seq>> = entries.iter().map(|entry| (entry.seq, entry.parent)).collect();
-    let leaf = entries.last().map(|entry| entry.seq);
+    let parents: HashMap<Seq, Option<Seq>> = own().map(|entry| (entry.seq, entry.parent)).collect();
+    let leaf = own().next_back().map(|entry| entry.seq);
     let path: HashSet<Seq> = std::iter::successors(leaf, |seq| {
         // Parents lie before their children: what does not would be a loop, and ends the path.
         parents.get(seq).copied().flatten().filter(|parent| parent < seq && parents.contains_key(parent))
     })
     .collect();
-    entries.retain(|entry| path.contains(&entry.seq));
+    entries.retain(|entry| entry.session != *session || path.contains(&entry.seq));
 }

@@ -24,8 +24,8 @@ impl Session {
         if matches!(self.history.turns.last(), Some(Turn::Answer(_))) {
             return Ok(());
         }
-        self.journal.log.look().await?;
-        while let Some(late) = self.next_behind(run) {
+        self.journal.log.lock().await.look().await?;
+        while let Some(late) = self.next_behind(run).await {
             match joins.words(&late).await {
                 Some(text) => self.join(run, &late, text).await?,
                 None => self.waits = Some(late.id),
@@ -35,9 +35,9 @@ impl Session {
     }
 
     /// The oldest one behind, unless it must wait.
-    fn next_behind(&self, run: &RunId) -> Option<Run> {
-        let log = &self.journal.log;
-        let late = queue::behind(log, run).next()?;
+    async fn next_behind(&mut self, run: &RunId) -> Option<Run> {
+        let log = self.journal.log.lock().await;
+        let late = queue::behind(&log, run).next()?;
         let waits = self.waits.as_ref() == Some(&late.id) || log.abort_asked(&late.id).is_some();
         (!waits).then(|| late.clone())
     }
@@ -65,7 +65,7 @@ impl Session {
         if self.history.find(run).is_none_or(|known| known.told_of_head) {
             return Ok(());
         }
-        let Some(sha) = queue::newer_head(&self.journal.log, run) else { return Ok(()) };
+        let Some(sha) = queue::newer_head(&*self.journal.log.lock().await, run) else { return Ok(()) };
         let sha: String = sha.chars().filter(char::is_ascii_hexdigit).take(64).collect();
         let text = format!(
             "{NEW_HEAD} the head of the pull request is `{sha}` by now, and a run for it follows this one. Finish what you \

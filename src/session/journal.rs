@@ -1,7 +1,10 @@
 //! The only appender to the log: redacts, gives each entry its parent and its time, and writes
 //! under the fence of one claim.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::domain::clock::Clock;
 use crate::domain::entry::{Body, Entry, LeafMoved, Settled};
@@ -15,12 +18,12 @@ use crate::telemetry::redact::Redactor;
 #[derive(Debug)]
 pub struct Journal {
     /// Where it writes.
-    pub log: Log,
+    pub log: SharedLog,
     /// The claim it writes under.
     pub fence: Epoch,
     /// The conversation.
     pub session: SessionId,
-    /// The entry that the next one follows. A child session begins at the entry that names it.
+    /// The entry that the next one follows. A child begins at the entry that names it.
     pub leaf: Seq,
     /// What must not be stored.
     pub redactor: Redactor,
@@ -30,14 +33,51 @@ pub struct Journal {
     pub failpoints: Failpoints,
 }
 
+/// A log to which all sessions of one claim write, one at a time.
+#[derive(Clone, Debug)]
+pub struct SharedLog(Arc<Mutex<Log>>);
+
+impl From<Log> for SharedLog {
+    fn from(log: Log) -> Self {
+        Self(Arc::new(Mutex::new(log)))
+    }
+}
+
+impl SharedLog {
+    /// The log, as soon as nobody else writes.
+    pub async fn lock(&self) -> MutexGuard<'_, Log> {
+        self.0.lock().await
+    }
+
+    /// The log back; `None` while another session holds it.
+    pub fn take(self) -> Option<Log> {
+        Arc::into_inner(self.0).map(Mutex::into_inner)
+    }
+}
+
 impl Journal {
+    /// The pen of a conversation that a task of this one was given to; its path so far ends at `leaf`.
+    pub(super) fn of_child(&self, session: SessionId, leaf: Seq) -> Self {
+        Self {
+            log: self.log.clone(),
+            fence: self.fence,
+            session,
+            leaf,
+            redactor: self.redactor.clone(),
+            clock: self.clock.clone(),
+            failpoints: self.failpoints.clone(),
+        }
+    }
+
     /// Appends entries to the path, all or none, and returns them as they are stored.
     ///
     /// # Errors
     /// When the claim is over, or they cannot be stored.
     pub async fn append(&mut self, bodies: Vec<Body>) -> Result<Vec<Entry>, Error> {
-        let drafts = self.drafts(self.leaf, bodies)?;
-        let entries = self.log.append(self.fence, drafts, self.clock.now()).await?;
+        let mut log = self.log.lock().await;
+        let drafts = self.drafts(&log, self.leaf, bodies)?;
+        let entries = log.append(self.fence, drafts, self.clock.now()).await?;
+        drop(log);
         self.advance(&entries);
         Ok(entries)
     }
@@ -48,8 +88,10 @@ impl Journal {
     /// As for [`Journal::append`]; the run is settled already when the outcome reached the log.
     pub async fn settle(&mut self, mut last: Vec<Body>, settled: Settled) -> Result<Vec<Entry>, Error> {
         last.push(Body::Settled(settled));
-        let drafts = self.drafts(self.leaf, last)?;
-        let entries = queue::settle(&mut self.log, self.fence, drafts, self.clock.now()).await?;
+        let mut log = self.log.lock().await;
+        let drafts = self.drafts(&log, self.leaf, last)?;
+        let entries = queue::settle(&mut log, self.fence, drafts, self.clock.now()).await?;
+        drop(log);
         self.advance(&entries);
         Ok(entries)
     }
@@ -61,8 +103,10 @@ impl Journal {
     /// As for [`Journal::append`].
     pub async fn move_leaf(&mut self, to: Seq, reason: &str) -> Result<Vec<Entry>, Error> {
         let moved = Body::LeafMoved(LeafMoved { to, reason: reason.to_owned() });
-        let drafts = self.drafts(to, vec![moved])?;
-        let entries = self.log.append(self.fence, drafts, self.clock.now()).await?;
+        let mut log = self.log.lock().await;
+        let drafts = self.drafts(&log, to, vec![moved])?;
+        let entries = log.append(self.fence, drafts, self.clock.now()).await?;
+        drop(log);
         self.advance(&entries);
         Ok(entries)
     }
@@ -72,7 +116,7 @@ impl Journal {
     /// # Errors
     /// When it cannot be stored.
     pub async fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
-        self.log.put_blob(&Blob::new(content, &self.redactor)).await
+        self.log.lock().await.put_blob(&Blob::new(content, &self.redactor)).await
     }
 
     /// Content by its digest, verified.
@@ -80,11 +124,11 @@ impl Journal {
     /// # Errors
     /// When it is missing or not what its digest says.
     pub async fn blob(&mut self, digest: &str) -> Result<Bytes, Error> {
-        self.log.blob(digest).await
+        self.log.lock().await.blob(digest).await
     }
 
-    fn drafts(&self, parent: Seq, bodies: Vec<Body>) -> Result<Vec<Draft>, Error> {
-        let places = (self.log.next().0..).map(Seq);
+    fn drafts(&self, log: &Log, parent: Seq, bodies: Vec<Body>) -> Result<Vec<Draft>, Error> {
+        let places = (log.next().0..).map(Seq);
         let parents = std::iter::once(parent).chain(places);
         let draft = |(parent, body)| Draft::new(self.session.clone(), parent, body, &self.redactor);
         parents.zip(bodies).map(draft).collect()
@@ -138,7 +182,7 @@ mod tests {
         queue::admit(&store, &run(), "acme/widgets#42 (triage)", &redactor).await.unwrap();
         let (claim, _) = queue::claim(&mut log, NOW.parse().unwrap()).await.unwrap();
         Journal {
-            log,
+            log: log.into(),
             fence: claim.unwrap().fence,
             session: SessionId::default(),
             leaf: Seq(0),
@@ -204,9 +248,9 @@ mod tests {
             sandbox: "virtual".into(),
         };
         journal.append(vec![Body::AttemptStarted(started)]).await.unwrap();
-        assert_eq!(journal.log.state(&run().id), Some(State::Running));
+        assert_eq!(journal.log.lock().await.state(&run().id), Some(State::Running));
         journal.settle(vec![], settled()).await.unwrap();
         assert!(matches!(journal.append(vec![note("late")]).await, Err(Error::Fenced { .. })));
-        assert!(queue::claim(&mut journal.log, NOW.parse().unwrap()).await.unwrap().0.is_none());
+        assert!(queue::claim(&mut *journal.log.lock().await, NOW.parse().unwrap()).await.unwrap().0.is_none());
     }
 }

@@ -1,12 +1,14 @@
 //! One conversation of an instance: opened from its log, prompted, and journalled as it goes.
 //!
 //! The log is the truth. Everything here is either the fold of it ([`history`], [`resume`]) or
-//! appends to it before acting on it ([`turns`], `tools`, `compaction`).
+//! appends to it before acting on it ([`turns`], `tools`, [`delegation`], `compaction`).
 
 mod compaction;
+pub mod delegation;
 pub mod history;
 pub mod join;
 pub mod journal;
+pub mod purse;
 pub mod resume;
 mod tools;
 pub mod turns;
@@ -14,18 +16,21 @@ pub mod turns;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::budget::{Limited, Limits, Spent, Standing};
+use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, Prompt};
 use crate::domain::id::RunId;
 use crate::provider::{Conversation, Opening, Provider, Said};
 use crate::sandbox::Sandbox;
 use crate::telemetry::progress::Observer;
 use crate::tool::Toolbox;
+use delegation::Delegates;
 use history::{History, Turn};
 use journal::Journal;
+use purse::Purse;
 
 /// A session under one lease: the only writer of its log.
 pub struct Session {
@@ -56,8 +61,13 @@ pub struct Parts {
     pub sandbox: Option<Arc<dyn Sandbox>>,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
-    /// What a run may use.
-    pub limits: Limits,
+    /// What it may use, and has used.
+    pub purse: Arc<Purse>,
+    /// Held from a call that may change files of a contained sandbox to its record: the sessions of a run
+    /// share their sandbox, and each records what it did itself.
+    pub desk: Arc<Mutex<()>>,
+    /// Who works on the tasks that it hands out, if anybody does.
+    pub delegates: Option<Arc<dyn Delegates>>,
     /// Earlier attempts of the run worked in another sandbox: what they left open cannot be run again here.
     pub moved: bool,
     /// Whether a run must end through `finish`.
@@ -84,6 +94,9 @@ pub enum Error {
     /// The log has no prompt where one must be.
     #[error("the log of this instance has no prompt for {0}: this is a bug of hob, please report it")]
     NoPrompt(RunId),
+    /// A task's conversation is still open where none can be.
+    #[error("a task outlived the run that gave it: this is a bug of hob, please report it")]
+    Kept,
 }
 
 impl Session {
@@ -109,6 +122,7 @@ impl Session {
     /// Appends, then folds what was appended.
     async fn record(&mut self, bodies: Vec<Body>) -> Result<(), Error> {
         for entry in self.journal.append(bodies).await? {
+            self.parts.purse.pay(&entry.body);
             self.history.add(entry);
         }
         Ok(())
@@ -119,15 +133,9 @@ impl Session {
         self.parts.window.or_else(|| self.parts.provider.window())
     }
 
-    /// What this run has used, this attempt's time included.
-    fn spent(&self, run: &RunId) -> Spent {
-        let Some(known) = self.history.find(run) else { return Spent::default() };
-        Spent { time: known.worked_before() + self.parts.started.elapsed(), ..known.spent }
-    }
-
     /// Where this run stands, the time of this attempt considered.
-    fn standing(&self, run: &RunId) -> Standing {
-        match self.parts.limits.standing(&self.spent(run)) {
+    fn standing(&self) -> Standing {
+        match self.parts.purse.standing() {
             Standing::Free if self.is_late() => Standing::Land(Limited::Time),
             standing => standing,
         }
@@ -145,7 +153,8 @@ impl Session {
     }
 
     /// Gives the journal back, for settlement.
-    pub fn close(self) -> (Journal, History) {
+    pub fn close(mut self, run: &RunId) -> (Journal, History) {
+        self.history.settle_up(run, self.parts.purse.spent());
         (self.journal, self.history)
     }
 }

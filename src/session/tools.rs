@@ -1,10 +1,10 @@
 //! Runs the calls of one answer and records what came of each.
 
-use std::time::Duration;
-
 use futures::{FutureExt as _, StreamExt, stream};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
+use super::turns::Stopped;
 use super::{Error, Session, resume};
 use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, FileChange, FileNow, WorkspaceDelta};
@@ -26,31 +26,46 @@ const BESIDE: &str = "Not run: this call ends the run, so it must be the only on
 /// What the model reads of a call in a message that did not end with it.
 const INCOMPLETE: &str = "Not run: your message did not end as a tool call does, so it may be incomplete. Ask again.";
 
+/// A call that came to its end, with what it holds until that is recorded.
+struct Done<'a> {
+    call: &'a Call,
+    reply: Reply,
+    began: Instant,
+    /// Where it may have changed files.
+    desk: Option<OwnedMutexGuard<()>>,
+}
+
 impl Session {
     /// Gives each call its one result, in the order of the calls. Returns early when stopped; what
-    /// has no record then is asked again by the next attempt.
+    /// has no record then is asked again by the next attempt, which follows at once where no end of this one
+    /// comes back.
     pub(super) async fn run_tools(
         &mut self,
         run: &RunId,
         calls: Vec<Call>,
         left_over: bool,
         standing: Standing,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Stopped>, Error> {
         let toolbox = self.parts.toolbox.clone();
         let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
         let is_last = |call: &Call| call.name == resume::FINISH || call.name == resume::GIVE_UP;
         let incomplete = self.history.last_answer().is_some_and(|answer| answer.stop != Stop::Tools);
         let beside = self.history.last_answer().is_some_and(|answer| resume::calls(answer).len() > 1);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
-        let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline(run));
+        let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline());
         // Calls that may still run.
-        let mut left = self.parts.limits.calls.saturating_sub(self.spent(run).calls);
+        let mut left = self.parts.purse.calls();
+        let contained = self.parts.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained);
         for group in dispatch::plan(&toolbox, &calls) {
             let ended = resume::has_ended(&self.history);
             let mut refusal = |call: &Call| match standing {
                 _ if incomplete => Some(INCOMPLETE.to_owned()),
                 _ if ended => Some(ENDED.to_owned()),
-                _ if left_over && (self.parts.moved || nature(call) == Some(Nature::Outside)) => {
+                // What a task did stands in its own conversation.
+                _ if left_over
+                    && nature(call) != Some(Nature::Delegated)
+                    && (self.parts.moved || nature(call) == Some(Nature::Outside)) =>
+                {
                     Some(resume::UNKNOWN.to_owned())
                 }
                 Standing::Over(limit) if !is_last(call) => {
@@ -69,10 +84,15 @@ impl Session {
                 }
             };
             let group: Vec<_> = group.into_iter().map(|step| (step, refusal(step.call))).collect();
+            let is_delegated = group.iter().any(|(step, _)| nature(step.call) == Some(Nature::Delegated));
             let replies = group.into_iter().map(|(step, refusal)| {
                 let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
+                let desk = self.parts.desk.clone();
+                let changes_files =
+                    contained && !matches!(nature(step.call), None | Some(Nature::ReadOnly | Nature::Delegated));
                 async move {
                     let began = Instant::now();
+                    let desk = if changes_files { Some(desk.lock_owned().await) } else { None };
                     let reply = match refusal {
                         Some(reason) => Reply::error(reason),
                         None => {
@@ -83,35 +103,53 @@ impl Session {
                             reply
                         }
                     };
-                    (step.call, reply, began.elapsed())
+                    Done { call: step.call, reply, began, desk }
                 }
                 .boxed()
             });
             // All made first: who keeps the closure cannot be sent to another thread.
             let mut replies = stream::iter(replies.collect::<Vec<_>>()).buffered(dispatch::PARALLEL);
-            while let Some((call, reply, took)) = replies.next().await {
+            let mut tasks = Vec::new();
+            while let Some(done) = replies.next().await {
                 // What was cut and left nothing behind is simply run again by the next attempt.
-                if cancel.is_cancelled() && nature(call) != Some(Nature::Outside) {
-                    return Ok(());
+                if cancel.is_cancelled() && nature(done.call) != Some(Nature::Outside) {
+                    return Ok(None);
                 }
-                self.record_result(call, reply, took).await?;
+                if is_delegated {
+                    tasks.push(done);
+                    continue;
+                }
+                self.record_result(done).await?;
+                failpoints.hit(failpoint::WITHIN_BATCH);
+            }
+            drop(replies);
+            let given = tasks.iter_mut().map(|done| (done.call.id.as_str(), &mut done.reply)).collect();
+            if let Some(stopped) = self.delegate(run, given).await? {
+                return Ok(Some(stopped));
+            }
+            for done in tasks {
+                self.record_result(done).await?;
                 failpoints.hit(failpoint::WITHIN_BATCH);
             }
             if cancel.is_cancelled() {
-                return Ok(());
+                return Ok(None);
             }
         }
         failpoints.hit(failpoint::BATCH_DONE);
         if let Some(turn @ Turn::Results(_)) = self.history.turns.last() {
             super::push(self.conversation.as_mut(), turn);
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Files first, then what the tool adds to the log, then its result: one transaction.
-    async fn record_result(&mut self, call: &Call, reply: Reply, took: Duration) -> Result<(), Error> {
+    async fn record_result(&mut self, done: Done<'_>) -> Result<(), Error> {
+        let Done { call, reply, began, desk } = done;
         let mut bodies = Vec::new();
-        let changes = self.parts.sandbox.as_ref().map(|sandbox| sandbox.take_changes()).unwrap_or_default();
+        // Another session may be in the middle of its own.
+        let desk = desk.or_else(|| self.parts.desk.clone().try_lock_owned().ok());
+        let sandbox = self.parts.sandbox.as_ref().filter(|_| desk.is_some());
+        let changes = sandbox.map(|sandbox| sandbox.take_changes()).unwrap_or_default();
         if !changes.is_empty() {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
@@ -135,9 +173,11 @@ impl Session {
             content: reply.content,
             is_error: reply.is_error,
         };
-        self.parts.observer.see(Progress::ToolEnded { call, result: &result, took });
+        self.parts.observer.see(Progress::ToolEnded { call, result: &result, took: began.elapsed() });
         bodies.push(Body::ToolResult(result));
-        self.record(bodies).await
+        self.record(bodies).await?;
+        drop(desk);
+        Ok(())
     }
 
     async fn keep(&mut self, change: Change) -> Result<FileChange, Error> {

@@ -4,7 +4,7 @@
 
 use tokio::time::Instant;
 
-use super::history::{LAND, LOOP, REMINDER, RunHistory, Turn};
+use super::history::{LAND, LOOP, REMINDER, Turn};
 use super::join::Joins;
 use super::resume::{self, Ending, Progress};
 use super::{Error, Session, conversation};
@@ -63,12 +63,16 @@ impl Session {
             if self.parts.cancel.is_cancelled() {
                 return Ok(Stopped::Interrupted);
             }
-            let standing = self.standing(run);
+            let standing = self.standing();
             match resume::progress(&self.history, run, self.parts.needs_result) {
                 Progress::NotAsked | Progress::Settled => return Err(Error::NoPrompt(run.clone())),
                 Progress::Done(ending) => return Ok(Stopped::Over(ending)),
                 _ if self.is_at_end() && !matches!(standing, Standing::Over(_)) => return Ok(Stopped::OutOfTime),
-                Progress::Tools(calls) => self.run_tools(run, calls, left_over, standing).await?,
+                Progress::Tools(calls) => {
+                    if let Some(stopped) = self.run_tools(run, calls, left_over, standing).await? {
+                        return Ok(stopped);
+                    }
+                }
                 Progress::Turn => {
                     if let Standing::Over(limit) = standing {
                         return Ok(Stopped::Limited(limit));
@@ -131,8 +135,8 @@ impl Session {
 
     /// One model call. `None` when its answer is recorded or it may be asked again at once.
     async fn ask(&mut self, run: &RunId) -> Result<Option<Stopped>, Error> {
-        let turn = self.spent(run).turns;
-        let place = Place { run: self.history.ordinal(run), turn };
+        let place = self.place(run);
+        let turn = place.turn;
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         observer.see(Seen::Asked { turn: turn + 1 });
         let mut partial = String::new();
@@ -150,7 +154,7 @@ impl Session {
         let asked = tokio::select! {
             biased;
             () = self.parts.cancel.cancelled() => Err("stopped".to_owned()),
-            () = tokio::time::sleep_until(self.deadline(run)) => Err("out of time".to_owned()),
+            () = tokio::time::sleep_until(self.deadline()) => Err("out of time".to_owned()),
             answer = self.conversation.ask(place, &mut on) => Ok(answer),
         };
         match asked {
@@ -189,7 +193,7 @@ impl Session {
                 self.parts.observer.see(Seen::Retrying { reason: &error.message, wait });
                 tokio::select! {
                     () = self.parts.cancel.cancelled() => {}
-                    () = tokio::time::sleep_until(self.deadline(run)) => {}
+                    () = tokio::time::sleep_until(self.deadline()) => {}
                     () = tokio::time::sleep(wait) => {}
                 }
                 Ok(None)
@@ -213,9 +217,14 @@ impl Session {
     }
 
     /// When the run's time is used up, or that of the attempt; what earlier attempts took is gone.
-    pub(super) fn deadline(&self, run: &RunId) -> Instant {
-        let before = self.history.find(run).map(RunHistory::worked_before).unwrap_or_default();
-        let own = self.parts.started + self.parts.limits.time().saturating_sub(before);
+    pub(super) fn deadline(&self) -> Instant {
+        let own = self.parts.purse.deadline();
         self.parts.ends.map_or(own, |ends| ends.min(own))
+    }
+
+    /// Which model call comes next.
+    pub(super) fn place(&self, run: &RunId) -> Place {
+        let session = self.history.session.clone();
+        Place { run: self.history.ordinal(run), session, turn: self.parts.purse.spent().turns }
     }
 }

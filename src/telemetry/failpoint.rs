@@ -37,6 +37,10 @@ pub const TOOL_RUNNING: &str = "tool-running";
 pub const TOOL_RAN: &str = "tool-ran";
 /// Some results of a batch are recorded, others are not.
 pub const WITHIN_BATCH: &str = "within-batch";
+/// The conversations of a batch's tasks are named, and nothing was said in them.
+pub const TASKS_BEGUN: &str = "tasks-begun";
+/// All tasks of a batch are over, none of their results is recorded.
+pub const TASKS_DONE: &str = "tasks-done";
 /// All results of a batch are recorded.
 pub const BATCH_DONE: &str = "batch-done";
 /// A summary of the conversation is made, and not recorded.
@@ -74,6 +78,9 @@ pub const BESIDE: &[&str] = &[RENEWED, ABORT_ASKED, FORGETTING];
 /// Those that a run meets only where its conversation outgrows the model's window, in that order.
 pub const COMPACTION: &[&str] = &[SUMMARISED, COMPACTED];
 
+/// Those that a run meets only where it hands out tasks, in that order.
+pub const TASKS: &[&str] = &[TASKS_BEGUN, TASKS_DONE];
+
 /// Those that a run meets only where its effects are sent, in that order.
 pub const EFFECTS: &[&str] = &[EFFECT_CLAIMED, EFFECT_LOOKED_UP, EFFECT_SENT, EFFECT_DONE];
 
@@ -100,6 +107,8 @@ pub const ALL: &[&str] = &[
     ANSWERED,
     TOOL_RUNNING,
     TOOL_RAN,
+    TASKS_BEGUN,
+    TASKS_DONE,
     WITHIN_BATCH,
     BATCH_DONE,
     SUMMARISED,

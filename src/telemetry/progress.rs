@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::domain::effect::Effect;
 use crate::domain::id::RunId;
 use crate::domain::message::{Call, ToolResult, Usage};
-use crate::domain::name::EffectKind;
+use crate::domain::name::{EffectKind, Name};
 
 /// One thing worth showing.
 #[derive(Clone, Debug)]
@@ -63,6 +63,13 @@ pub enum Progress<'a> {
         kind: EffectKind,
         /// Why.
         reason: &'a str,
+    },
+    /// Something that an agent does on a task which this run gave it.
+    Delegated {
+        /// Who.
+        agent: &'a Name,
+        /// What.
+        progress: &'a Progress<'a>,
     },
     /// Anything else a person should know, one line.
     Note(&'a str),

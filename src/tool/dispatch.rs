@@ -42,16 +42,18 @@ pub struct Step<'a> {
 }
 
 /// The calls of one message in groups that run one after the other. Neighbours that change nothing
-/// share a group; every other call is alone, so that a read after a write sees it.
+/// share a group, as do neighbours that are delegated; every other call is alone, so that a read after a
+/// write sees it.
 pub fn plan<'a>(toolbox: &Toolbox, calls: &'a [Call]) -> Vec<Vec<Step<'a>>> {
     let mut seen = HashSet::new();
     let mut groups: Vec<Vec<Step<'a>>> = Vec::new();
-    let mut open = false;
+    let mut open = None;
     for call in calls {
         let step = Step { call, repeated: !seen.insert(call.id.as_str()) };
-        let shares = step.repeated || toolbox.get(&call.name).is_none_or(|tool| tool.nature() == Nature::ReadOnly);
+        let nature = toolbox.get(&call.name).filter(|_| !step.repeated).map_or(Nature::ReadOnly, |tool| tool.nature());
+        let shares = matches!(nature, Nature::ReadOnly | Nature::Delegated).then_some(nature);
         match groups.last_mut() {
-            Some(group) if shares && open => group.push(step),
+            Some(group) if shares.is_some() && shares == open => group.push(step),
             _ => groups.push(vec![step]),
         }
         open = shares;
@@ -206,6 +208,7 @@ mod tests {
             probe("read", Nature::ReadOnly),
             probe("write", Nature::Contained),
             probe("bash", Nature::Outside),
+            probe("task", Nature::Delegated),
         ])
     }
 
@@ -227,6 +230,7 @@ mod tests {
             ("read write read read bash bash read", "read | write | read,read | bash | bash | read"),
             ("write read", "write | read"),
             ("read gone read", "read,gone,read"),
+            ("task task read read task", "task,task | read,read | task"),
         ] {
             let calls: Vec<Call> =
                 given.split_whitespace().enumerate().map(|(i, name)| call(&i.to_string(), name, "")).collect();
@@ -320,8 +324,8 @@ mod tests {
             said.push('\n');
         }
         insta::assert_snapshot!(said, @r#"
-        There is no tool named `raed`. Did you mean `read`? The tools are `read`, `write`, `bash`.
-        There is no tool named `hologram`. The tools are `read`, `write`, `bash`.
+        There is no tool named `raed`. Did you mean `read`? The tools are `read`, `write`, `bash`, `task`.
+        There is no tool named `hologram`. The tools are `read`, `write`, `bash`, `task`.
         `read` did not run: "path" is a required property.
         `read` did not run: `offset`: 0 is less than the minimum of 1; `path`: 7 is not of type "string"; Additional properties are not allowed ('depth' was unexpected).
         `read` did not run: `offset`: "3" is not of types "null", "integer".
@@ -330,7 +334,7 @@ mod tests {
         `read` failed inside hob, which is a bug of hob. What it did is not known.
         `read` failed inside hob, which is a bug of hob. What it did is not known.
         `read` did not run: `offset`: value is not of types "null", "integer".
-        There is no tool named `raedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedr…`. The tools are `read`, `write`, `bash`.
+        There is no tool named `raedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedraedr…`. The tools are `read`, `write`, `bash`, `task`.
         "#);
     }
 

@@ -15,6 +15,7 @@ mod shell;
 mod walk;
 
 pub mod command;
+pub mod delegate;
 pub mod dispatch;
 pub mod function;
 pub mod output;
@@ -31,6 +32,7 @@ use crate::domain::entry::Body;
 use crate::domain::message::ToolSpec;
 use crate::domain::name::ToolKind;
 use crate::sandbox::Sandbox;
+use delegate::Delegation;
 use typed::typed;
 
 /// One thing a model can ask for.
@@ -55,6 +57,9 @@ pub enum Nature {
     Contained,
     /// Changes the world: in order, and never again once it may have begun.
     Outside,
+    /// Asks for a conversation of its own: beside others of its kind, and goes on from what that one
+    /// recorded if its result was not.
+    Delegated,
 }
 
 /// What a tool is given beside its arguments.
@@ -77,6 +82,8 @@ pub struct Reply {
     pub is_error: bool,
     /// Appended to the log before the result, in the same transaction.
     pub entries: Vec<Body>,
+    /// Work for somebody else, whose words take the place of `content`.
+    pub delegation: Option<Delegation>,
 }
 
 impl Reply {

@@ -177,7 +177,7 @@ impl Plan {
 fn refused(run: &RunId, kind: EffectKind, reason: String) -> Reply {
     let content = format!("Refused: {reason}.");
     let entry = Body::EffectRefused(EffectRefused { run: run.clone(), kind, reason });
-    Reply { content, is_error: true, entries: vec![entry] }
+    Reply { content, is_error: true, entries: vec![entry], ..Reply::default() }
 }
 
 fn neutral(write: Write, place: &Place) -> (Write, Vec<Change>) {

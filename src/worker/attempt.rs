@@ -14,6 +14,7 @@ use crate::domain::clock::Clock;
 use crate::domain::id::{RunId, SessionId};
 use crate::harness::{self, Harness, Moment};
 use crate::queue::Claim;
+use crate::session;
 use crate::session::history::History;
 use crate::session::join::Joins;
 use crate::session::journal::Journal;
@@ -74,8 +75,9 @@ pub(super) fn attempt<'a>(
         };
         let mut session = harness.open(journal, history, &claim.run, moment).await?;
         let stopped = session.run(&claim.run.id, joins).await?;
-        let (journal, history) = session.close();
-        Ok((stopped, Instance { log: journal.log, history }))
+        let (journal, history) = session.close(&claim.run.id);
+        let log = journal.log.take().ok_or(session::Error::Kept)?;
+        Ok((stopped, Instance { log, history }))
     }
     .boxed()
 }
@@ -83,7 +85,7 @@ pub(super) fn attempt<'a>(
 /// The pen of a claim.
 pub(super) fn journal(log: Log, history: &History, claim: &Claim, with: &Circumstances) -> Journal {
     Journal {
-        log,
+        log: log.into(),
         fence: claim.fence,
         session: SessionId::default(),
         leaf: history.leaf,

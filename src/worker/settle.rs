@@ -10,6 +10,7 @@ use crate::domain::entry::{AbortSeen, Body, Settled};
 use crate::domain::outcome::Outcome;
 use crate::harness;
 use crate::queue::Claim;
+use crate::session;
 use crate::session::resume::{self, Ending};
 use crate::telemetry::failpoint;
 
@@ -82,11 +83,10 @@ pub(super) async fn settle(
 ) -> Result<Ended, harness::Error> {
     let Verdict { outcome, result } = verdict;
     let Instance { log, mut history } = instance;
-    let mut journal = journal(log, &history, claim, with);
     let run = &claim.run.id;
-    journal.failpoints.hit(failpoint::FINISHED);
+    with.failpoints.hit(failpoint::FINISHED);
     let mut last = resume::closing(&history);
-    if let Some(by) = journal.log.abort_asked(run) {
+    if let Some(by) = log.abort_asked(run) {
         last.push(Body::AbortSeen(AbortSeen { by: by.to_owned() }));
     }
     let known = history.find(run);
@@ -98,8 +98,10 @@ pub(super) async fn settle(
         usage: known.map(|known| known.spent.usage).unwrap_or_default(),
         cost_nano_usd: known.and_then(|known| known.spent.cost_nano_usd),
     };
+    let mut journal = journal(log, &history, claim, with);
     for entry in journal.settle(last, settled).await? {
         history.add(entry);
     }
-    Ok(Ended::Settled(Box::new(Instance { log: journal.log, history })))
+    let log = journal.log.take().ok_or(session::Error::Kept)?;
+    Ok(Ended::Settled(Box::new(Instance { log, history })))
 }

@@ -58,7 +58,8 @@ fn a_single_file_a_skill_and_a_directory_can_be_checked() {
 fn every_key_becomes_what_it_says() {
     let source = fs::read_to_string("tests/fixtures/agents/every-key.md").unwrap();
     let skills = names(&["triage"]);
-    let checked = agent::check("every-key", &source, &Known { skills: &skills, providers: PROVIDERS });
+    let known = Known { skills: &skills, providers: PROVIDERS };
+    let checked = library::Library::new([]).check("every-key", &source, &known);
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
     let agent = checked.agent.unwrap();
     let lines: Vec<String> = [
@@ -66,6 +67,7 @@ fn every_key_becomes_what_it_says() {
         format!("{} {} {:?}", agent.thinking, agent.who, agent.sandbox),
         format!("{:?}", agent.tools),
         format!("{:?}", agent.commands),
+        format!("{:?}", agent.subagents.iter().map(|agent| agent.name.to_string()).collect::<Vec<_>>()),
         format!("{:?}", agent.limits),
         agent.result.as_ref().map(ToString::to_string).unwrap_or_default(),
     ]

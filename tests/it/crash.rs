@@ -111,8 +111,15 @@ fn killed_after_each_appended_entry_a_run_ends_as_if_undisturbed() {
 fn killed_at_every_failpoint_a_run_ends_as_if_undisturbed() {
     let undisturbed = end(&scene());
     // On a laptop nothing is sent, nothing travels, and nothing comes back; and this is over soon.
-    let elsewhere =
-        [failpoint::BESIDE, failpoint::COMPACTION, failpoint::EFFECTS, failpoint::TRAVELS, failpoint::RETURNS].concat();
+    let elsewhere = [
+        failpoint::BESIDE,
+        failpoint::TASKS,
+        failpoint::COMPACTION,
+        failpoint::EFFECTS,
+        failpoint::TRAVELS,
+        failpoint::RETURNS,
+    ]
+    .concat();
     for name in failpoint::ALL.iter().filter(|name| !elsewhere.contains(name)) {
         let scene = scene();
         assert!(killed(&scene, &format!("{name}:1")), "`{name}` is never met");
@@ -120,9 +127,9 @@ fn killed_at_every_failpoint_a_run_ends_as_if_undisturbed() {
     }
 }
 
-/// Where a run is killed whose conversation outgrows the window.
-pub(crate) fn killed_at() -> &'static [&'static str] {
-    failpoint::COMPACTION
+/// Where a run is killed whose conversation outgrows the window, and one that hands out tasks.
+pub(crate) fn killed_at() -> [&'static [&'static str]; 2] {
+    [failpoint::COMPACTION, failpoint::TASKS]
 }
 
 #[test]
@@ -141,12 +148,68 @@ fn killed_within_a_compaction_a_run_ends_as_if_undisturbed() {
     };
     let undisturbed = end(&scene());
     assert!(undisturbed.stdout.contains("All is well."), "{}", undisturbed.stdout);
-    for name in killed_at() {
+    for name in failpoint::COMPACTION {
         let scene = scene();
         assert!(killed(&scene, &format!("{name}:1")), "`{name}` is never met");
         assert_eq!(end(&scene), undisturbed, "killed at `{name}`");
         let compactions = scene.log().iter().filter(|entry| entry["kind"] == "compaction").count();
         assert_eq!(compactions, 1, "killed at `{name}`");
+    }
+}
+
+/// Three tasks, two of them at once and the third one handed on; each changes files.
+fn with_tasks() -> Scene {
+    let scene = Scene::new()
+        .file("agents/triage.md", "---\ndescription: x\nsubagents: [finder, mender]\n---\nWork.\n")
+        .file("agents/finder.md", "---\ndescription: Finds.\n---\nFind.\n")
+        .file("agents/mender.md", "---\ndescription: Mends.\nsubagents: [finder]\n---\nMend.\n");
+    let task = |agent: &str, prompt: &str| ("task", json!({ "agent": agent, "prompt": prompt }));
+    let line = |words: &str| ("bash", json!({ "command": format!("echo {words} >> {words}.txt; cat *.txt | wc -l") }));
+    Tape::new()
+        .calls([task("finder", "Find it."), task("mender", "Mend it.")])
+        .task("task-1", |tape| tape.calls([line("found")]).calls([line("again")]).says("It is in line 9."))
+        .task("task-2", |tape| tape.calls([task("finder", "Where?"), line("mended")]).says("It is mended."))
+        .task("task-2.1", |tape| tape.calls([line("deeper")]).says("There."))
+        .calls([line("all")])
+        .says("Line 9 is mended.")
+        .write(&scene.beside("tape.jsonl"));
+    scene
+}
+
+#[test]
+fn killed_anywhere_while_tasks_are_worked_on_a_run_ends_as_if_undisturbed() {
+    // Who is at work beside a task sees more or less of what it did.
+    let end = |scene: &Scene| {
+        let mut end = end(scene);
+        for results in end.results.values_mut() {
+            results.iter_mut().for_each(|result| result.retain(|c| !c.is_ascii_digit()));
+        }
+        end
+    };
+    let undisturbed = end(&with_tasks());
+    assert!(undisturbed.results.values().all(|results| results.len() == 1), "{undisturbed:#?}");
+    assert_eq!(undisturbed.results.len(), 8, "{undisturbed:#?}");
+    for words in ["found", "again", "mended", "deeper", "all"] {
+        let path = format!("/workspace/{words}.txt");
+        assert_eq!(undisturbed.files[&path], format!("644 {words}\\n"));
+    }
+    let mut kills = 0;
+    while kills < 200 {
+        let scene = with_tasks();
+        if !killed(&scene, &format!("appended:{}", kills + 1)) {
+            break;
+        }
+        kills += 1;
+        assert_eq!(end(&scene), undisturbed, "killed after append {kills}");
+    }
+    assert!(kills >= 20, "only {kills} boundaries were met");
+    for name in [failpoint::TASKS, &[failpoint::TOOL_RUNNING, failpoint::TOOL_RAN, failpoint::STREAMING]].concat() {
+        for nth in 1..=2 {
+            let scene = with_tasks();
+            let met = killed(&scene, &format!("{name}:{nth}"));
+            assert!(met, "`{name}` is never met {nth} times");
+            assert_eq!(end(&scene), undisturbed, "killed at `{name}`, {nth}");
+        }
     }
 }
 

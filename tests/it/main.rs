@@ -15,6 +15,7 @@ mod compaction;
 mod contracts;
 #[cfg(feature = "virtual")]
 mod crash;
+mod delegation;
 mod effects;
 mod embed;
 mod emulate;

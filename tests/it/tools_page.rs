@@ -14,6 +14,7 @@ const AGENT: &str = "\
 ---
 description: Has every tool
 skills: [triage]
+subagents: [finder]
 commands:
   cargo_check:
     description: Checks one package with the compiler.
@@ -31,6 +32,8 @@ result:
 ---
 Do it.
 ";
+
+const FINDER: &str = "---\ndescription: Finds things\n---\nFind.\n";
 
 /// Wrong calls, in the order of the page.
 fn wrong() -> Vec<(&'static str, Value)> {
@@ -55,6 +58,8 @@ fn wrong() -> Vec<(&'static str, Value)> {
         ("glob", json!({ "pattern": "src/[m" })),
         ("activate_skill", json!({ "name": "review" })),
         ("read_skill_resource", json!({ "name": "triage", "path": "../../secret" })),
+        ("task", json!({ "agent": "mender", "prompt": "Mend it." })),
+        ("task", json!({ "agent": "finder", "prompt": "" })),
         ("propose_status", json!({ "body": "" })),
         ("propose_comment", json!({ "body": "Hi.", "number": 7 })),
         ("propose_label", json!({ "add": ["wontfix"] })),
@@ -69,7 +74,7 @@ fn wrong() -> Vec<(&'static str, Value)> {
 #[test]
 fn the_page_shows_what_a_model_is_told_and_reads() {
     let main = "fn main() {\n    one();\n    one();\n}\n";
-    let scene = Scene::empty().file("agents/all.md", AGENT).file("src/main.rs", main);
+    let scene = Scene::empty().file("agents/all.md", AGENT).file("agents/finder.md", FINDER).file("src/main.rs", main);
     fs::write(scene.workspace().join("logo.png"), b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR").unwrap();
     let wrong = wrong();
     let tape = wrong.iter().fold(Tape::new(), |tape, (name, arguments)| tape.calls([(*name, arguments.clone())]));

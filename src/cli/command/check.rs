@@ -68,9 +68,10 @@ pub(super) fn run(args: &Args, providers: &[&str], paint: Paint, out: &mut dyn W
     }
     let skills = Library::open(project(&real)).names();
     let known = agent::Known { skills: &skills, providers };
+    let agents = agent::library::Library::new([project(&real).to_owned()]);
     let mut counts = Counts::default();
     for file in files {
-        let report = file.check(&known);
+        let report = file.check(&agents, &known);
         counts.add(&file, &report);
         out.write_all(problem::render(&report, paint).as_bytes())?;
     }
@@ -86,7 +87,7 @@ enum File {
 }
 
 impl File {
-    fn check(&self, known: &agent::Known<'_>) -> Report {
+    fn check(&self, agents: &agent::library::Library, known: &agent::Known<'_>) -> Report {
         let (Self::Agent(path) | Self::Skill { path, .. }) = self;
         let read = match self {
             Self::Agent(path) => agent::library::read(path),
@@ -95,7 +96,7 @@ impl File {
         let (source, problems) = match read {
             Ok(Ok(source)) => {
                 let problems = match self {
-                    Self::Agent(path) => agent::check(&stem(path), &source, known).problems,
+                    Self::Agent(path) => agents.check(&stem(path), &source, known).problems,
                     Self::Skill { name, .. } => skill::check(name, &source).problems,
                 };
                 (source, problems)

@@ -31,37 +31,43 @@ impl<W: Write + Send> Plain<W> {
 impl<W: Write + Send> Observer for Plain<W> {
     fn see(&self, progress: Progress<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = match progress {
-            Progress::Started { run, attempt, model, sandbox, resumed } => {
-                let resumed = if resumed { ", resumed" } else { "" };
-                format!("{run}: attempt {attempt}{resumed}, {}, sandbox {sandbox}", one_line(model, COLUMNS))
-            }
-            Progress::Asked { turn } => {
-                state.turn = turn;
-                return;
-            }
-            Progress::Text(_) | Progress::Reasoning(_) | Progress::ToolStarted(_) => return,
-            Progress::Answered { usage } => {
-                let read = usage.total().saturating_sub(usage.output);
-                format!("turn {}: {read} tokens in, {} out", state.turn, usage.output)
-            }
-            Progress::Retrying { reason, wait: _ } => format!("  model is asked again: {}", one_line(reason, COLUMNS)),
-            Progress::ToolEnded { call, result, took: _ } => {
-                let call_line = format!("  {}: {}", words::name(call), words::gist(call, COLUMNS));
-                match result.is_error {
-                    false => call_line,
-                    true => format!("{} (error: {})", call_line.trim_end(), words::complaint(result, COLUMNS)),
-                }
-            }
-            Progress::Proposed(effect) => format!("  proposed: {}", words::proposed(effect, COLUMNS)),
-            Progress::Refused { kind, reason } => format!("  refused: {kind}: {}", one_line(reason, COLUMNS)),
-            Progress::Note(note) => one_line(note, COLUMNS * 4),
-        };
+        if let Progress::Asked { turn } = progress {
+            state.turn = turn;
+        }
+        let Some(line) = line(&progress, state.turn) else { return };
         let out = &mut state.out;
         // In one piece, so that nobody else's output comes between a line and its end.
         let line = format!("{}\n", line.trim_end().trim_end_matches(':'));
         out.write_all(line.as_bytes()).and_then(|()| out.flush()).ok();
     }
+}
+
+fn line(progress: &Progress<'_>, turn: u32) -> Option<String> {
+    Some(match progress {
+        Progress::Started { run, attempt, model, sandbox, resumed } => {
+            let resumed = if *resumed { ", resumed" } else { "" };
+            format!("{run}: attempt {attempt}{resumed}, {}, sandbox {sandbox}", one_line(model, COLUMNS))
+        }
+        Progress::Asked { .. } | Progress::Text(_) | Progress::Reasoning(_) | Progress::ToolStarted(_) => return None,
+        Progress::Answered { usage } => {
+            let read = usage.total().saturating_sub(usage.output);
+            format!("turn {turn}: {read} tokens in, {} out", usage.output)
+        }
+        Progress::Retrying { reason, wait: _ } => format!("  model is asked again: {}", one_line(reason, COLUMNS)),
+        Progress::ToolEnded { call, result, took: _ } => {
+            let call_line = format!("  {}: {}", words::name(call), words::gist(call, COLUMNS));
+            match result.is_error {
+                false => call_line,
+                true => format!("{} (error: {})", call_line.trim_end(), words::complaint(result, COLUMNS)),
+            }
+        }
+        Progress::Proposed(effect) => format!("  proposed: {}", words::proposed(effect, COLUMNS)),
+        Progress::Refused { kind, reason } => format!("  refused: {kind}: {}", one_line(reason, COLUMNS)),
+        // Its turns are none of the run's.
+        Progress::Delegated { progress: Progress::Started { .. } | Progress::Answered { .. }, .. } => return None,
+        Progress::Delegated { agent, progress } => format!("  {agent}: {}", line(progress, turn)?.trim_start()),
+        Progress::Note(note) => one_line(note, COLUMNS * 4),
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::domain::effect::Write;
 use crate::domain::message::{Call, ToolResult};
+use crate::domain::name::Name;
 use crate::telemetry::progress::{Observer, Progress};
 use crate::telemetry::redact::Redactor;
 
@@ -47,21 +48,21 @@ impl<V: Observer> Redacted<V> {
     }
 }
 
-impl<V: Observer> Observer for Redacted<V> {
-    fn see(&self, progress: Progress<'_>) {
+impl<V: Observer> Redacted<V> {
+    fn show(&self, progress: Progress<'_>, view: &dyn Observer) {
         let clean = |text| self.redactor.redact(text);
         match progress {
-            Progress::Text(piece) => self.view.see(Progress::Text(&self.words(piece))),
-            Progress::Reasoning(piece) => self.view.see(Progress::Reasoning(&self.words(piece))),
+            Progress::Text(piece) => view.see(Progress::Text(&self.words(piece))),
+            Progress::Reasoning(piece) => view.see(Progress::Reasoning(&self.words(piece))),
             Progress::Asked { .. } | Progress::Answered { .. } => {
                 self.word.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                self.view.see(progress);
+                view.see(progress);
             }
-            Progress::Retrying { reason, wait } => self.view.see(Progress::Retrying { reason: &clean(reason), wait }),
-            Progress::ToolStarted(call) => self.view.see(Progress::ToolStarted(&self.call(call))),
+            Progress::Retrying { reason, wait } => view.see(Progress::Retrying { reason: &clean(reason), wait }),
+            Progress::ToolStarted(call) => view.see(Progress::ToolStarted(&self.call(call))),
             Progress::ToolEnded { call, result, took } => {
                 let result = ToolResult { content: clean(&result.content).into_owned(), ..result.clone() };
-                self.view.see(Progress::ToolEnded { call: &self.call(call), result: &result, took });
+                view.see(Progress::ToolEnded { call: &self.call(call), result: &result, took });
             }
             Progress::Proposed(effect) => {
                 let mut effect = effect.clone();
@@ -70,13 +71,34 @@ impl<V: Observer> Observer for Redacted<V> {
                         *label = self.redactor.redact(label).into_owned();
                     }
                 }
-                self.view.see(Progress::Proposed(&effect));
+                view.see(Progress::Proposed(&effect));
             }
-            Progress::Refused { kind, reason } => self.view.see(Progress::Refused { kind, reason: &clean(reason) }),
-            Progress::Note(note) => self.view.see(Progress::Note(&clean(note))),
+            Progress::Refused { kind, reason } => view.see(Progress::Refused { kind, reason: &clean(reason) }),
+            // Several may stream at once: nobody could read it.
+            Progress::Delegated { progress: Progress::Text(_) | Progress::Reasoning(_), .. } => {}
+            Progress::Delegated { agent, progress } => self.show(progress.clone(), &Within { view, agent }),
+            Progress::Note(note) => view.see(Progress::Note(&clean(note))),
             // Names that hob and its operator gave.
-            Progress::Started { .. } => self.view.see(progress),
+            Progress::Started { .. } => view.see(progress),
         }
+    }
+}
+
+impl<V: Observer> Observer for Redacted<V> {
+    fn see(&self, progress: Progress<'_>) {
+        self.show(progress, &self.view);
+    }
+}
+
+/// A view of what a subagent does.
+struct Within<'a> {
+    view: &'a dyn Observer,
+    agent: &'a Name,
+}
+
+impl Observer for Within<'_> {
+    fn see(&self, progress: Progress<'_>) {
+        self.view.see(Progress::Delegated { agent: self.agent, progress: &progress });
     }
 }
 

@@ -117,12 +117,21 @@ impl Live {
 
 impl Observer for Live {
     fn see(&self, progress: Progress<'_>) {
-        let mut guard = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = &mut *guard;
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        self.show(&mut now, "", &progress);
+    }
+}
+
+impl Live {
+    /// Shows what `who` does: nobody for the run itself, else a subagent's name and a colon.
+    fn show(&self, now: &mut Now, who: &str, progress: &Progress<'_>) {
         let columns = (self.columns)();
         match progress {
+            Progress::Delegated { progress: Progress::Started { .. } | Progress::Asked { .. }, .. }
+            | Progress::Delegated { progress: Progress::Text(_) | Progress::Reasoning(_), .. } => {}
+            Progress::Delegated { agent, progress } => self.show(now, &format!("{who}{agent}: "), progress),
             Progress::Started { run, attempt, model, sandbox, resumed } => {
-                let attempt = match (attempt, resumed) {
+                let attempt = match (*attempt, *resumed) {
                     (1, false) => String::new(),
                     (attempt, false) => format!("attempt {attempt}"),
                     (attempt, true) => format!("attempt {attempt}, resumed"),
@@ -130,7 +139,7 @@ impl Observer for Live {
                 self.scroll((STRONG, "hob"), &format!("{model} · sandbox {sandbox} · {run}"), &attempt);
             }
             Progress::Asked { turn } => {
-                now.turn = turn;
+                now.turn = *turn;
                 now.tail.clear();
                 self.bar.set_prefix(prefix(now));
                 self.message("asking the model".to_owned());
@@ -138,21 +147,26 @@ impl Observer for Live {
             Progress::Text(piece) => self.streamed(now, piece, ""),
             Progress::Reasoning(piece) => self.streamed(now, piece, "thinking: "),
             Progress::Answered { usage } => {
-                now.usage += usage;
+                now.usage += *usage;
                 now.tail.clear();
                 self.bar.set_prefix(prefix(now));
             }
             Progress::Retrying { reason, wait } => {
-                self.scroll((WARN, "↻"), reason, &format!("asked again in {:.1}s", wait.as_secs_f64()));
+                self.scroll(
+                    (WARN, "↻"),
+                    &format!("{who}{reason}"),
+                    &format!("asked again in {:.1}s", wait.as_secs_f64()),
+                );
             }
             Progress::ToolStarted(call) => {
-                let told = format!("{} {}", words::name(call), words::gist(call, columns));
-                now.running.push((call.id.clone(), told));
+                let told = format!("{who}{} {}", words::name(call), words::gist(call, columns));
+                now.running.push((format!("{who}{}", call.id), told));
                 self.show_running(now);
             }
             Progress::ToolEnded { call, result, took } => {
-                now.running.retain(|(id, _)| *id != call.id);
-                let mut told = format!("{} {}", words::name(call), words::gist(call, columns));
+                let ended = format!("{who}{}", call.id);
+                now.running.retain(|(id, _)| *id != ended);
+                let mut told = format!("{who}{} {}", words::name(call), words::gist(call, columns));
                 if result.is_error {
                     // Both ends are worth their room: what was asked, and why it failed.
                     told = format!("{}: {}", one_line(&told, columns / 2), words::complaint(result, columns));
@@ -166,7 +180,7 @@ impl Observer for Live {
                 self.scroll((WARN, "!"), &format!("{kind} refused: {reason}"), "");
             }
             // Worth more than one line, because nothing else tells it.
-            Progress::Note(note) => self.bar.println(one_line(note, 4 * columns)),
+            Progress::Note(note) => self.bar.println(one_line(&format!("{who}{note}"), 4 * columns)),
         }
     }
 }

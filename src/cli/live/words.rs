@@ -10,7 +10,7 @@ use crate::domain::message::{Call, ToolResult};
 const NAME_MAX: usize = 40;
 
 /// Arguments that say best what a call is about, best first.
-const TELLING: [&str; 7] = ["command", "pattern", "path", "name", "skill", "query", "body"];
+const TELLING: [&str; 8] = ["command", "pattern", "path", "name", "skill", "query", "body", "prompt"];
 
 /// The tool's name.
 pub(in crate::cli) fn name(call: &Call) -> String {
@@ -28,6 +28,10 @@ pub(in crate::cli) fn gist(call: &Call, columns: usize) -> String {
         Some(("pattern", Value::String(pattern))) => match arguments.get("path") {
             Some(Value::String(path)) => one_line(&format!("{pattern} in {path}"), columns),
             _ => one_line(pattern, columns),
+        },
+        Some(("prompt", Value::String(prompt))) => match arguments.get("agent") {
+            Some(Value::String(agent)) => one_line(&format!("{agent}, {prompt}"), columns),
+            _ => one_line(prompt, columns),
         },
         Some((_, Value::String(value))) => one_line(value, columns),
         _ => one_line(&call.arguments, columns),
@@ -75,6 +79,7 @@ mod tests {
             (r#"{"path":"src/lib.rs","old":"a","new":"b"}"#, "src/lib.rs"),
             (r#"{"pattern":"fn main","path":"src"}"#, "fn main in src"),
             (r#"{"pattern":"**/*.rs"}"#, "**/*.rs"),
+            (r#"{"agent":"finder","prompt":"Find it."}"#, "finder, Find it."),
             (r#"{"add":["bug"],"remove":[]}"#, r#"{"add":["bug"],"remove":[]}"#),
             (r#"{"severity":"high"}"#, r#"{"severity":"high"}"#),
             ("{}", ""),

@@ -12,7 +12,7 @@ use crate::domain::entry::{Body, Compaction, UsageNoted};
 use crate::domain::id::RunId;
 use crate::domain::message::Answer;
 use crate::domain::name::Thinking;
-use crate::provider::{self, ErrorKind, Opening, Place, Provider, Said, retry};
+use crate::provider::{self, ErrorKind, Opening, Provider, Said, retry};
 use crate::session::resume;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
@@ -70,7 +70,10 @@ impl Session {
         if !must && !cut::is_worth_it(turns, cut) || cut == 0 || (cut == 1 && self.history.begins_with_a_summary()) {
             return Ok(Room::None);
         }
-        let first_kept = self.history.place(cut).unwrap_or_else(|| self.journal.log.next());
+        let first_kept = match self.history.place(cut) {
+            Some(first_kept) => first_kept,
+            None => self.journal.log.lock().await.next(),
+        };
         let Some(known) = self.history.find(run) else { return Ok(Room::None) };
         let marker = known.input.as_ref().and_then(|input| input.marker.parse::<Marker>().ok());
         let Some(marker) = marker else { return Ok(Room::None) };
@@ -139,15 +142,15 @@ impl Session {
         let opening = Opening { system: summary::SYSTEM, environment: "", tools: &[], thinking: Thinking::Low };
         let mut conversation = maker.open(opening);
         conversation.push(Said::User(words));
-        let place = Place { run: self.history.ordinal(run), turn: self.spent(run).turns };
+        let place = self.place(run);
         let mut tries = 1;
         loop {
             let mut on = |_: provider::Delta<'_>| {};
             let asked = tokio::select! {
                 biased;
                 () = self.parts.cancel.cancelled() => return None,
-                () = tokio::time::sleep_until(self.deadline(run)) => return None,
-                answer = conversation.ask(place, &mut on) => answer,
+                () = tokio::time::sleep_until(self.deadline()) => return None,
+                answer = conversation.ask(place.clone(), &mut on) => answer,
             };
             let wait = match &asked {
                 Ok(answer) if resume::text(answer).is_empty() => {
@@ -163,7 +166,7 @@ impl Session {
             tries += 1;
             tokio::select! {
                 () = self.parts.cancel.cancelled() => return None,
-                () = tokio::time::sleep_until(self.deadline(run)) => return None,
+                () = tokio::time::sleep_until(self.deadline()) => return None,
                 () = tokio::time::sleep(wait) => {}
             }
         }

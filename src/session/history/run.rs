@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::domain::budget::Spent;
 use crate::domain::effect::Effect;
-use crate::domain::entry::{AttemptStarted, EffectRefused, Input, Settled, UsageNoted};
+use crate::domain::entry::{AttemptStarted, Body, EffectRefused, Input, Settled};
 use crate::domain::id::{RunId, Seq};
-use crate::domain::message::{Answer, Call, ToolResult, Usage};
+use crate::domain::message::{Answer, Call, Message, ToolResult, Usage};
 use crate::provider::catalog;
 use crate::session::resume;
 
@@ -28,7 +28,8 @@ pub struct RunHistory {
     pub words: Vec<(Seq, String)>,
     /// How often the conversation was compacted since the model answered last.
     pub compacted: u32,
-    /// Answers of the model and their tokens, over all attempts; the time that earlier attempts worked.
+    /// Its turns, and what they and those of its tasks cost, over all attempts; the time that earlier
+    /// attempts worked.
     pub spent: Spent,
     /// What confined the newest attempt, as it was recorded.
     pub sandbox: String,
@@ -115,33 +116,24 @@ impl RunHistory {
         self.words.push((at, text.to_owned()));
     }
 
-    /// Counts an answer.
+    /// Takes off what an entry of its conversation cost.
+    pub(super) fn pay(&mut self, body: &Body) {
+        count(&mut self.spent, body);
+        self.spent.turns += u32::from(is_turn(body));
+    }
+
+    /// Takes up an answer.
     pub(super) fn answered(&mut self, answer: &Answer) {
-        self.pay(&answer.model, answer.usage);
         self.failures = 0;
         self.compacted = 0;
         self.say(answer);
     }
 
-    /// Counts a model call that was no part of the conversation.
-    pub(super) fn noted(&mut self, noted: &UsageNoted) {
-        self.pay(&noted.model, noted.usage);
-    }
-
-    /// Counts a result of a call.
+    /// Takes up a result of a call.
     pub(super) fn called(&mut self, call: Option<&Call>, result: &ToolResult) {
-        self.spent.calls += 1;
         if let Some(call) = call {
             self.repeated.see(call, result);
         }
-    }
-
-    fn pay(&mut self, model: &str, usage: Usage) {
-        self.spent.turns += 1;
-        self.spent.usage += usage;
-        let price = catalog::cost(model, usage);
-        self.spent.paid_nano_usd = self.spent.paid_nano_usd.saturating_add(price.unwrap_or_default());
-        self.spent.cost_nano_usd = self.spent.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
     }
 
     /// What an answer adds to what was said. One that goes on after a cut goes on with its text.
@@ -154,6 +146,28 @@ impl RunHistory {
         }
         self.cut = if resume::is_cut(answer) { self.cut + 1 } else { 0 };
     }
+}
+
+/// Adds what an entry cost.
+pub(in crate::session) fn count(spent: &mut Spent, body: &Body) {
+    match body {
+        Body::Message(Message::Assistant(answer)) => pay(spent, &answer.model, answer.usage),
+        Body::UsageNoted(noted) => pay(spent, &noted.model, noted.usage),
+        Body::ToolResult(_) => spent.calls = spent.calls.saturating_add(1),
+        _ => {}
+    }
+}
+
+/// Whether an entry stands for a model call.
+pub(in crate::session) fn is_turn(body: &Body) -> bool {
+    matches!(body, Body::Message(Message::Assistant(_)) | Body::UsageNoted(_))
+}
+
+fn pay(spent: &mut Spent, model: &str, usage: Usage) {
+    spent.usage += usage;
+    let price = catalog::cost(model, usage);
+    spent.paid_nano_usd = spent.paid_nano_usd.saturating_add(price.unwrap_or_default());
+    spent.cost_nano_usd = spent.cost_nano_usd.zip(price).map(|(sum, more)| sum.saturating_add(more));
 }
 
 /// The same call again, with the same result.

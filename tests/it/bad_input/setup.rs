@@ -64,7 +64,7 @@ fn an_agent_that_is_none() {
     3 | schedule: "0 6 * * 1"
       | ^^^^^^^^
       |
-      = help: known keys: `description`, `name`, `model`, `fallback`, `compaction`, `thinking`, `on`, `who`, `instance`, `sandbox`, `tools`, `commands`, `effects`, `skills`, `limits`, `result`
+      = help: known keys: `description`, `name`, `model`, `fallback`, `compaction`, `thinking`, `on`, `who`, `instance`, `sandbox`, `tools`, `commands`, `effects`, `skills`, `subagents`, `limits`, `result`
 
     error[not-yet]: `mcp` is not there yet (tools of MCP servers)
      --> [SCENE]/work/agents/later.md:4:1

@@ -30,7 +30,7 @@ const AGAIN: [&str; 6] = [
 /// Where the process is killed, each with the count of its visits.
 fn places() -> impl Iterator<Item = String> {
     // What comes back is killed on its way below.
-    let elsewhere = [failpoint::BESIDE, failpoint::COMPACTION, failpoint::RETURNS].concat();
+    let elsewhere = [failpoint::BESIDE, failpoint::TASKS, failpoint::COMPACTION, failpoint::RETURNS].concat();
     let first = failpoint::ALL.iter().filter(move |name| !elsewhere.contains(name));
     let first = first.map(|name| format!("{name}:1"));
     first.chain(AGAIN.iter().map(|name| format!("{name}:2")))

@@ -24,7 +24,9 @@ use crate::scene::model_server::{ModelServer, Reply, answer};
 const MODELS: [&str; 3] = ["anthropic/claude-sonnet-5", "openai/gpt-5.1", "openai-chat/gpt-5.1"];
 
 /// The place of a run's first call.
-const FIRST: Place = Place { run: 0, turn: 0 };
+fn beginning() -> Place {
+    Place::new(0, 0)
+}
 
 fn tools() -> Vec<ToolSpec> {
     ["read", "bash"]
@@ -57,7 +59,7 @@ fn begun(provider: &dyn Provider) -> Box<dyn Conversation> {
 
 /// Asks the one question of [`begun`], watched by nobody.
 async fn ask_once(provider: &dyn Provider) -> Result<Answer, Error> {
-    begun(provider).ask(FIRST, &mut |_| {}).await
+    begun(provider).ask(beginning(), &mut |_| {}).await
 }
 
 fn result(call: &str, content: &str, is_error: bool) -> ToolResult {
@@ -98,7 +100,7 @@ async fn blocks_and_pieces_come_in_order_from_every_provider_and_its_recording()
                 };
                 pieces.push((kind, piece.to_owned()));
             };
-            let answer = begun(&*provider).ask(FIRST, &mut on).await.unwrap();
+            let answer = begun(&*provider).ask(beginning(), &mut on).await.unwrap();
             let mut seen: Vec<(&str, String)> = Vec::new();
             for (kind, piece) in pieces {
                 match seen.last_mut() {

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 /// A replay file under way.
 pub(crate) struct Tape {
     lines: Vec<Value>,
+    /// A task's conversation, where it is one.
+    session: Option<String>,
     run: u32,
     turn: u32,
 }
@@ -14,13 +16,20 @@ pub(crate) struct Tape {
 impl Tape {
     /// Nothing recorded yet; what follows belongs to the instance's first run.
     pub(crate) fn new() -> Self {
-        Self { lines: vec![json!({ "hob_replay": 1, "model": "anthropic/scripted" })], run: 0, turn: 0 }
+        Self { lines: vec![json!({ "hob_replay": 1, "model": "anthropic/scripted" })], session: None, run: 0, turn: 0 }
     }
 
     /// What follows belongs to the instance's next run.
     pub(crate) fn next_run(mut self) -> Self {
         (self.run, self.turn) = (self.run + 1, 0);
         self
+    }
+
+    /// What is said in the conversation of a task.
+    pub(crate) fn task(self, session: &str, said: impl FnOnce(Self) -> Self) -> Self {
+        let Self { session: above, run, turn, .. } = self;
+        let within = said(Self { session: Some(session.to_owned()), run: 0, turn: 0, lines: self.lines });
+        Self { lines: within.lines, session: above, run, turn }
     }
 
     /// The model says something and is done.
@@ -36,7 +45,8 @@ impl Tape {
     /// The model calls tools, each a name and what it wrote as its arguments.
     pub(crate) fn writes(self, calls: impl IntoIterator<Item = (String, String)>) -> Self {
         let (run, turn) = (self.run, self.turn);
-        let call = |(at, (name, arguments)): (usize, (String, String))| json!({ "type": "call", "id": format!("call-{run}-{turn}-{at}"), "name": name, "arguments": arguments });
+        let within = self.session.as_ref().map(|session| format!("{session}-")).unwrap_or_default();
+        let call = |(at, (name, arguments)): (usize, (String, String))| json!({ "type": "call", "id": format!("{within}call-{run}-{turn}-{at}"), "name": name, "arguments": arguments });
         let blocks: Vec<Value> = calls.into_iter().enumerate().map(call).collect();
         self.answer(Value::Array(blocks), "tools")
     }
@@ -44,7 +54,11 @@ impl Tape {
     fn answer(mut self, blocks: Value, stop: &str) -> Self {
         let usage = json!({ "input": 1000, "output": 50 });
         let answer = json!({ "blocks": blocks, "stop": stop, "usage": usage });
-        self.lines.push(json!({ "run": self.run, "turn": self.turn, "answer": answer }));
+        let mut line = json!({ "run": self.run, "turn": self.turn, "answer": answer });
+        if let Some(session) = &self.session {
+            line["session"] = json!(session);
+        }
+        self.lines.push(line);
         self.turn += 1;
         self
     }

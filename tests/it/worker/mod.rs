@@ -194,10 +194,12 @@ impl Harnesses for Desk {
                 provider: self.model.clone(),
                 fallback: Vec::new(),
                 summariser: None,
+                subagents: Vec::new(),
                 tools: Vec::new(),
                 sandbox,
                 observer: Arc::new(()),
                 is_own_log: true,
+                keeps_prompt: false,
                 effect_secret: Vec::new(),
             })
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hob::provider::{Access, Error, ErrorKind, connect};
 
-use super::{FIRST, MODELS, ask_once, begun, connected, rich};
+use super::{MODELS, ask_once, beginning, begun, connected, rich};
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 
 const LATER: ErrorKind = ErrorKind::Transient { after: None };
@@ -95,7 +95,7 @@ async fn who_asks_no_longer_closes_the_connection() {
             said.take().map(|said| said.send(()));
         };
         tokio::select! {
-            answer = conversation.ask(FIRST, &mut on) => panic!("it was answered: {answer:?}"),
+            answer = conversation.ask(beginning(), &mut on) => panic!("it was answered: {answer:?}"),
             heard = hear => heard.unwrap(),
         }
         server.wait_for_hang_up().await;

@@ -5,7 +5,7 @@ use hob::domain::message::{Answer, Block, Stop};
 use hob::provider::{Delta, Error, ErrorKind};
 use serde_json::{Value, json};
 
-use super::{FIRST, MODELS, begun, connected};
+use super::{MODELS, beginning, begun, connected};
 use crate::scene::model_server::{ModelServer, Reply};
 
 const LATER: ErrorKind = ErrorKind::Transient { after: None };
@@ -165,7 +165,7 @@ async fn asked(model: &str, bytes: Vec<u8>) -> (Result<Answer, Error>, usize) {
             Delta::Text(text) | Delta::Reasoning(text) | Delta::Call(text) => text.len(),
         }
     };
-    let result = begun(&*connected(model, &server)).ask(FIRST, &mut on).await;
+    let result = begun(&*connected(model, &server)).ask(beginning(), &mut on).await;
     (result, shown)
 }
 

@@ -6,7 +6,7 @@ use hob::provider::{Image, Opening, Place, Said};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{FIRST, MODELS, begun, connected, opening, result, rich, tools};
+use super::{MODELS, beginning, begun, connected, opening, result, rich, tools};
 use crate::scene::model_server::{ModelServer, Reply, answer};
 
 const MARK: &str = r#","cache_control":{"type":"ephemeral"}"#;
@@ -15,15 +15,15 @@ const MARK: &str = r#","cache_control":{"type":"ephemeral"}"#;
 async fn golden(model: &str) -> String {
     let server = ModelServer::start([rich(), answer().text("Done.").end(), answer().text("Bye.").end()]);
     let mut conversation = begun(&*connected(model, &server));
-    let first = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+    let first = conversation.ask(beginning(), &mut |_| {}).await.unwrap();
     conversation.push(Said::Answer(&first));
     let results = [result("c1", "# Hob\n", false), result("c2", "the arguments are not valid JSON", true)];
     conversation.push(Said::Results(&results));
     conversation.push(Said::User("You have used 80 % of your turns."));
-    let second = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+    let second = conversation.ask(beginning(), &mut |_| {}).await.unwrap();
     conversation.push(Said::Answer(&second));
     conversation.push(Said::User("Thanks."));
-    conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+    conversation.ask(beginning(), &mut |_| {}).await.unwrap();
     serde_json::to_string_pretty(&server.bodies()).unwrap()
 }
 
@@ -53,7 +53,7 @@ async fn a_model_that_nobody_knows_is_sent_nothing_it_might_refuse() {
         let opening = Opening { tools: &[], thinking: Thinking::High, ..opening(&[]) };
         let mut conversation = connected(model, &server).open(opening);
         conversation.push(Said::User("Hi."));
-        conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        conversation.ask(beginning(), &mut |_| {}).await.unwrap();
         let sent = server.bodies().remove(0);
         let names: Vec<&str> = sent.as_object().unwrap().keys().map(String::as_str).collect();
         assert_eq!(names.join(" "), fields);
@@ -74,19 +74,19 @@ async fn a_model_that_sees_is_shown_an_image_and_another_one_is_told_of_it() {
     ] {
         let server = ModelServer::start([rich(), answer().text("A cat.").end(), answer().end()]);
         let mut conversation = begun(&*connected(model, &server));
-        let first = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        let first = conversation.ask(beginning(), &mut |_| {}).await.unwrap();
         conversation.push(Said::Answer(&first));
         conversation.push(Said::Results(&[result("c1", "cat.png is shown below", false), result("c2", "x", false)]));
         let images = [Image { kind: ImageKind::Png, bytes: b"\x89PNG\r\n\x1a\n" }];
         conversation.push(Said::Shown { text: "cat.png:", images: &images });
-        let second = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        let second = conversation.ask(beginning(), &mut |_| {}).await.unwrap();
         let body = server.bodies().remove(1);
         let said = body["messages"].as_array().or(body["input"].as_array()).unwrap();
         sent.push_str(&format!("{model} {}\n", said.last().unwrap()));
         // What was shown stays where it is.
         conversation.push(Said::Answer(&second));
         conversation.push(Said::User("Thanks."));
-        conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        conversation.ask(beginning(), &mut |_| {}).await.unwrap();
         let requests = server.requests();
         assert!(head(&requests[2].body).starts_with(&head(&requests[1].body)), "{model}");
     }
@@ -114,7 +114,7 @@ async fn each_request_begins_with_the_bytes_of_the_one_before() {
         let server = ModelServer::start((0..turns).map(reply));
         let mut conversation = begun(&*connected(model, &server));
         for turn in 0..turns {
-            let answer: Answer = conversation.ask(Place { run: 0, turn }, &mut |_| {}).await.unwrap();
+            let answer: Answer = conversation.ask(Place::new(0, turn), &mut |_| {}).await.unwrap();
             let sent = server.requests().remove(turn as usize).body;
             assert_eq!(answer.request, hex::encode(Sha256::digest(sent)));
             conversation.push(Said::Answer(&answer));
@@ -144,7 +144,7 @@ async fn a_resumed_conversation_sends_the_same_bytes() {
         let server = ModelServer::start([rich(), answer().end(), answer().end()]);
         let provider = connected(model, &server);
         let mut conversation = begun(&*provider);
-        let first = conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+        let first = conversation.ask(beginning(), &mut |_| {}).await.unwrap();
         // What comes back from the log is what was written to it.
         let logged: Answer = serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap();
         let results = [result("c1", "x", false), result("c2", "y", true)];
@@ -152,7 +152,7 @@ async fn a_resumed_conversation_sends_the_same_bytes() {
         for (conversation, answer) in [(&mut conversation, &first), (&mut resumed, &logged)] {
             conversation.push(Said::Answer(answer));
             conversation.push(Said::Results(&results));
-            conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+            conversation.ask(beginning(), &mut |_| {}).await.unwrap();
         }
         let requests = server.requests();
         assert_eq!(requests[1].body, requests[2].body, "{model}");

@@ -7,7 +7,7 @@ use hob::provider::{ErrorKind, Place, Provider, RecordError, Said, connect};
 use hob::telemetry::progress::{Observer, Progress};
 use hob::telemetry::redact::Redactor;
 
-use super::{FIRST, MODELS, ask_once, begun, connected, replayed};
+use super::{MODELS, ask_once, beginning, begun, connected, replayed};
 use crate::scene::model_server::{ModelServer, answer};
 
 /// Records where there is no secret.
@@ -39,7 +39,7 @@ async fn a_recorded_conversation_plays_the_same_without_a_model() {
             let mut conversation = begun(&*provider);
             let mut said = Vec::new();
             for turn in 0..2 {
-                let answer = conversation.ask(Place { run: 3, turn }, &mut |_| {}).await.unwrap();
+                let answer = conversation.ask(Place::new(3, turn), &mut |_| {}).await.unwrap();
                 conversation.push(Said::Answer(&answer));
                 conversation.push(Said::User("And hob-0123456789abcdef?"));
                 said.push(serde_json::to_string(&(answer.blocks, answer.stop, answer.model, answer.usage)).unwrap());
@@ -64,7 +64,7 @@ async fn another_question_is_noted_and_answered_all_the_same() {
 
     let mut conversation = begun(&*provider);
     conversation.push(Said::User("Something else."));
-    conversation.ask(FIRST, &mut |_| {}).await.unwrap();
+    conversation.ask(beginning(), &mut |_| {}).await.unwrap();
     let noted = notes.0.lock().unwrap().join("\n").replace(&path.display().to_string(), "FILE");
     insta::assert_snapshot!(noted, @"replay: run 0, turn 0 is not asked what it was asked when `FILE` was recorded; its answer is used all the same");
 }
@@ -75,7 +75,7 @@ async fn a_replay_that_runs_out_names_file_run_and_turn() {
     let path = directory.path().join("tape.jsonl");
     let server = ModelServer::start([answer().text("One.").end()]);
     ask_once(&*record(connected(MODELS[0], &server), &path).unwrap()).await.unwrap();
-    let error = begun(&*replayed(&path)).ask(Place { run: 1, turn: 4 }, &mut |_| {}).await.unwrap_err();
+    let error = begun(&*replayed(&path)).ask(Place::new(1, 4), &mut |_| {}).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Config);
     let message = error.message.replace(&path.display().to_string(), "FILE");
     insta::assert_snapshot!(message, @"replay file `FILE` has no answer for run 1, turn 4 (it ends with run 0, turn 0); record one with a real model and `--record FILE`");
@@ -94,7 +94,7 @@ async fn a_place_that_is_recorded_is_not_asked_for_again() {
 
     let mut other = begun(&*record_again().unwrap());
     other.push(Said::User("Something else."));
-    let error = other.ask(FIRST, &mut |_| {}).await.unwrap_err();
+    let error = other.ask(beginning(), &mut |_| {}).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Config);
     let message = error.message.replace(&path.display().to_string(), "FILE");
     insta::assert_snapshot!(message, @"recording `FILE` holds another conversation's answer for run 0, turn 0; record into a new file");

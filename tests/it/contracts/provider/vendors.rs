@@ -6,7 +6,7 @@ use hob::domain::message::{Block, Stop};
 use hob::provider::{Delta, Said, WORDS, connect};
 use serde_json::{Value, json};
 
-use super::{FIRST, begun, result, rich};
+use super::{beginning, begun, result, rich};
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 
 /// A model of each vendor, what follows the host in its base URL, where it is asked then, and the
@@ -46,12 +46,12 @@ async fn every_vendor_is_asked_where_it_is_with_the_key_it_takes_and_in_its_own_
         let server = ModelServer::with_key(key, [rich(), answer().text("Done.").end()]);
         let provider = connect(model, &server.access_at(base, key), Arc::new(())).unwrap();
         let mut conversation = begun(&*provider);
-        let first = conversation.ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+        let first = conversation.ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
         assert_eq!((first.stop, first.model.as_str()), (Stop::Tools, *model));
         conversation.push(Said::Answer(&first));
         conversation.push(Said::Results(&[result("c1", "# Hob\n", false), result("c2", "no JSON", true)]));
         conversation.push(Said::User("You have used 80 % of your turns."));
-        conversation.ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+        conversation.ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
         for request in server.requests() {
             assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", *target), "{model}");
             for name in ["x-api-key", "authorization", "api-key"] {
@@ -82,7 +82,7 @@ async fn gemini_gets_back_the_signature_of_its_call_and_a_stand_in_for_the_call_
     let stream = [chunk(call, Value::Null), chunk(json!({}), json!("stop")), "data: [DONE]\n\n".to_owned()].concat();
     let server = ModelServer::start([Reply::stream(stream), answer().end(), answer().end(), answer().end()]);
     let connected = |model| connect(model, &server.access(), Arc::new(())).unwrap();
-    let first = begun(&*connected("gemini/gemini-3.8-flash")).ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+    let first = begun(&*connected("gemini/gemini-3.8-flash")).ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
     assert_eq!(first.stop, Stop::Tools);
     assert!(matches!(first.blocks.last(), Some(Block::Call(_))));
     for (model, expected) in [
@@ -93,7 +93,7 @@ async fn gemini_gets_back_the_signature_of_its_call_and_a_stand_in_for_the_call_
         let mut conversation = begun(&*connected(model));
         conversation.push(Said::Answer(&first));
         conversation.push(Said::Results(&[result("function-call-1", "x", false)]));
-        conversation.ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+        conversation.ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
         let sent = server.bodies().pop().unwrap();
         let signature = sent["messages"][2]["tool_calls"][0].pointer("/extra_content/google/thought_signature");
         assert_eq!(signature.and_then(Value::as_str), expected, "{model}: {sent}");
@@ -105,12 +105,12 @@ async fn gemini_gets_back_the_signature_of_its_call_and_a_stand_in_for_the_call_
 async fn deepseek_gets_a_thought_beside_every_call() {
     let server = ModelServer::start([rich(), answer().end(), answer().end()]);
     let connected = |model| connect(model, &server.access(), Arc::new(())).unwrap();
-    let first = begun(&*connected("deepseek/deepseek-flash")).ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+    let first = begun(&*connected("deepseek/deepseek-flash")).ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
     for (model, expected) in [("deepseek/deepseek-flash", "Where to begin?"), ("deepseek/deepseek-v4-pro", "")] {
         let mut conversation = begun(&*connected(model));
         conversation.push(Said::Answer(&first));
         conversation.push(Said::Results(&[result("c1", "x", false), result("c2", "y", false)]));
-        conversation.ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+        conversation.ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
         assert_eq!(server.bodies().pop().unwrap()["messages"][2]["reasoning_content"], expected, "{model}");
     }
 }
@@ -137,12 +137,12 @@ async fn openrouter_gets_back_every_detail_of_a_thought() {
         let server = ModelServer::start([Reply::stream(stream), answer().end(), answer().end()]);
         let connected = |model| connect(model, &server.access(), Arc::new(())).unwrap();
         let own = "openrouter/google/gemini-3.8-flash";
-        let first = begun(&*connected(own)).ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+        let first = begun(&*connected(own)).ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
         for (model, expected) in [(own, expected), ("openrouter/anthropic/claude-sonnet-5", Value::Null)] {
             let mut conversation = begun(&*connected(model));
             conversation.push(Said::Answer(&first));
             conversation.push(Said::Results(&[result("c1", "x", false)]));
-            conversation.ask(FIRST, &mut |_: Delta<'_>| {}).await.unwrap();
+            conversation.ask(beginning(), &mut |_: Delta<'_>| {}).await.unwrap();
             assert_eq!(server.bodies().pop().unwrap()["messages"][2]["reasoning_details"], expected, "{model}");
         }
     }

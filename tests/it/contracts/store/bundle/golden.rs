@@ -193,7 +193,7 @@ fn write(root: &Path) {
     let seconds = AtomicI64::new(2);
     let fence = place.run(log.claim(at(2))).unwrap().0;
     let mut journal = Journal {
-        log,
+        log: log.into(),
         fence,
         session: SessionId::default(),
         leaf: Seq(0),
@@ -207,7 +207,7 @@ fn write(root: &Path) {
     }
     let child: SessionId = serde_json::from_str("\"task-1\"").unwrap();
     let in_child = Draft::new(child, journal.leaf, note("in the child"), &Redactor::default()).unwrap();
-    place.run(journal.log.append(journal.fence, vec![in_child], at(9))).unwrap();
+    place.run(async { journal.log.lock().await.append(journal.fence, vec![in_child], at(9)).await }).unwrap();
     let result = r#"{"call":"toolu_2","name":"task","content":"done"}"#;
     let kept = place.run(journal.append(vec![body("tool_result", result)])).unwrap()[0].seq;
     let cut = r#"{"reason":"the connection was cut","partial":"I th"}"#;
@@ -215,17 +215,19 @@ fn write(root: &Path) {
     place.run(journal.move_leaf(kept, "the context was too long")).unwrap();
     place.run(journal.append(bodies(after_the_overflow(Seq(6))))).unwrap();
 
+    let claim =
+        |journal: &Journal| place.run(async { journal.log.lock().await.claim(journal.clock.now()).await }).unwrap().0;
     for (n, (run, json)) in outcomes().into_iter().enumerate() {
         if n > 0 {
             place.admit_run(&run);
-            journal.fence = place.run(journal.log.claim(journal.clock.now())).unwrap().0;
+            journal.fence = claim(&journal);
         }
         let Body::Settled(settled) = body("settled", json) else { unreachable!() };
         place.run(journal.settle(vec![], settled)).unwrap();
     }
     // One that is begun, and one that is left queued.
     place.admit("seventh");
-    journal.fence = place.run(journal.log.claim(journal.clock.now())).unwrap().0;
+    journal.fence = claim(&journal);
     place.run(journal.append(vec![started(&run("seventh"), 1)])).unwrap();
     place.admit("eighth");
 }

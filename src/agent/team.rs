@@ -1,0 +1,187 @@
+//! Finds the agents that an agent's head names as its subagents, and theirs.
+
+use std::fmt;
+use std::ops::Range;
+
+use sha2::{Digest as _, Sha256};
+
+use super::library::Library;
+use super::{Agent, Checked, Known, check};
+use crate::domain::name::{Name, SandboxKind};
+use crate::domain::problem::{Problem, Severity, nearest};
+
+/// How often work may be handed on: an agent, its subagents, theirs, and so on.
+pub const DEPTH_MAX: usize = 4;
+
+/// Another agent, as a head names it.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Which.
+    pub name: Name,
+    /// Where in the file.
+    pub span: Range<usize>,
+}
+
+/// Wherever it stands.
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+impl Library {
+    /// Reads an agent file, and those of its subagents; `stem` is its name without `.md`.
+    pub fn check(&self, stem: &str, source: &str, known: &Known<'_>) -> Checked {
+        self.check_beneath(stem, source, known, &mut Vec::new())
+    }
+
+    /// `above` are those that it would work for, outermost first.
+    fn check_beneath(&self, stem: &str, source: &str, known: &Known<'_>, above: &mut Vec<Name>) -> Checked {
+        let mut checked = check(stem, source, known);
+        let Some(agent) = &mut checked.agent else { return checked };
+        above.push(agent.name.clone());
+        for named in &checked.subagents {
+            match self.subagent(agent, &named.name, known, above) {
+                Ok(subagent) => agent.subagents.push(subagent),
+                Err(problem) => checked.problems.push(problem.at(named.span.clone())),
+            }
+        }
+        above.pop();
+        if !agent.subagents.is_empty() {
+            let digests = agent.subagents.iter().map(|subagent| subagent.digest.as_str());
+            let all = std::iter::once(agent.digest.as_str()).chain(digests).collect::<Vec<_>>().join(" ");
+            agent.digest = hex::encode(Sha256::digest(all));
+        }
+        checked.problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+        if checked.problems.iter().any(|problem| problem.severity == Severity::Error) {
+            checked.agent = None;
+        }
+        checked
+    }
+
+    fn subagent(&self, of: &Agent, name: &Name, known: &Known<'_>, above: &mut Vec<Name>) -> Result<Agent, Problem> {
+        if above.contains(name) {
+            let circle = above.iter().skip_while(|earlier| *earlier != name).chain([name]);
+            let circle = circle.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" → ");
+            return Err(Problem::error("subagent-cycle", format!("work would go round in a circle: {circle}"))
+                .help("take one of them out of `subagents`"));
+        }
+        if above.len() > DEPTH_MAX {
+            return Err(Problem::error(
+                "subagent-depth",
+                format!("`{name}` would be more than {DEPTH_MAX} agents deep"),
+            )
+            .help("give its work to an agent above it"));
+        }
+        let listed = self.list();
+        let Some(origin) = listed.get(name) else {
+            let problem = Problem::error("unknown-agent", format!("there is no agent `{name}`"));
+            return Err(match nearest(name.as_str(), listed.keys().map(Name::as_str)) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem.help(format!("an agent is a file `agents/{name}.md`")),
+            });
+        };
+        let faulty = |why: &str| {
+            Problem::error("faulty-subagent", format!("the agent `{name}` cannot be used: {why}"))
+                .help("`hob check` says where that is")
+        };
+        let source = self.source_of(name, origin).map_err(|error| faulty(&error.to_string()))?;
+        let checked = self.check_beneath(name.as_str(), &source, known, above);
+        let subagent = checked.agent.ok_or_else(|| {
+            let error = checked.problems.into_iter().find(|problem| problem.severity == Severity::Error);
+            match error {
+                // It is about all of them.
+                Some(error) if ["subagent-cycle", "subagent-depth"].contains(&error.code) => error,
+                Some(error) => faulty(&error.message),
+                None => faulty("it has errors"),
+            }
+        })?;
+        fits(&subagent, of)?;
+        Ok(subagent)
+    }
+}
+
+/// A subagent works where its agent works, so both must mean the same place.
+fn fits(subagent: &Agent, of: &Agent) -> Result<(), Problem> {
+    let (own, given) = (&subagent.sandbox, &of.sandbox);
+    if own.kind != given.kind && own.kind != SandboxKind::None {
+        let problem = format!("`{}` wants sandbox `{}`, and would work in `{}`", subagent.name, own.kind, given.kind);
+        return Err(Problem::error("other-sandbox", problem)
+            .help("a subagent works in its agent's sandbox: name the same kind in both, or `none` in the subagent"));
+    }
+    match own.env.iter().find(|name| !given.env.contains(name)) {
+        Some(name) => {
+            let problem = format!("`{}` wants the variable `{name}`, which this agent has not", subagent.name);
+            Err(Problem::error("other-sandbox", problem).help("name it in `env` of this agent's sandbox, too"))
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Checks the first of these agents, each a name and what its head says.
+    fn checked(agents: &[(&str, &str)]) -> Checked {
+        let project = tempfile::tempdir().unwrap();
+        fs::create_dir(project.path().join("agents")).unwrap();
+        let source = |head: &str| format!("---\ndescription: x\n{head}\n---\nWork.\n");
+        for (name, head) in agents {
+            fs::write(project.path().join(format!("agents/{name}.md")), source(head)).unwrap();
+        }
+        let (name, head) = agents[0];
+        Library::new([project.path().to_owned()]).check(name, &source(head), &Known::default())
+    }
+
+    #[test]
+    fn an_agent_has_its_subagents_and_they_have_theirs() {
+        let plain = "thinking: low";
+        let agent = checked(&[("a", "subagents: [b, c]"), ("b", "subagents: [c]"), ("c", plain)]).agent.unwrap();
+        let names = |agent: &Agent| agent.subagents.iter().map(|agent| agent.name.to_string()).collect::<Vec<_>>();
+        assert_eq!((names(&agent), names(&agent.subagents[0])), (vec!["b".into(), "c".into()], vec!["c".into()]));
+        let other = checked(&[("a", "subagents: [b, c]"), ("b", "subagents: [c]"), ("c", "thinking: high")]).agent;
+        assert_ne!(agent.digest, other.unwrap().digest, "what changes in one changes the whole");
+    }
+
+    #[test]
+    fn a_subagent_that_cannot_work_is_told_with_the_next_move() {
+        let deep = [("b", "subagents: [c]"), ("c", "subagents: [d]"), ("d", "subagents: [e]"), ("e", "subagents: [f]")];
+        let told = |agents: &[(&str, &str)]| {
+            let checked = checked(agents);
+            assert!(checked.agent.is_none(), "{agents:?}");
+            let told = |problem: &Problem| format!("{}: {} ({:?})", problem.code, problem.message, problem.help);
+            checked.problems.iter().map(told).collect::<Vec<_>>().join("\n")
+        };
+        let all = [
+            told(&[("a", "subagents: [finder]"), ("findr", "who: read")]),
+            told(&[("a", "subagents: [zzz]")]),
+            told(&[("a", "subagents: [a]")]),
+            told(&[("b", "subagents: [c]"), ("c", "subagents: [b]")]),
+            told(&[("a", "subagents: [b]"), ("b", "colour: blue")]),
+            told(&[&[("a", "subagents: [b]")], &deep[..], &[("f", "who: read")]].concat()),
+            told(&[("a", "subagents: [b]"), ("b", "sandbox: local")]),
+            told(&[("a", "subagents: [b]\nsandbox: local"), ("b", "sandbox: { kind: local, env: [CARGO_HOME] }")]),
+            told(&[("a", "subagents: [b, b]"), ("b", "who: read")]),
+        ];
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        unknown-agent: there is no agent `finder` (Some("did you mean `findr`?"))
+        unknown-agent: there is no agent `zzz` (Some("an agent is a file `agents/zzz.md`"))
+        subagent-cycle: work would go round in a circle: `a` → `a` (Some("take one of them out of `subagents`"))
+        subagent-cycle: work would go round in a circle: `b` → `c` → `b` (Some("take one of them out of `subagents`"))
+        faulty-subagent: the agent `b` cannot be used: unknown key `colour` (Some("`hob check` says where that is"))
+        subagent-depth: `f` would be more than 4 agents deep (Some("give its work to an agent above it"))
+        other-sandbox: `b` wants sandbox `local`, and would work in `virtual` (Some("a subagent works in its agent's sandbox: name the same kind in both, or `none` in the subagent"))
+        other-sandbox: `b` wants the variable `CARGO_HOME`, which this agent has not (Some("name it in `env` of this agent's sandbox, too"))
+        duplicate-item: `b` is in `subagents` twice (Some("keep one of the two"))
+        "#);
+    }
+}
