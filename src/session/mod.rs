@@ -4,6 +4,7 @@
 //! appends to it before acting on it ([`turns`], `tools`, `compaction`).
 
 mod compaction;
+mod day;
 pub mod history;
 pub mod join;
 pub mod journal;
@@ -24,6 +25,7 @@ use crate::provider::{Conversation, Opening, Provider, Said};
 use crate::sandbox::Sandbox;
 use crate::telemetry::progress::Observer;
 use crate::tool::Toolbox;
+use day::Today;
 use history::{History, Turn};
 use journal::Journal;
 
@@ -35,6 +37,8 @@ pub struct Session {
     parts: Parts,
     /// The oldest run behind the one under way, once it was not let in.
     waits: Option<RunId>,
+    /// The day's money, where the store counts it.
+    today: Option<Today>,
 }
 
 /// What a session works with.
@@ -94,7 +98,7 @@ impl Session {
     /// When the log holds no prompt yet.
     pub fn open(journal: Journal, history: History, run: &RunId, parts: Parts) -> Result<Self, Error> {
         let conversation = conversation(&history, run, &parts)?;
-        Ok(Self { journal, history, conversation, parts, waits: None })
+        Ok(Self { journal, history, conversation, parts, waits: None, today: None })
     }
 
     /// Says something to the model: recorded first, then pushed.
@@ -122,7 +126,8 @@ impl Session {
     /// What this run has used, this attempt's time included.
     fn spent(&self, run: &RunId) -> Spent {
         let Some(known) = self.history.find(run) else { return Spent::default() };
-        Spent { time: known.worked_before() + self.parts.started.elapsed(), ..known.spent }
+        let day = self.today.map(|today| today.shared).unwrap_or_default();
+        Spent { time: known.worked_before() + self.parts.started.elapsed(), day, ..known.spent }
     }
 
     /// Where this run stands, the time of this attempt considered.

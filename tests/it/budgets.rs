@@ -47,7 +47,7 @@ fn of_five_calls_in_one_message_three_run_where_three_may() {
     let ran = run(&scene, &server, "anthropic/scripted");
     assert_eq!(ran.code(), Some(4), "{}", ran.transcript());
     assert!(ran.transcript().contains("limited by calls"), "{}", ran.transcript());
-    let refused = "Not run: the budget of calls of this run is used up.";
+    let refused = "Not run: this run's budget of calls is used up.";
     assert_eq!(results(&scene), ["Notes.\n", "Notes.\n", "Notes.\n", refused, refused]);
 }
 
@@ -68,7 +68,7 @@ fn money_is_counted_where_the_price_is_known() {
     assert_eq!(ran.code(), Some(4), "{}", ran.transcript());
     assert!(ran.transcript().contains("limited by cost"), "{}", ran.transcript());
     insta::assert_snapshot!(notes(&scene).join("\n"), @"Budget: more than 80 % of this run's budget of cost is used. Bring it to an end now: propose what is ready and answer.");
-    assert_eq!(results(&scene).last().map(String::as_str), Some("Not run: the budget of cost of this run is used up."));
+    assert_eq!(results(&scene).last().map(String::as_str), Some("Not run: this run's budget of cost is used up."));
 }
 
 #[test]
