@@ -23,6 +23,7 @@ macro_rules! every_store {
     };
 }
 
+mod days;
 mod fallback;
 mod hung;
 mod joins;
@@ -140,6 +141,15 @@ impl Place {
             State::Settled(outcome) => outcome.to_string(),
             state => format!("{state:?}"),
         }
+    }
+
+    /// What the agent of a run, and those among its runs that the same actor started, have cost on a day, in
+    /// cents; `None` where nobody counts.
+    async fn spent(&self, run: &Run, at: Timestamp) -> Option<(u64, u64)> {
+        let mut log = self.store.open(&run.instance, "x", holder("looks")).await.unwrap().0;
+        let cents = |nano_usd: u64| nano_usd / 10_000_000;
+        let day = log.spent(run.actor(), at).await.unwrap()?;
+        Some((cents(day.agent_nano_usd), cents(day.actor_nano_usd)))
     }
 
     /// The kinds of all entries, in their order.
