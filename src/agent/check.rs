@@ -20,6 +20,7 @@ const TOKENS_MAX: u64 = 1_000_000_000;
 const CALLS_MAX: u64 = 100_000;
 /// Whole dollars.
 const COST_MAX: u64 = 10_000;
+const DAY_MAX: u64 = 100_000;
 const SECONDS_MAX: u64 = 24 * 3600;
 
 /// The names that exist around an agent file, which its head may refer to.
@@ -29,6 +30,8 @@ pub struct Known<'a> {
     pub skills: &'a [Name],
     /// What may stand before the `/` of a model.
     pub providers: &'a [&'a str],
+    /// Nobody counts what several runs cost together: sessions are kept one by one, in a directory or a CI job.
+    pub is_uncounted: bool,
 }
 
 /// What came of reading an agent file.
@@ -108,7 +111,7 @@ fn read(
             Some(Named { name: name("subagents", item, problems)?, span: item.span.clone() })
         })
     });
-    let limits = head.value("limits").map_or_else(Limits::default, |node| limits(node, problems));
+    let limits = head.value("limits").map_or_else(Limits::default, |node| limits(node, known, problems));
     let result = head.value("result").and_then(|node| json_schema::read(Of::Result, node, problems));
     head.not_yet(planned::HEAD, problems);
     head.finish(problems);
@@ -229,7 +232,7 @@ fn skills(node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Vec<Na
     })
 }
 
-fn limits(node: &Node, problems: &mut Vec<Problem>) -> Limits {
+fn limits(node: &Node, known: &Known<'_>, problems: &mut Vec<Problem>) -> Limits {
     let mut limits = Limits::default();
     let Some(mut fields) = Fields::of(node, "`limits`", problems) else { return limits };
     if let Some(turns) = fields.value("turns").and_then(|node| number("turns", node, TURNS_MAX, problems)) {
@@ -247,7 +250,19 @@ fn limits(node: &Node, problems: &mut Vec<Problem>) -> Limits {
     if let Some(time) = fields.value("time").and_then(|node| seconds("time", node, SECONDS_MAX, problems)) {
         limits.seconds = time;
     }
-    fields.not_yet(planned::LIMITS, problems);
+    let mut of_day = |key| {
+        let node = fields.value(key)?;
+        if known.is_uncounted {
+            let message = format!("`{key}` is not counted where sessions are kept in a directory or a CI job");
+            let help = "keep them in a database (`--store`, HOB_STATE); else only `cost` bounds each run";
+            problems.push(Problem::warning("not-counted", message).at(node.span.clone()).help(help));
+        }
+        dollars(key, node, DAY_MAX, problems)
+    };
+    if let Some(per_day) = of_day("per_day") {
+        limits.per_day_nano_usd = per_day;
+    }
+    limits.per_actor_day_nano_usd = of_day("per_actor_day");
     fields.finish(problems);
     limits
 }
@@ -299,7 +314,7 @@ mod tests {
             let end = FULL.floor_char_boundary((at + length).min(FULL.len())).max(start);
             let damaged = format!("{}{put}{}", &FULL[..start], &FULL[end..]);
             let skills = ["triage".parse().unwrap()];
-            let checked = check("every-key", &damaged, &Known { skills: &skills, providers: PROVIDERS });
+            let checked = check("every-key", &damaged, &Known { skills: &skills, providers: PROVIDERS, ..Known::default() });
             for problem in &checked.problems {
                 prop_assert!(problem.span.clone().is_none_or(|span| damaged.get(span).is_some()), "{problem:?}");
             }

@@ -63,6 +63,3 @@ pub(super) const EFFECT_FIELDS: &[NotYet] = &[
     not_yet("approve", "waiting for a person's approval", "remove it; nothing is sent yet, only planned"),
     not_yet("paths", "writing files", "remove it; no effect writes files"),
 ];
-
-pub(super) const LIMITS: &[NotYet] =
-    &[not_yet("per_day", "counting over several runs", "remove it; `cost` bounds each run")];

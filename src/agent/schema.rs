@@ -106,7 +106,7 @@ struct Head {
     #[schemars(extend("uniqueItems" = true))]
     #[serde(default)]
     subagents: Option<Vec<Name>>,
-    /// What one run may use at most.
+    /// What its runs may use at most.
     #[serde(default)]
     limits: Option<Limits>,
     /// JSON Schema (2020-12, `type: object`) of the value a run must finish with.
@@ -360,6 +360,12 @@ struct Limits {
     /// Wall clock. Left out: 30m.
     #[serde(default)]
     time: Option<Time>,
+    /// Money of all its runs in one repository in a UTC day; counted in databases. Left out: `20.00 USD`.
+    #[serde(default)]
+    per_day: Option<Cost>,
+    /// The part of that which the runs of one person may cost. Left out: any.
+    #[serde(default)]
+    per_actor_day: Option<Cost>,
 }
 
 /// A whole number, plain or in thousands (`400k`) or millions (`2M`).

@@ -30,6 +30,11 @@ impl Where {
         passwords.into_iter().map(Secret::new).collect()
     }
 
+    /// Whether nobody counts there what several runs cost together.
+    pub(super) fn is_uncounted(&self, environment: &Environment) -> bool {
+        is_uncounted(self.store.as_deref(), environment)
+    }
+
     /// The store of a command that runs agents; never inside the workspace.
     pub(super) async fn to_work(&self, environment: &Environment, workspace: &Path) -> Result<Kept, Refusal> {
         let location = named(self.store.as_deref(), environment)?.outside(workspace).map_err(Refusal::usage)?;
@@ -80,6 +85,11 @@ async fn elsewhere(location: Location, environment: &Environment) -> Result<Kept
         )),
         location => open_store(location, environment).await,
     }
+}
+
+/// Whether nobody counts what several runs cost together where `--store`, or the environment, says.
+pub(super) fn is_uncounted(store: Option<&str>, environment: &Environment) -> bool {
+    matches!(named(store, environment), Err(_) | Ok(Location::Memory | Location::Bundles(_)))
 }
 
 /// `--store`, else `HOB_STATE`, else the user's state directory.

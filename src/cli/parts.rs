@@ -174,14 +174,15 @@ pub(super) fn extra_ca(environment: &Environment) -> Result<Option<Vec<u8>>, Ref
 }
 
 /// What an agent's head may refer to.
-pub(super) fn known(skills: &[Name]) -> agent::Known<'_> {
-    agent::Known { skills, providers: &provider::WORDS }
+pub(super) fn known(skills: &[Name], is_uncounted: bool) -> agent::Known<'_> {
+    agent::Known { skills, providers: &provider::WORDS, is_uncounted }
 }
 
-/// The agent of this name: of the workspace, else one that ships with hob. Warnings are told.
-pub(super) fn agent(name: &str, workspace: &Path, skills: &Library) -> Result<Found, Refusal> {
+/// The agent of this name: of the workspace, else one that ships with hob. Warnings are told, also of what
+/// its head asks for where the store does not count it.
+pub(super) fn agent(name: &str, workspace: &Path, skills: &Library, is_uncounted: bool) -> Result<Found, Refusal> {
     let names = skills.names();
-    let known = known(&names);
+    let known = known(&names, is_uncounted);
     let library = agent::library::Library::new([workspace.to_owned()]);
     match library.find(name, &known) {
         Ok(found) => {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 /// Tells the wall-clock time to whoever was handed it.
 #[derive(Clone)]
@@ -19,6 +21,11 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         (self.0)()
     }
+}
+
+/// The UTC day of a moment.
+pub fn day(at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(at).date()
 }
 
 impl fmt::Debug for Clock {

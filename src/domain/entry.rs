@@ -366,7 +366,7 @@ pub struct Settled {
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The agent's last words; untrusted.
+    /// The agent's last words, untrusted; hob's own where it could not be asked.
     pub message: String,
     /// The value it finished with, when its head asks for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

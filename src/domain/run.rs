@@ -29,6 +29,14 @@ pub struct Run {
     pub task: Task,
 }
 
+impl Run {
+    /// The host's numeric id of who made it happen; `None` for the operator's own, and where the host
+    /// does not tell.
+    pub fn actor(&self) -> Option<u64> {
+        self.task.event.as_ref().map(|event| event.actor.id).filter(|id| *id != 0)
+    }
+}
+
 /// On whose authority a run was admitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -18,7 +18,7 @@ use crate::{harness, provider, sandbox, store};
 pub struct Answer {
     /// The run that it is of.
     pub run: RunId,
-    /// Its words. As trustworthy as what it read.
+    /// Its words, as trustworthy as what it read; hob's own where nothing was left of the day to begin with.
     pub text: String,
     /// The value it ended with, where one was asked for.
     pub result: Option<Value>,

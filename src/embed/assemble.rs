@@ -48,6 +48,8 @@ impl Session {
             TASK => self.provider()?,
             _ => {
                 agent.subagents = Vec::new();
+                // It costs nothing, whatever the day has cost.
+                (agent.limits.per_day_nano_usd, agent.limits.per_actor_day_nano_usd) = (u64::MAX, None);
                 own.clone()
             }
         };

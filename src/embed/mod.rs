@@ -139,7 +139,7 @@ impl Hob {
             .map_err(|source| Error::File { path: path.to_owned(), reason: source.to_string() })?;
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let skills = crate::skill::library::Library::open(&self.workspace).names();
-        let known = Known { skills: &skills, providers: &crate::provider::WORDS };
+        let known = Known { skills: &skills, providers: &crate::provider::WORDS, ..Known::default() };
         let project = path.parent().and_then(Path::parent).map(Path::to_owned);
         let checked = Library::new(project).check(&stem, &source, &known);
         checked.agent.ok_or_else(|| {

@@ -9,8 +9,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::domain::clock::Clock;
 use crate::domain::entry::{Body, Entry, LeafMoved, Settled};
 use crate::domain::id::{Epoch, Seq, SessionId};
+use crate::domain::message::Message;
+use crate::provider::catalog;
 use crate::queue;
-use crate::store::{Blob, Draft, Error, Log};
+use crate::store::{Bill, Blob, Draft, Error, Log};
 use crate::telemetry::failpoint::Failpoints;
 use crate::telemetry::redact::Redactor;
 
@@ -25,6 +27,8 @@ pub struct Journal {
     pub session: SessionId,
     /// The entry that the next one follows. A child begins at the entry that names it.
     pub leaf: Seq,
+    /// The host's numeric id of who started the run; `None` for the operator. Model calls are on their bill.
+    pub actor: Option<u64>,
     /// What must not be stored.
     pub redactor: Redactor,
     /// Stamps each entry, for people.
@@ -63,6 +67,7 @@ impl Journal {
             fence: self.fence,
             session,
             leaf,
+            actor: self.actor,
             redactor: self.redactor.clone(),
             clock: self.clock.clone(),
             failpoints: self.failpoints.clone(),
@@ -130,7 +135,11 @@ impl Journal {
     fn drafts(&self, log: &Log, parent: Seq, bodies: Vec<Body>) -> Result<Vec<Draft>, Error> {
         let places = (log.next().0..).map(Seq);
         let parents = std::iter::once(parent).chain(places);
-        let draft = |(parent, body)| Draft::new(self.session.clone(), parent, body, &self.redactor);
+        let draft = |(parent, body)| {
+            let nano_usd = cost(&body);
+            let draft = Draft::new(self.session.clone(), parent, body, &self.redactor)?;
+            Ok(draft.billed(Bill { actor: self.actor, nano_usd }))
+        };
         parents.zip(bodies).map(draft).collect()
     }
 
@@ -139,6 +148,16 @@ impl Journal {
             self.leaf = last.seq;
         }
     }
+}
+
+/// What the model call cost that an entry tells of, in nano-dollars, as far as that is known.
+fn cost(body: &Body) -> u64 {
+    let (model, usage) = match body {
+        Body::Message(Message::Assistant(answer)) => (&answer.model, answer.usage),
+        Body::UsageNoted(noted) => (&noted.model, noted.usage),
+        _ => return 0,
+    };
+    catalog::cost(model, usage).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -186,6 +205,7 @@ mod tests {
             fence: claim.unwrap().fence,
             session: SessionId::default(),
             leaf: Seq(0),
+            actor: None,
             redactor,
             clock: Clock::new(|| NOW.parse().unwrap()),
             failpoints: Failpoints::default(),

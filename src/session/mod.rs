@@ -4,6 +4,7 @@
 //! appends to it before acting on it ([`turns`], `tools`, [`delegation`], `compaction`).
 
 mod compaction;
+mod day;
 pub mod delegation;
 pub mod history;
 pub mod join;

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::civil::Date;
 use tokio::time::Instant;
 
 use super::history::{count, is_turn};
-use crate::domain::budget::{Limits, Spent, Standing};
+use crate::domain::budget::{Day, Limits, Spent, Standing};
 use crate::domain::entry::Body;
 
 /// The account of one conversation. What it uses is paid from those above it, too.
@@ -19,12 +20,14 @@ pub struct Purse {
     /// How long earlier attempts worked.
     before: Duration,
     spent: Mutex<Spent>,
+    /// The day that the last look was on, where the store counts its money: of the outermost.
+    day: Mutex<Option<Date>>,
 }
 
 impl Purse {
     /// An account from which `spent` was used before `started`.
     pub fn new(above: Option<Arc<Self>>, limits: Limits, started: Instant, spent: Spent) -> Arc<Self> {
-        Arc::new(Self { above, limits, started, before: spent.time, spent: Mutex::new(spent) })
+        Arc::new(Self { above, limits, started, before: spent.time, spent: Mutex::new(spent), day: Mutex::default() })
     }
 
     /// What was used, this attempt's time included.
@@ -39,6 +42,18 @@ impl Purse {
         }
         // Each conversation has turns of its own.
         self.lock().turns += u32::from(is_turn(body));
+    }
+
+    /// Takes up what the day has cost by now, which is the outermost conversation's matter.
+    pub(super) fn see_day(&self, date: Date, now: Day) {
+        let Some(outermost) = self.and_above().last() else { return };
+        let mut day = outermost.day.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spent = outermost.lock();
+        spent.day.now = now;
+        // A new day has new money.
+        if day.replace(date) != Some(date) {
+            spent.day.before = now;
+        }
     }
 
     /// The tightest of all.

@@ -68,16 +68,12 @@ impl Session {
                 {
                     Some(resume::UNKNOWN.to_owned())
                 }
-                Standing::Over(limit) if !is_last(call) => {
-                    Some(format!("Not run: the budget of {} of this run is used up.", limit.as_str()))
-                }
+                Standing::Over(limit) if !is_last(call) => Some(format!("Not run: {} is used up.", limit.budget())),
                 // A run whose budget is used up does not come back to it.
                 Standing::Over(_) => None,
                 _ if is_last(call) && beside && left > 0 && nature(call).is_some() => Some(BESIDE.to_owned()),
                 _ if is_last(call) => None,
-                _ if left == 0 => {
-                    Some(format!("Not run: the budget of {} of this run is used up.", Limited::Calls.as_str()))
-                }
+                _ if left == 0 => Some(format!("Not run: {} is used up.", Limited::Calls.budget())),
                 _ => {
                     left -= 1;
                     None

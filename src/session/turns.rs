@@ -63,6 +63,7 @@ impl Session {
             if self.parts.cancel.is_cancelled() {
                 return Ok(Stopped::Interrupted);
             }
+            self.look_at_day().await?;
             let standing = self.standing();
             match resume::progress(&self.history, run, self.parts.needs_result) {
                 Progress::NotAsked | Progress::Settled => return Err(Error::NoPrompt(run.clone())),
@@ -124,8 +125,8 @@ impl Session {
                 known.repeated.times
             ),
             (_, Standing::Land(limit)) if !known.told_to_land => format!(
-                "{LAND} more than 80 % of this run's budget of {} is used. Bring it to an end now: propose what is ready and answer.",
-                limit.as_str()
+                "{LAND} more than 80 % of {} is used. Bring it to an end now: propose what is ready and answer.",
+                limit.budget()
             ),
             _ => return Ok(None),
         };

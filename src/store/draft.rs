@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::Error;
+use super::{Bill, Error};
 use crate::domain::entry::Body;
 use crate::domain::id::{Seq, SessionId};
 use crate::domain::run::Run;
@@ -17,6 +17,7 @@ pub struct Draft {
     pub(super) parent: Seq,
     pub(super) body: Body,
     pub(super) json: String,
+    pub(super) bill: Option<Bill>,
 }
 
 impl Draft {
@@ -39,7 +40,13 @@ impl Draft {
                 (Box::<str>::from(stored).into(), body)
             }
         };
-        Ok(Self { session, parent, body, json })
+        Ok(Self { session, parent, body, json, bill: None })
+    }
+
+    /// The same, of a model call that cost something.
+    #[must_use]
+    pub fn billed(self, bill: Bill) -> Self {
+        Self { bill: Some(bill), ..self }
     }
 }
 

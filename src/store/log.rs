@@ -15,7 +15,10 @@ use super::read::{self, Read, Verify};
 use super::record::{self, Sum};
 use super::rows;
 use super::runs::Runs;
+use super::spending::Bills;
 use super::{Blob, Draft, Error};
+use crate::domain::budget::Day;
+use crate::domain::clock;
 use crate::domain::entry::{Body, Entry, Header, Settled};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
 use crate::domain::run::{Run, State};
@@ -205,6 +208,7 @@ impl Log {
         let first = self.next().0;
         let lines: Vec<_> = drafts.iter().map(line).collect();
         let lines = self.log.add(&self.medium.path(Part::Log), fence, at, &lines)?;
+        let bills = Bills::of(&drafts, at);
         let settled = drafts.iter().filter(|draft| matches!(draft.body, Body::Settled(_))).count();
         let before = std::mem::replace(&mut self.log, lines.to);
         let cover = if settles { Some(self.cover(self.manifest.epoch, at)?) } else { None };
@@ -215,6 +219,7 @@ impl Log {
             cover: cover.as_ref().map(|(manifest, line)| (manifest.epoch, line.as_str())),
             settled: u32::try_from(settled).unwrap_or(u32::MAX),
             ends: settles,
+            bills: bills.as_ref(),
         };
         let written = self.medium.write(change).await;
         let written = self.durably(written).inspect_err(|_| self.log = before)?;
@@ -227,7 +232,7 @@ impl Log {
             self.manifest = manifest;
         }
         let place = |(n, draft)| {
-            let Draft { session, parent, body, json: _ } = draft;
+            let Draft { session, parent, body, json: _, bill: _ } = draft;
             Entry { seq: Seq(n), epoch: fence, at, session, parent: Some(parent), body }
         };
         let entries: Vec<Entry> = (first..).zip(drafts).map(place).collect();
@@ -235,6 +240,17 @@ impl Log {
             self.runs.see(&entry.body);
         }
         Ok(entries)
+    }
+
+    /// What the model calls of the agent in its repository have cost on the UTC day of `at`, those of all
+    /// instances together, and those for `actor` among them; `None` where the store does not count that.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn spent(&mut self, actor: Option<u64>, at: Timestamp) -> Result<Option<Day>, Error> {
+        let day = self.medium.spent(clock::day(at), actor.unwrap_or_default()).await?;
+        // What nobody started is nobody's part.
+        Ok(day.map(|day| if actor.is_some() { day } else { Day { actor_nano_usd: 0, ..day } }))
     }
 
     /// Keeps content and returns its digest; durable with the entries that name it.
@@ -316,7 +332,7 @@ pub(super) async fn blob(medium: &mut dyn Medium, digest: &str) -> Result<Bytes,
 }
 
 fn line(draft: &Draft) -> record::Draft<'_> {
-    let Draft { session, parent, body, json } = draft;
+    let Draft { session, parent, body, json, bill: _ } = draft;
     record::Draft { session: Some(session), parent: Some(*parent), kind: body.kind(), body: json }
 }
 

@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use jiff::civil::Date;
 
 use super::Error;
 use super::chain::{Lines, Tail};
 use super::holder::Holder;
 use super::record::Sum;
+use super::spending::Bills;
+use crate::domain::budget::Day;
 use crate::domain::id::{Epoch, InstanceId, RunId};
 
 /// How long a claim lives without a renewal, unless the store was told otherwise.
@@ -60,6 +63,8 @@ pub(super) struct Change<'a> {
     pub(super) settled: u32,
     /// The claim is over.
     pub(super) ends: bool,
+    /// What the lines tell of has cost so much.
+    pub(super) bills: Option<&'a Bills>,
 }
 
 /// A claim that somebody asks for.
@@ -169,6 +174,13 @@ pub(super) trait Medium: Debug + Send {
     /// # Errors
     /// [`Error::Fenced`] when its claim is over.
     fn write<'a>(&'a mut self, change: Change<'a>) -> BoxFuture<'a, Result<Written, Error>>;
+
+    /// What the model calls of the agent in its repository cost on a day, and which part of it those for an
+    /// actor; `None` where that is not counted.
+    fn spent(&mut self, day: Date, actor: u64) -> BoxFuture<'_, Result<Option<Day>, Error>> {
+        let _ = (day, actor);
+        Box::pin(async { Ok(None) })
+    }
 
     /// Keeps content under its digest; durable with the change that names it.
     fn put_blob<'a>(&'a mut self, digest: Sum, content: &'a [u8]) -> BoxFuture<'a, Result<(), Error>>;

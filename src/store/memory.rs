@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
+use jiff::civil::Date;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -17,6 +18,8 @@ use super::chain::{Lines, Tail};
 use super::holder::Holder;
 use super::medium::{Backend, Bid, Change, Cover, Each, Inbox, Medium, Part, Whole, Written};
 use super::record::Sum;
+use super::spending::Spending;
+use crate::domain::budget::Day;
 use crate::domain::id::{Epoch, InstanceId, RunId};
 
 /// How long nobody looks who was not told.
@@ -32,9 +35,14 @@ struct Instances {
     /// How many runs were ever admitted.
     admitted: AtomicU64,
     news: Notify,
+    spending: Mutex<Spending>,
 }
 
 impl Instances {
+    fn spending(&self) -> MutexGuard<'_, Spending> {
+        self.spending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceId, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -220,7 +228,7 @@ impl Medium for InMemory {
     }
 
     fn write<'a>(&'a mut self, change: Change<'a>) -> BoxFuture<'a, Result<Written, Error>> {
-        let Change { fence, lines, cover, settled, ends } = change;
+        let Change { fence, lines, cover, settled, ends, bills } = change;
         let written = self.with(|kept| {
             if fence.is_some_and(|fence| fence != kept.epoch || kept.claim.is_none()) {
                 return Err(Error::Fenced { given: fence.unwrap_or_default() });
@@ -235,6 +243,9 @@ impl Medium for InMemory {
             {
                 kept.cover = cover.into();
             }
+            if let Some(bills) = bills {
+                self.instances.spending().add(&self.instance, bills);
+            }
             kept.unsettled = kept.unsettled.saturating_sub(settled);
             if ends {
                 kept.claim = None;
@@ -245,6 +256,10 @@ impl Medium for InMemory {
             self.instances.news.notify_waiters();
         }
         ready(written).boxed()
+    }
+
+    fn spent(&mut self, day: Date, actor: u64) -> BoxFuture<'_, Result<Option<Day>, Error>> {
+        ready(Ok(Some(self.instances.spending().of(&self.instance, day, actor)))).boxed()
     }
 
     fn put_blob<'a>(&'a mut self, digest: Sum, content: &'a [u8]) -> BoxFuture<'a, Result<(), Error>> {

@@ -12,6 +12,7 @@
 //! | `append` | entries, under the fence of a claim | who has it |
 //! | `settle` | the last entries and the outcome of a run; ends the claim | who has it |
 //! | `release` | ends the claim without an outcome | who has it |
+//! | `spent` | what the agent's model calls cost on a day, all instances together | anybody |
 //! | `effect_claim` | an effect is about to be sent | who sends it |
 //! | `effect_done` | what came of it | who sent it |
 //!
@@ -22,6 +23,7 @@
 //! - A holder whose claim is over can neither append nor settle.
 //! - A run has one outcome, an effect one final state; the first one wins, for ever.
 //! - Damage is noticed, never repaired by guessing, and never a panic.
+//! - What a model call cost counts with the entry that tells of it, once: see `spending`.
 //! - After a failed write every further verb refuses: the next opening reads what is really there.
 //! - No secret that was known is stored: see [`Draft`].
 
@@ -50,6 +52,7 @@ mod read;
 mod record;
 mod rows;
 mod runs;
+mod spending;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod transfer;
@@ -65,6 +68,7 @@ pub use manifest::Manifest;
 pub use peek::Peek;
 pub use process::Process;
 pub use pulse::{Beat, Pulse};
+pub use spending::Bill;
 
 use crate::domain::effect::{EffectKey, State};
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};

@@ -1,6 +1,7 @@
 //! An instance as it stood at one moment, without the right to write to it.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::Error;
 use super::effects::Effects;
@@ -9,6 +10,7 @@ use super::manifest::Manifest;
 use super::medium::Medium;
 use super::read::{Read, Verify, read};
 use super::runs::Runs;
+use crate::domain::clock;
 use crate::domain::entry::Entry;
 use crate::domain::id::RunId;
 use crate::domain::run::{Run, State};
@@ -51,6 +53,15 @@ impl Peek {
     /// When that cannot be asked.
     pub async fn held(&mut self) -> Result<Option<String>, Error> {
         self.medium.held().await
+    }
+
+    /// What the model calls of its agent have cost in its repository on the UTC day of `at`, in nano-dollars;
+    /// `None` where the store does not count that.
+    ///
+    /// # Errors
+    /// When that cannot be asked.
+    pub async fn spent(&mut self, at: Timestamp) -> Result<Option<u64>, Error> {
+        Ok(self.medium.spent(clock::day(at), 0).await?.map(|day| day.agent_nano_usd))
     }
 
     /// Content by its digest, verified.

@@ -89,6 +89,7 @@ pub(super) fn journal(log: Log, history: &History, claim: &Claim, with: &Circums
         fence: claim.fence,
         session: SessionId::default(),
         leaf: history.leaf,
+        actor: claim.run.actor(),
         redactor: with.redactor.clone(),
         clock: with.clock.clone(),
         failpoints: with.failpoints.clone(),

@@ -4,6 +4,7 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::attempt::{Circumstances, attempt};
+use super::day;
 use super::join::Company;
 use super::recovery::time_left;
 use super::settle::{Verdict, settle, verdict};
@@ -89,12 +90,16 @@ pub(super) fn or_lost(ended: Result<Ended, harness::Error>) -> Result<Ended, har
 async fn under_claim(
     harness: &Harness,
     harnesses: Option<&dyn Harnesses>,
-    instance: Instance,
+    mut instance: Instance,
     claim: &Claim,
     with: &Circumstances,
 ) -> Result<Ended, harness::Error> {
     let needs_result = harness.agent.result.is_some();
     if let Some(verdict) = verdict(&instance, claim, needs_result, with) {
+        return settle(instance, claim, verdict, with).await;
+    }
+    let limits = &harness.agent.limits;
+    if let Some(verdict) = day::used_up(&mut instance, &claim.run, limits, with.clock.now()).await? {
         return settle(instance, claim, verdict, with).await;
     }
     let Some(mut pulse) = instance.log.pulse() else { return Ok(Ended::Lost) };

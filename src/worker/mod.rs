@@ -2,6 +2,7 @@
 
 mod attempt;
 mod claimed;
+mod day;
 mod join;
 mod recovery;
 mod settle;

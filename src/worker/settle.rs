@@ -19,11 +19,13 @@ use crate::telemetry::failpoint;
 pub(super) struct Verdict {
     outcome: Outcome,
     result: Option<serde_json::Value>,
+    /// What is said where the agent said nothing.
+    message: String,
 }
 
 impl From<Outcome> for Verdict {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, result: None }
+        Self { outcome, result: None, message: String::new() }
     }
 }
 
@@ -32,7 +34,7 @@ impl From<Ending> for Verdict {
         let completed = Outcome::Completed { limited: None };
         match ending {
             Ending::Said => completed.into(),
-            Ending::Finished(value) => Self { outcome: completed, result: Some(value) },
+            Ending::Finished(value) => Self { result: Some(value), ..completed.into() },
             Ending::GaveUp(reason) => Self::failed(format!("the agent gave up: {reason}")),
             Ending::Refused => Self::failed("the model refused to answer".to_owned()),
         }
@@ -52,6 +54,11 @@ impl Verdict {
     /// A budget ended it, with what exists.
     pub(super) fn limited(limit: Limited) -> Self {
         Outcome::Completed { limited: Some(limit) }.into()
+    }
+
+    /// No money is left today to begin it with.
+    pub(super) fn not_begun(limit: Limited, message: String) -> Self {
+        Self { message, ..Self::limited(limit) }
     }
 
     /// It was not done in its time.
@@ -81,7 +88,7 @@ pub(super) async fn settle(
     verdict: Verdict,
     with: &Circumstances,
 ) -> Result<Ended, harness::Error> {
-    let Verdict { outcome, result } = verdict;
+    let Verdict { outcome, result, message } = verdict;
     let Instance { log, mut history } = instance;
     let run = &claim.run.id;
     with.failpoints.hit(failpoint::FINISHED);
@@ -93,7 +100,7 @@ pub(super) async fn settle(
     let settled = Settled {
         run: run.clone(),
         outcome,
-        message: known.map(|known| known.said.clone()).unwrap_or_default(),
+        message: known.map(|known| known.said.clone()).filter(|said| !said.is_empty()).unwrap_or(message),
         result,
         usage: known.map(|known| known.spent.usage).unwrap_or_default(),
         cost_nano_usd: known.and_then(|known| known.spent.cost_nano_usd),

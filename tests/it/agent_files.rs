@@ -43,7 +43,7 @@ fn a_single_file_a_skill_and_a_directory_can_be_checked() {
         ("skills", "2 skills: no problems"),
         (".", "2 agents, 2 skills: no problems"),
         ("tests/fixtures/agents/bad/agents/anyone.md", "2 errors, 1 warning in 1 file"),
-        ("tests/fixtures/agents/every-key.md", "1 agent: no problems"),
+        ("tests/fixtures/agents/every-key.md", "2 warnings in 1 file"),
     ] {
         assert_eq!(check_path(path).stdout().lines().last(), Some(last), "{path}");
     }
@@ -58,7 +58,7 @@ fn a_single_file_a_skill_and_a_directory_can_be_checked() {
 fn every_key_becomes_what_it_says() {
     let source = fs::read_to_string("tests/fixtures/agents/every-key.md").unwrap();
     let skills = names(&["triage"]);
-    let known = Known { skills: &skills, providers: PROVIDERS };
+    let known = Known { skills: &skills, providers: PROVIDERS, ..Known::default() };
     let checked = library::Library::new([]).check("every-key", &source, &known);
     assert!(checked.problems.is_empty(), "{:?}", checked.problems);
     let agent = checked.agent.unwrap();
@@ -195,7 +195,7 @@ fn shipped_agents_find_their_skills_from_any_directory() {
     let names = skills.names();
     let library = library::Library::new([empty.path().to_owned()]);
     for (name, _) in library::SHIPPED {
-        let found = library.find(name, &Known { skills: &names, providers: PROVIDERS }).unwrap();
+        let found = library.find(name, &Known { skills: &names, providers: PROVIDERS, ..Known::default() }).unwrap();
         assert!(found.report.problems.is_empty());
         for skill in &found.agent.skills {
             assert_eq!(&skills.get(skill.as_str()).unwrap().name, skill);
@@ -210,7 +210,7 @@ fn the_first_agent_of_a_name_counts_and_a_wrong_name_gets_help() {
     fs::write(root.path().join("agents/triage.md"), "---\ndescription: mine\n---\nbody").unwrap();
     fs::write(root.path().join("agents/broken.md"), "---\n---\nbody").unwrap();
     let library = library::Library::new([root.path().to_owned()]);
-    let known = Known { skills: &[], providers: PROVIDERS };
+    let known = Known { skills: &[], providers: PROVIDERS, ..Known::default() };
     assert_eq!(library.find("triage", &known).unwrap().agent.description, "mine");
     for (name, message) in [
         ("traige", "there is no agent `traige`: did you mean `triage`?"),

@@ -47,7 +47,7 @@ fn of_five_calls_in_one_message_three_run_where_three_may() {
     let ran = run(&scene, &server, "anthropic/scripted");
     assert_eq!(ran.code(), Some(4), "{}", ran.transcript());
     assert!(ran.transcript().contains("limited by calls"), "{}", ran.transcript());
-    let refused = "Not run: the budget of calls of this run is used up.";
+    let refused = "Not run: this run's budget of calls is used up.";
     assert_eq!(results(&scene), ["Notes.\n", "Notes.\n", "Notes.\n", refused, refused]);
 }
 
@@ -68,7 +68,52 @@ fn money_is_counted_where_the_price_is_known() {
     assert_eq!(ran.code(), Some(4), "{}", ran.transcript());
     assert!(ran.transcript().contains("limited by cost"), "{}", ran.transcript());
     insta::assert_snapshot!(notes(&scene).join("\n"), @"Budget: more than 80 % of this run's budget of cost is used. Bring it to an end now: propose what is ready and answer.");
-    assert_eq!(results(&scene).last().map(String::as_str), Some("Not run: the budget of cost of this run is used up."));
+    assert_eq!(results(&scene).last().map(String::as_str), Some("Not run: this run's budget of cost is used up."));
+}
+
+#[test]
+#[cfg(feature = "sqlite")]
+fn what_is_used_up_of_a_day_is_told_and_no_model_is_asked() {
+    let scene = scene("{ per_day: 0.01 USD }");
+    let place = format!("sqlite:{}", scene.beside("kept.db").display());
+    let dear = answer().text("Done.").usage(Usage { input: 10_000, output: 0, ..Usage::default() }).end();
+    let server = ModelServer::start([dear]);
+    let run = || {
+        let model = "anthropic/claude-sonnet-5";
+        let mut command = scene.command(["run", "frugal", "--message", "Go.", "--model", model, "--store", &place]);
+        command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+        scene.end(command)
+    };
+    let first = run();
+    assert_eq!(first.code(), Some(0), "{}", first.transcript());
+    assert!(!first.stderr().contains("not-counted"), "{}", first.transcript());
+    let second = run();
+    assert_eq!((second.code(), server.bodies().len()), (Some(4), 1), "{}", second.transcript());
+    let told = "hob did not begin this run: the runs of this agent have cost 0.02 USD in this repository today, and its \
+                `per_day` is 0.01 USD. The day ends at 00:00 UTC, in ";
+    assert!(second.stdout().starts_with(told), "{}", second.transcript());
+    assert!(
+        second.stderr().contains("completed, limited by per_day; `--again` runs it anew"),
+        "{}",
+        second.transcript()
+    );
+}
+
+#[test]
+fn where_nobody_counts_days_who_asks_for_one_is_warned() {
+    let scene = scene("{ per_day: 0.01 USD }");
+    let server = ModelServer::start([answer().text("Done.").end()]);
+    let ran = run(&scene, &server, "anthropic/claude-sonnet-5");
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    insta::assert_snapshot!(ran.stderr().split("\n\n").next().unwrap_or_default(), @"
+    warning[not-counted]: `per_day` is not counted where sessions are kept in a directory or a CI job
+     --> [SCENE]/work/agents/frugal.md:3:20
+      |
+    3 | limits: { per_day: 0.01 USD }
+      |                    ^^^^^^^^
+      |
+      = help: keep them in a database (`--store`, HOB_STATE); else only `cost` bounds each run
+    ");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hob::domain::budget::Limited;
 use hob::domain::message::Usage;
 use hob::domain::name::{SandboxKind, Thinking, ToolKind};
 use hob::embed::{Access, Agent, Call, Error, Hob, Observer, Progress, Session, Store, function};
@@ -110,6 +111,25 @@ async fn a_command_of_the_program_is_part_of_the_conversation() {
     assert_eq!(session.prompt("What does it say?").await.unwrap().text, "It says more.");
     assert!(program.server.bodies()[0]["messages"].to_string().contains("Notes.\\nMore."));
     assert!(session.shell("exit 3").await.unwrap().contains('3'));
+}
+
+#[tokio::test]
+async fn sessions_of_one_agent_share_its_money_of_a_day_and_a_command_of_the_program_needs_none() {
+    let usage = Usage { input: 10_000, ..Usage::default() };
+    let program = program(vec![answer().text("Dear words.").usage(usage).end()]);
+    let mut thrifty = Agent { model: Some("anthropic/claude-sonnet-5".into()), ..agent() };
+    thrifty.limits.per_day_nano_usd = 10_000_000;
+    let [one, two] = ["one", "two"].map(|name| program.hob.session(thrifty.clone(), name).unwrap());
+    let first = one.prompt("Go.").await.unwrap();
+    assert_eq!((first.text.as_str(), first.limited, first.cost_nano_usd), ("Dear words.", None, Some(20_000_000)));
+    let second = two.prompt("Go.").await.unwrap();
+    assert_eq!(second.limited, Some(Limited::PerDay));
+    assert!(
+        second.text.starts_with("hob did not begin this run: the runs of this agent have cost 0.02 USD"),
+        "{}",
+        second.text
+    );
+    assert_eq!(two.shell("cat notes.txt").await.unwrap(), "Notes.");
 }
 
 /// Tells of the first words.

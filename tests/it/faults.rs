@@ -311,7 +311,7 @@ fn a_run_out_of_turns_leaves_a_session_that_goes_on() {
         assert_eq!(ran.code(), Some(4), "{}", ran.transcript());
         assert!(ran.stderr().contains("completed, limited by turns"), "{}", ran.stderr());
         let told = results(&scene);
-        assert_eq!((told.len(), told[1].as_str()), (2, "Not run: the budget of turns of this run is used up."));
+        assert_eq!((told.len(), told[1].as_str()), (2, "Not run: this run's budget of turns is used up."));
         let ran = next(&scene, &server, model, "hasty");
         assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
     }

@@ -57,8 +57,14 @@ pub(super) enum Error {
 }
 
 /// Checks what is at the path, and writes problems and a summary to `out`. `providers` are what may
-/// stand before the `/` of a model.
-pub(super) fn run(args: &Args, providers: &[&str], paint: Paint, out: &mut dyn Write) -> Result<Counts, Error> {
+/// stand before the `/` of a model; `is_uncounted` is whether nobody counts what several runs cost together.
+pub(super) fn run(
+    args: &Args,
+    providers: &[&str],
+    is_uncounted: bool,
+    paint: Paint,
+    out: &mut dyn Write,
+) -> Result<Counts, Error> {
     let shown = args.path.display().to_string();
     let unreadable = |source| Error::Path { path: shown.clone(), source };
     let real = args.path.canonicalize().map_err(unreadable)?;
@@ -67,7 +73,7 @@ pub(super) fn run(args: &Args, providers: &[&str], paint: Paint, out: &mut dyn W
         return Err(Error::Nothing(shown));
     }
     let skills = Library::open(project(&real)).names();
-    let known = agent::Known { skills: &skills, providers };
+    let known = agent::Known { skills: &skills, providers, is_uncounted };
     let agents = agent::library::Library::new([project(&real).to_owned()]);
     let mut counts = Counts::default();
     for file in files {

@@ -16,6 +16,7 @@ mod show;
 use clap::Subcommand;
 
 use super::env::Environment;
+use super::kept;
 use super::output::{self, Exit, Paint};
 use super::refusal::Refusal;
 
@@ -63,7 +64,10 @@ fn look() -> Result<Environment, Refusal> {
 
 fn check(args: &check::Args) -> Result<Exit, Refusal> {
     let mut page = Vec::new();
-    let counts = check::run(args, &crate::provider::WORDS, Paint::Colour, &mut page).map_err(Refusal::usage)?;
+    // Where sessions would be kept; what is wrong with that is for other commands to say.
+    let is_uncounted = Environment::look().map_or(true, |environment| kept::is_uncounted(None, &environment));
+    let counts =
+        check::run(args, &crate::provider::WORDS, is_uncounted, Paint::Colour, &mut page).map_err(Refusal::usage)?;
     output::print(&String::from_utf8_lossy(&page))?;
     Ok(if counts.is_fatal() { Exit::Usage } else { Exit::Completed })
 }

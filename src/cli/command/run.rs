@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusa
 async fn go(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     let workspace = parts::workspace()?;
     let skills = Arc::new(Library::open(&workspace));
-    let found = parts::agent(&args.agent, &workspace, &skills)?;
+    let found = parts::agent(&args.agent, &workspace, &skills, args.place.is_uncounted(environment))?;
     let redactor = Redactor::new(environment.secrets().chain(&args.place.password()));
     let observer = live::on_stderr(redactor.clone());
     for note in parts::replaced(&found, &skills) {

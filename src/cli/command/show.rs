@@ -6,6 +6,8 @@ use crate::cli::output::{self, Exit};
 use crate::cli::refusal::Refusal;
 use crate::cli::runtime::block_on;
 use crate::cli::{find, timeline};
+use crate::domain::budget::dollars;
+use crate::embed::machine::clock;
 use crate::store::Error;
 
 /// Show a session: what happened in it, in order
@@ -31,7 +33,7 @@ async fn print(args: &Args, environment: &Environment) -> Result<Exit, Refusal> 
     let kept = args.place.to_look(environment).await?;
     let found = find::find(&kept, &args.id).await?;
     let gone = || Error::Gone { instance: Box::new(found.instance.clone()) };
-    let peeked = kept.store.peek(&found.instance).await?.ok_or_else(gone)?;
+    let mut peeked = kept.store.peek(&found.instance).await?.ok_or_else(gone)?;
     if args.json {
         for entry in &peeked.entries {
             let line = timeline::json(entry)
@@ -40,6 +42,10 @@ async fn print(args: &Args, environment: &Environment) -> Result<Exit, Refusal> 
         }
     } else {
         output::print(&timeline::render(&peeked.manifest.label, &peeked.entries))?;
+        if let Some(spent @ 1..) = peeked.spent(clock().now()).await? {
+            let (agent, spent) = (&found.instance.agent, dollars(spent));
+            output::tell(&format!("today (UTC) the runs of `{agent}` in this repository have cost {spent}"));
+        }
     }
     Ok(Exit::Completed)
 }

@@ -135,7 +135,7 @@ impl Folder {
 
     fn put(&mut self, change: &Change<'_>) -> Result<Written, Error> {
         self.there()?;
-        let Change { fence, lines, cover, ends, settled: _ } = change;
+        let Change { fence, lines, cover, ends, settled: _, bills: _ } = change;
         if let (Some(fence), None) = (fence, &self.lock) {
             return Err(Error::Fenced { given: *fence });
         }

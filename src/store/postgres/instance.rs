@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
+use jiff::civil::Date;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -17,9 +18,11 @@ use super::super::{Error, Holder};
 use super::claim;
 use super::lines;
 use super::server::{Answer, Server};
+use super::spending;
 use super::standing::{Standing, inbox};
 use super::trusted::trusted;
 use super::write;
+use crate::domain::budget::Day;
 use crate::domain::id::{Epoch, InstanceId, RunId};
 use crate::telemetry::failpoint::Failpoints;
 
@@ -147,6 +150,10 @@ impl Medium for InPostgres {
 
     fn write<'a>(&'a mut self, change: Change<'a>) -> BoxFuture<'a, Result<Written, Error>> {
         write::write(self, change).boxed()
+    }
+
+    fn spent(&mut self, day: Date, actor: u64) -> BoxFuture<'_, Result<Option<Day>, Error>> {
+        async move { spending::of(self, day, actor).await.map(Some) }.boxed()
     }
 
     fn put_blob<'a>(&'a mut self, digest: Sum, content: &'a [u8]) -> BoxFuture<'a, Result<(), Error>> {

@@ -5,6 +5,7 @@
 //! hob.lines       every line of every chain, as bytes
 //! hob.runs        every run that was admitted
 //! hob.blobs       content that entries name
+//! hob.spent       what model calls cost, day by day
 //! hob.records     a view of the lines, for people
 //! ```
 //!
@@ -21,6 +22,7 @@ mod make;
 mod news;
 mod schema;
 mod server;
+mod spending;
 mod standing;
 mod tls;
 mod trusted;

@@ -13,6 +13,7 @@ use super::super::medium::{Change, Part, Written};
 use super::super::record::Sum;
 use super::instance::InPostgres;
 use super::lines::{has, went_back};
+use super::spending::{self, Counted};
 use super::standing::column;
 use crate::domain::id::RunId;
 use crate::telemetry::failpoint;
@@ -61,7 +62,7 @@ pub(super) async fn enter(at: &InPostgres, rows: &Lines, admits: Option<&RunId>)
 
 /// Writes lines, the cover, and what follows of them for the claim.
 pub(super) async fn write(at: &InPostgres, change: Change<'_>) -> Result<Written, Error> {
-    let Change { fence, lines, cover, settled, ends } = &change;
+    let Change { fence, lines, cover, settled, ends, bills } = &change;
     if cover.is_some() && matches!(lines, Some((Part::Applied, _))) {
         at.failpoints.hit(failpoint::EFFECT_DONE);
     }
@@ -71,13 +72,14 @@ pub(super) async fn write(at: &InPostgres, change: Change<'_>) -> Result<Written
     let fence = fence.map(|fence| fence.0.cast_signed());
     let (cover_epoch, cover) = cover.map(|(epoch, cover)| (epoch.0.cast_signed(), cover.as_bytes())).unzip();
     let settled = i64::from(*settled);
-    let sql = statement(lines.map(|(part, _)| part));
+    let counted = bills.map(|bills| Counted::new(&at.instance, bills));
+    let sql = statement(lines.map(|(part, _)| part), counted.is_some());
     let answer = match lines {
         None => at.ask("write to an instance", &sql, &[&fence, &cover_epoch, &cover, &settled, ends]).await?,
         Some((part, lines)) => {
             let (from, to) = (End::of(&lines.from), End::of(&lines.to));
             let Texts { lines, kinds, shorts } = Texts::of(*part, lines);
-            let parameters: [&(dyn ToSql + Sync); 14] = [
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
                 &fence,
                 &cover_epoch,
                 &cover,
@@ -93,6 +95,9 @@ pub(super) async fn write(at: &InPostgres, change: Change<'_>) -> Result<Written
                 &kinds,
                 &shorts,
             ];
+            if let Some(Counted { day, host, repo, agent, actors, sums }) = &counted {
+                parameters.extend([day as &(dyn ToSql + Sync), host, repo, agent, actors, sums]);
+            }
             at.ask("write to an instance", &sql, &parameters).await?
         }
     };
@@ -137,8 +142,8 @@ pub(super) async fn put_blob(at: &InPostgres, digest: Sum, content: &[u8]) -> Re
     Ok(())
 }
 
-/// What writes a change to a chain, or without one only to the row of the instance.
-fn statement(part: Option<Part>) -> String {
+/// What writes a change to a chain, with what it cost, or without one only to the row of the instance.
+fn statement(part: Option<Part>, costs: bool) -> String {
     let (moves, expects, adds) = match part.map(column) {
         None => Default::default(),
         Some(chain) => (
@@ -154,6 +159,7 @@ fn statement(part: Option<Part>) -> String {
             ),
         ),
     };
+    let counts = if costs { spending::adds() } else { String::new() };
     // Who was admitted so lately that this statement does not see it waits since now.
     format!(
         "WITH moved AS (
@@ -170,7 +176,7 @@ fn statement(part: Option<Part>) -> String {
                 lease = CASE WHEN $6::boolean THEN NULL ELSE lease END
             WHERE number = $1 AND ($2::bigint IS NULL OR epoch = $2 AND claim IS NOT NULL) {expects}
             RETURNING number
-        ){adds}
+        ){adds}{counts}
         SELECT number FROM moved"
     )
 }

@@ -7,6 +7,7 @@
 //! inbox_lines     > every line as it was written
 //! applied_lines  /
 //! blobs          content that entries name
+//! spent          what model calls cost, day by day
 //! ```
 //!
 //! Read it with `sqlite3`, through the views that say what the lines mean:
@@ -15,6 +16,7 @@
 //! sqlite> select seq, kind, at from log where instance = 'github.com/700100/issue/42/triage';
 //! sqlite> select instance, body ->> 'id' from inbox where kind = 'admitted';
 //! sqlite> select name, epoch, cover ->> 'label' from waiting join instances on id = instance order by since;
+//! sqlite> select day, agent, sum(nano_usd) / 1e9 as usd from spent group by day, host, repo, agent;
 //! ```
 //!
 //! Each process has one thread that writes. What waits for it is committed together, each verb that may
@@ -31,6 +33,7 @@ mod look;
 mod refused;
 mod rows;
 mod schema;
+mod spending;
 mod trusted;
 mod verbs;
 mod writer;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, ready};
+use jiff::civil::Date;
 use rusqlite::Connection;
 
 use super::super::chain::{Lines, Tail};
@@ -17,9 +18,11 @@ use super::database::Database;
 use super::lease::Now;
 use super::look;
 use super::refused::Refused;
+use super::spending;
 use super::trusted::trusted;
 use super::verbs::{self, Instance};
 use super::writer::Undo;
+use crate::domain::budget::Day;
 use crate::domain::id::{Epoch, RunId};
 use crate::telemetry::failpoint;
 
@@ -153,13 +156,14 @@ impl Medium for Rows {
     }
 
     fn write<'a>(&'a mut self, change: Change<'a>) -> BoxFuture<'a, Result<Written, Error>> {
-        let Change { fence, lines, cover, settled, ends } = change;
+        let Change { fence, lines, cover, settled, ends, bills } = change;
         let change = verbs::Change {
             fence,
             lines: lines.map(|(part, lines)| (part, lines.clone())),
             cover: cover.map(|(epoch, cover)| (epoch, cover.to_owned())),
             settled,
             ends,
+            bills: bills.cloned(),
             blobs: self.blobs.clone(),
         };
         async move {
@@ -184,6 +188,10 @@ impl Medium for Rows {
             Ok(written)
         }
         .boxed()
+    }
+
+    fn spent(&mut self, day: Date, actor: u64) -> BoxFuture<'_, Result<Option<Day>, Error>> {
+        ready(self.look(|db, instance| spending::of(db, &instance.id, day, actor).map(Some)).map(Some)).boxed()
     }
 
     fn put_blob<'a>(&'a mut self, digest: Sum, content: &'a [u8]) -> BoxFuture<'a, Result<(), Error>> {

@@ -14,8 +14,10 @@ use super::super::manifest::{self, Manifest};
 use super::super::medium::{Part, Written};
 use super::super::record::Sum;
 use super::super::rows;
+use super::super::spending::Bills;
 use super::lease::{Claim, Now};
 use super::refused::Refused;
+use super::spending;
 use crate::domain::id::{Epoch, InstanceId, RunId, Seq};
 
 /// One instance of a file.
@@ -36,6 +38,7 @@ pub(super) struct Change {
     pub(super) cover: Option<(Epoch, String)>,
     pub(super) settled: u32,
     pub(super) ends: bool,
+    pub(super) bills: Option<Bills>,
     /// Content that the lines may name.
     pub(super) blobs: Vec<(Sum, Bytes)>,
 }
@@ -141,7 +144,7 @@ impl Instance {
 
     /// Writes a change.
     pub(super) fn write(&self, db: &Connection, change: &Change) -> Result<Written, Refused> {
-        let Change { fence, lines, cover, settled, ends, blobs } = change;
+        let Change { fence, lines, cover, settled, ends, bills, blobs } = change;
         let standing = self.fence(db)?;
         if let Some(fence) = fence {
             standing.check(*fence)?;
@@ -152,6 +155,9 @@ impl Instance {
             return Ok(Written::Moved);
         }
         self.keep(db, blobs)?;
+        if let Some(bills) = bills {
+            spending::add(db, &self.id, bills)?;
+        }
         if let Some((epoch, cover)) = cover
             && *epoch == standing.epoch
         {

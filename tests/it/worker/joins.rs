@@ -16,9 +16,9 @@ every_store!(
 
 const ISSUE: &str = "issues/15.opened.json";
 const PULL: &str = "pull_request/00.opened.json";
-const COMMENT: &str = "issue_comment/00.created.json";
+pub(super) const COMMENT: &str = "issue_comment/00.created.json";
 
-fn event(fixture: &str) -> Event {
+pub(super) fn event(fixture: &str) -> Event {
     let payload = std::fs::read(crate::scene::fixture(&format!("github/webhooks-examples/{fixture}"))).unwrap();
     let delivery = hob::channel::Delivery { body: payload, event_name: None, host: None };
     match hob::channel::parse(&hob::channel::Verified::operator(delivery)).unwrap() {

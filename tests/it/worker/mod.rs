@@ -23,6 +23,7 @@ macro_rules! every_store {
     };
 }
 
+mod days;
 mod fallback;
 mod hung;
 mod joins;
@@ -142,6 +143,15 @@ impl Place {
         }
     }
 
+    /// What the agent of a run, and those among its runs that the same actor started, have cost on a day, in
+    /// cents; `None` where nobody counts.
+    async fn spent(&self, run: &Run, at: Timestamp) -> Option<(u64, u64)> {
+        let mut log = self.store.open(&run.instance, "x", holder("looks")).await.unwrap().0;
+        let cents = |nano_usd: u64| nano_usd / 10_000_000;
+        let day = log.spent(run.actor(), at).await.unwrap()?;
+        Some((cents(day.agent_nano_usd), cents(day.actor_nano_usd)))
+    }
+
     /// The kinds of all entries, in their order.
     async fn kinds(&self, run: &Run) -> String {
         let peek = self.peek(run).await;
@@ -150,13 +160,14 @@ impl Place {
 }
 
 /// `ready` answers, `broken` does not parse, `skilled` names a skill that is not there, `handy` has a shell,
-/// `outspoken` proposes comments beside.
+/// `outspoken` proposes comments beside, `thrifty` has ten cents a day, of which five for one actor.
 fn write_agents(dir: &Path) {
     for (name, head) in [
         ("ready", "sandbox: none"),
         ("broken", "sandbox: none\ncolour: red"),
         ("handy", "sandbox: local\ntools: [bash]"),
         ("outspoken", "sandbox: local\ntools: [bash]\neffects:\n  comment: {}"),
+        ("thrifty", "sandbox: local\ntools: [bash]\nlimits: { per_day: 0.10 USD, per_actor_day: 0.05 USD }"),
         ("skilled", "sandbox: none\nskills: [lost]"),
     ] {
         let text = format!("---\ndescription: Does what it is told\n{head}\n---\nDo what you are told.\n");
@@ -175,7 +186,7 @@ impl Harnesses for Desk {
         async move {
             let agents = Agents::new([self.dir.clone()]);
             // Said to be there, and is not when it is needed.
-            let known = Known { skills: &["lost".parse().unwrap()], providers: &[] };
+            let known = Known { skills: &["lost".parse().unwrap()], providers: &[], ..Known::default() };
             let found = agents.find(run.instance.agent.as_str(), &known);
             let agent = found.map_err(|error| Unfit::ForEver(error.to_string()))?.agent;
             let sandbox = (!agent.tools.is_empty()).then(|| {

@@ -7,6 +7,7 @@
 //! | `walk N WORDS` | does as with `steps`, and begins each turn as soon as the test lets it |
 //! | `steps N WORDS` | calls the shell N times, each leaves a line in `steps.txt`, then answers |
 //! | `plan N WORDS` | does N such steps in one message, the last one takes a while where a file `slowly` is; proposes a comment; then answers |
+//! | `costs CENTS N WORDS` | does as with `steps`, and each turn costs so much |
 //! | `panic WORDS` | is a bug of ours |
 //! | `down` | is not there |
 //!
@@ -146,6 +147,15 @@ impl Conversation for Talk {
                     let step = place.turn;
                     if step < steps.parse().unwrap() { Ok(steps_on(name, step)) } else { Ok(says(name)) }
                 }
+                "costs" => {
+                    let (cents, rest) = rest.split_once(' ').unwrap();
+                    let (steps, name) = rest.split_once(' ').unwrap();
+                    let step = place.turn;
+                    let answer = if step < steps.parse().unwrap() { steps_on(name, step) } else { says(name) };
+                    // Two dollars for a million.
+                    let usage = Usage { input: cents.parse::<u64>().unwrap() * 5_000, ..Usage::default() };
+                    Ok(Answer { usage, ..answer })
+                }
                 "plan" => {
                     on(Delta::Text("Well"));
                     let (steps, name) = rest.split_once(' ').unwrap();
@@ -191,5 +201,6 @@ fn proposes(body: &str) -> Answer {
 
 fn answer(blocks: Vec<Block>, stop: Stop) -> Answer {
     let usage = Usage { input: 10, output: 2, ..Usage::default() };
-    Answer { blocks, stop, model: "scripted/model".to_owned(), usage, request: String::new() }
+    // Called as one whose price is known: what it costs is counted.
+    Answer { blocks, stop, model: "anthropic/claude-sonnet-5".to_owned(), usage, request: String::new() }
 }

@@ -78,13 +78,13 @@ fn chosen(
     skills: &Skills,
 ) -> Result<Result<(Found, Who), Nobody>, Refusal> {
     if let Some(name) = &environment.ci.agent {
-        let found = parts::agent(name, workspace, skills)?;
+        let found = parts::agent(name, workspace, skills, true)?;
         let who = named(&found.agent, event).map(|chosen| chosen.who());
         return Ok(who.map(|who| (found, who)));
     }
     let names = skills.names();
     let library = Library::new([workspace.to_owned()]);
-    let mut filed = library.filed(&parts::known(&names));
+    let mut filed = library.filed(&parts::known(&names, true));
     for error in &filed.faulty {
         output::tell(&output::defuse(&format!("{error}; it starts nothing")));
     }

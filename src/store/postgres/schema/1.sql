@@ -84,6 +84,18 @@ CREATE TABLE IF NOT EXISTS hob.blobs (
     PRIMARY KEY (instance, digest)
 );
 
+-- What model calls cost, by UTC day; the actor is the host's number of who started the runs, 0 for nobody.
+-- No instance is named: what it cost counts when it is forgotten, too.
+CREATE TABLE IF NOT EXISTS hob.spent (
+    day date NOT NULL,
+    host text COLLATE "C" NOT NULL,
+    repo bigint NOT NULL,
+    agent text COLLATE "C" NOT NULL,
+    actor bigint NOT NULL,
+    nano_usd bigint NOT NULL,
+    PRIMARY KEY (day, host, repo, agent, actor)
+) WITH (fillfactor = 70);
+
 -- For people: SELECT * FROM hob.records WHERE id = '...' ORDER BY chain, place.
 CREATE OR REPLACE VIEW hob.records AS
 SELECT id, chain, place, convert_from(line, 'UTF8') AS line

@@ -56,6 +56,17 @@ create table blobs (
     primary key (instance, digest)
 ) strict;
 
+-- What model calls cost. No instance is named: what it cost counts when it is forgotten, too.
+create table spent (
+    day      text    not null,             -- UTC
+    host     text    not null,
+    repo     integer not null,
+    agent    text    not null,
+    actor    integer not null,             -- the host's number of who started the runs; 0 for nobody
+    nano_usd integer not null,
+    primary key (day, host, repo, agent, actor)
+) strict, without rowid;
+
 -- For people. Columns that are computed would be computed at every insert, so these are views.
 
 create view log as

@@ -39,6 +39,7 @@ mod place;
 mod postgres;
 mod refresh;
 mod settle;
+mod spending;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod text;

@@ -160,6 +160,11 @@ impl Place {
         matches!(self.kind, Kind::Database(_))
     }
 
+    /// Whether it adds up what several runs cost.
+    pub(super) const fn counts_days(&self) -> bool {
+        !matches!(self.kind, Kind::Bundles(_))
+    }
+
     pub(super) fn run<T>(&self, verb: impl Future<Output = T>) -> T {
         self.runtime.block_on(verb)
     }

@@ -25,11 +25,16 @@ mod admitter;
 mod chance;
 mod notice_board;
 mod owner;
+mod race;
 #[cfg(feature = "postgres")]
 mod server_crash;
 mod storm;
 mod sweep;
 mod takeover;
+
+use hob::domain::entry::Body;
+use hob::domain::message::Message;
+use hob::provider::catalog;
 
 use super::*;
 use chance::Chance;
@@ -142,4 +147,24 @@ async fn unsettled(store: &Store, instances: impl IntoIterator<Item = &InstanceI
         open += peek.runs().filter(|(_, state)| !matches!(state, State::Settled(_))).count();
     }
     open
+}
+
+/// What the model calls of an instance's agent cost since yesterday, in nano-dollars; `None` where nobody counts.
+async fn spent(store: &Store, instance: &InstanceId) -> Option<u64> {
+    let mut log = store.open(instance, "x", holder("looks")).await.unwrap().0;
+    let now = clock().now();
+    let mut sum = 0;
+    for at in [now, now - Duration::from_secs(24 * 3600)] {
+        sum += log.spent(None, at).await.unwrap()?.agent_nano_usd;
+    }
+    Some(sum)
+}
+
+/// What the model calls cost that stand in a log.
+fn costs(entries: &[Entry]) -> u64 {
+    let cost = |entry: &Entry| match &entry.body {
+        Body::Message(Message::Assistant(answer)) => catalog::cost(&answer.model, answer.usage).unwrap(),
+        _ => 0,
+    };
+    entries.iter().map(cost).sum()
 }

@@ -5,9 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use hob::domain::entry::Body;
-use hob::domain::message::Message;
-
 use super::admitter::Admitter;
 use super::owner::Paused;
 use super::*;
@@ -122,10 +119,17 @@ fn weather(ground: Ground, storm: Storm) -> Sum {
         let twice: Vec<_> = done.iter().filter(|(_, times)| **times > 1).collect();
         assert_eq!(twice, [], "steps that were done twice, {storm:?}");
         sum.steps = done.len();
+        let mut told = 0;
         for (instance, runs) in &acknowledged {
             let peek = store.peek(instance).await.unwrap().unwrap();
             sum.attempts += count(&peek.entries, "attempt_started");
             sum.exhausted += check(&peek, runs, &done, storm);
+            told += costs(&peek.entries);
+        }
+        if let Some((instance, _)) = acknowledged.first_key_value()
+            && let Some(spent) = spent(&store, instance).await
+        {
+            assert_eq!(spent, told, "each call counts once, {storm:?}");
         }
         assert!(sum.exhausted * 20 <= storm.runs, "{sum:?}, {storm:?}");
     });

@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::sync::Mutex;
 
 use hob::domain::effect::State as Became;
-use hob::domain::entry::Body;
 use hob::domain::event::ThreadKind;
 use hob::domain::name::EffectKind;
 use hob::effect::{Corridor, Finished, apply, owed};
@@ -89,6 +88,9 @@ fn killed_at_every_boundary_the_next_process_comes_to_the_same_end(ground: Groun
     let kind = ground.address.split(':').next().unwrap().to_owned();
     assert!(!killed(&ground, ""), "it comes to its end");
     let undisturbed = end(&ground);
+    // Three answers, none, and one of a session that is gone.
+    let each = |answers: u64| if kind == "bundle" { None } else { Some(answers * 40_000) };
+    assert_eq!(undisturbed.spent, [each(3), each(0), each(1)]);
     assert_eq!(undisturbed.steps, BTreeMap::from([("all 0".to_owned(), 1), ("all 1".to_owned(), 1)]));
     let places = BOUNDARIES.iter().flat_map(|(_, names)| names.iter()).map(|name| format!("{name}:1"));
     // Every write to the log of the run that does most.
@@ -188,6 +190,8 @@ struct End {
     steps: BTreeMap<String, usize>,
     /// How often the log was written to.
     writes: usize,
+    /// What the agents cost, in the order of their instances, that of the one that is forgotten, too.
+    spent: Vec<Option<u64>>,
 }
 
 fn end(ground: &Ground) -> End {
@@ -198,6 +202,7 @@ fn end(ground: &Ground) -> End {
         effects: Vec::new(),
         steps: ground.steps(),
         writes: 0,
+        spent: Vec::new(),
     };
     block_on(async {
         let store = ground.open().await;
@@ -223,6 +228,9 @@ fn end(ground: &Ground) -> End {
                 kinds.iter().filter(|kind| ["attempt_started", "tool_result", "settled"].contains(kind)).count();
             assert_eq!(kinds.iter().filter(|kind| **kind == "settled").count(), peek.runs().count());
         }
+        for instance in INSTANCES {
+            end.spent.push(spent(&store, &run(instance, "").instance).await);
+        }
     });
     end
 }
@@ -231,6 +239,7 @@ fn end(ground: &Ground) -> End {
 /// process died over is not known, and not done again.
 fn compare(end: &End, undisturbed: &End, place: &str) {
     assert_eq!(end.outcomes, undisturbed.outcomes, "killed at `{place}`");
+    assert_eq!(end.spent, undisturbed.spent, "killed at `{place}`");
     assert_eq!(end.comments, undisturbed.comments, "killed at `{place}`");
     assert_eq!((end.effects.as_slice(), end.comments.len()), (&[true][..], 1), "killed at `{place}`");
     assert_eq!(end.results.keys().collect::<Vec<_>>(), undisturbed.results.keys().collect::<Vec<_>>(), "{place}");

@@ -197,6 +197,7 @@ fn write(root: &Path) {
         fence,
         session: SessionId::default(),
         leaf: Seq(0),
+        actor: None,
         redactor: Redactor::default(),
         clock: Clock::new(move || at(seconds.fetch_add(1, Ordering::Relaxed))),
         failpoints: Failpoints::default(),
