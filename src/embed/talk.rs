@@ -18,8 +18,8 @@ use crate::channel::{Asked, Request};
 use crate::domain::event::Event;
 use crate::domain::id::{InstanceId, RunId};
 use crate::domain::name::{SandboxKind, Thinking, ToolKind};
-use crate::domain::run::{Authority, Run, State};
-use crate::harness::{self, Harness};
+use crate::domain::run::{Authority, Run, State, Task};
+use crate::harness::{self, Harness, room};
 use crate::queue;
 use crate::session;
 use crate::store;
@@ -158,6 +158,15 @@ impl Session {
         let arguments = json!({ "agent": subagent, "prompt": prompt });
         let message = format!("The program gives `{subagent}` a task.");
         self.by_hand(ByHand { tool: TASK.to_owned(), arguments }, message).await
+    }
+
+    /// Makes room in the model's window: what was said so far becomes a summary.
+    ///
+    /// # Errors
+    /// As for [`Session::prompt`], and when no summary can be made.
+    pub async fn compact(&self) -> Result<(), Error> {
+        let Task { message, input, .. } = room::task();
+        self.work(Request { message, input, ..self.request() }).await.map(drop)
     }
 
     async fn by_hand(&self, call: ByHand, message: String) -> Result<String, Error> {

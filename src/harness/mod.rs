@@ -2,11 +2,13 @@
 
 mod finish;
 mod prompt;
+pub mod room;
 mod skills;
 pub mod subagents;
 mod task;
 mod writes;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -34,6 +36,7 @@ use crate::telemetry::progress::{Observer, Progress};
 use crate::tool::delegate::Delegation;
 use crate::tool::{Tool, Toolbox};
 use crate::trust::frame::Marker;
+use room::Done;
 use subagents::{Beneath, Team};
 
 /// Everything an agent works with, whatever it works on.
@@ -203,10 +206,19 @@ impl Harness {
         }
         journal.failpoints.hit(failpoint::BEGUN);
         let team = Team { subagents: self.subagents.clone(), run: run.clone(), given: given.clone() };
+        let compacts = task.is_none() && room::is_asked(&run.task);
+        let (provider, fallback, summariser) = match compacts {
+            true => {
+                let maker = self.summariser.as_ref().unwrap_or(&self.provider);
+                (Arc::new(Done) as Arc<dyn Provider>, VecDeque::new(), Some(maker.clone()))
+            }
+            false => (self.provider.clone(), self.fallback.iter().cloned().collect(), self.summariser.clone()),
+        };
         let parts = Parts {
-            provider: self.provider.clone(),
-            fallback: self.fallback.iter().cloned().collect(),
-            summariser: self.summariser.clone(),
+            provider,
+            fallback,
+            summariser,
+            compacts,
             window: self.agent.compaction.window,
             prompt: history.prompt.as_ref().is_some_and(|frozen| !frozen.reads_as(&prompt)).then_some(prompt),
             toolbox,
@@ -216,7 +228,7 @@ impl Harness {
             desk: given.desk.clone(),
             delegates: (!self.subagents.is_empty()).then(|| Arc::new(team) as Arc<dyn Delegates>),
             moved,
-            needs_result: self.agent.result.is_some(),
+            needs_result: self.agent.result.is_some() && !compacts,
             cancel,
             started,
             ends: given.ends,

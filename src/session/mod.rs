@@ -51,6 +51,8 @@ pub struct Parts {
     pub fallback: VecDeque<Arc<dyn Provider>>,
     /// Who writes summaries, if not who answers.
     pub summariser: Option<Arc<dyn Provider>>,
+    /// Whether the run is about nothing but a summary of what was said, which only the `summariser` can make.
+    pub compacts: bool,
     /// Tokens that fit into the model's context, where the operator says it.
     pub window: Option<u64>,
     /// What the agent's file makes of the prompt now, where another one stands in the log: taken when the

@@ -84,7 +84,9 @@ impl Session {
                     if let Some(joins) = joins {
                         self.look_behind(run, joins).await?;
                     }
-                    self.make_room(run).await?;
+                    if let Some(reason) = self.make_room(run).await? {
+                        return Ok(Stopped::Failed(reason));
+                    }
                     if let Some(reason) = self.prepare(run, standing).await? {
                         return Ok(Stopped::Failed(reason));
                     }

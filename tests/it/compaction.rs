@@ -180,3 +180,51 @@ fn what_stands_for_a_conversation_reads_like_this() {
     insta::assert_snapshot!("summary_asked_for", text(&bodies[2]));
     insta::assert_snapshot!("summary_given", text(&bodies[3]));
 }
+
+#[test]
+fn by_hand_what_was_said_becomes_a_summary_at_once() {
+    for model in MODELS {
+        let scene = scene();
+        let usage = Usage { input: 9000, output: 5, ..Usage::default() };
+        let last = || answer().text("All is well.").usage(usage).end();
+        let server = ModelServer::start([reads("c1"), last(), summary(), last()]);
+        let hob = |arguments: &[&str]| {
+            let mut command = scene.command(arguments.iter().chain(&["--model", model]));
+            command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+            command.env("OPENAI_API_KEY", KEY).env("OPENAI_BASE_URL", &server.url);
+            scene.end(command)
+        };
+        assert_eq!(hob(&["run", "wide", "--message", "Read it."]).code(), Some(0));
+        let ran = hob(&["compact", "default"]);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(ran.stdout(), @"");
+        }
+        let ran = hob(&["run", "wide", "--message", "And now?"]);
+        assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
+        let goes_on = said(server.bodies().last().unwrap());
+        assert!(goes_on.contains("The notes are read.") && goes_on.contains("And now?"), "{model}: {goes_on}");
+        assert!(!goes_on.contains("A line of notes. A line"), "{model}");
+        assert_eq!(kinds(&scene).iter().filter(|kind| *kind == "compaction").count(), 1);
+    }
+}
+
+#[test]
+fn by_hand_a_summary_that_cannot_be_made_leaves_all_as_it_is() {
+    let scene = scene();
+    let no = Reply::status(400).body(json!({ "error": { "message": "no summaries today" } }).to_string());
+    let server = ModelServer::start([reads("c1"), answer().text("All is well.").end(), no]);
+    let hob = |arguments: &[&str]| {
+        let mut command = scene.command(arguments.iter().chain(&["--model", MODELS[0]]));
+        command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+        scene.end(command)
+    };
+    assert_eq!(hob(&["run", "wide", "--message", "Read it."]).code(), Some(0));
+    let ran = hob(&["compact", "default"]);
+    assert_eq!((ran.code(), server.left()), (Some(1), 0), "{}", ran.transcript());
+    insta::assert_snapshot!(ran.stderr().lines().last().unwrap(), @"error: failed: no summary could be made: anthropic answered 400: no summaries today; asking again would bring the same");
+    assert!(!kinds(&scene).iter().any(|kind| kind == "compaction"));
+    // Only one that is there can be.
+    let ran = hob(&["compact", "other"]);
+    assert_eq!(ran.code(), Some(2), "{}", ran.transcript());
+}

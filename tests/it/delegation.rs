@@ -355,6 +355,24 @@ async fn a_program_gives_a_task_by_hand() {
 }
 
 #[tokio::test]
+async fn a_program_makes_room_by_hand() {
+    let by_task = ByTask::new(
+        |task, _| match task.lines().last().unwrap() {
+            "One?" | "Two?" => text("Answer."),
+            _ => text("## Status\nTwo questions were asked."),
+        },
+        None,
+    );
+    let (hob, _dir) = program(&by_task);
+    let session = hob.session(lead(), "one").unwrap();
+    session.prompt("One?").await.unwrap();
+    session.compact().await.unwrap();
+    assert_eq!(session.prompt("Two?").await.unwrap().text, "Answer.");
+    let places: Vec<String> = by_task.places.lock().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(places, ["run 0, turn 0", "run 1, turn 0", "run 2, turn 0"]);
+}
+
+#[tokio::test]
 async fn work_is_not_handed_on_without_end() {
     let by_task = ByTask::new(|_, _| text("Done."), None);
     let (hob, _dir) = program(&by_task);

@@ -4,6 +4,7 @@ mod abort;
 mod check;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 mod ci;
+mod compact;
 mod completions;
 mod export;
 mod forget;
@@ -29,6 +30,7 @@ pub(super) enum Command {
     Sessions(sessions::Args),
     Show(show::Args),
     Abort(abort::Args),
+    Compact(compact::Args),
     Forget(forget::Args),
     Export(export::Args),
     Import(import::Args),
@@ -46,6 +48,7 @@ impl Command {
             Self::Runs(args) => runs::run(args, &look()?),
             Self::Sessions(args) => sessions::run(args, &look()?),
             Self::Show(args) => show::run(args, &look()?),
+            Self::Compact(args) => compact::run(args, &Environment::take().map_err(Refusal::usage)?),
             Self::Abort(args) => abort::run(args, &look()?),
             Self::Forget(args) => forget::run(args, &look()?),
             Self::Export(args) => export::run(args, &look()?),

@@ -20,26 +20,31 @@ use crate::trust::frame::Marker;
 use cut::CUTS;
 
 /// What became of a compaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Room {
     /// There is more of it now.
     Made,
     /// All that is said must be kept.
     None,
+    /// No summary could be made, for this reason, and there is no need of one.
+    Unmade(String),
     /// Somebody asked this process to stop, or the time is over.
     Stopped,
 }
 
 impl Session {
-    /// Compacts a conversation that has grown to its window.
-    pub(super) async fn make_room(&mut self, run: &RunId) -> Result<(), Error> {
-        let Some(window) = self.window() else { return Ok(()) };
-        let is_full = self.history.size.tokens() > cut::threshold(window);
+    /// Compacts a conversation that has grown to its window, or that somebody wants compacted; then a
+    /// reason when it cannot be.
+    pub(super) async fn make_room(&mut self, run: &RunId) -> Result<Option<String>, Error> {
+        let is_full = self.window().is_some_and(|window| self.history.size.tokens() > cut::threshold(window));
         // Once for each answer: what is still too much then, the provider says.
-        if is_full && self.compacted(run) == 0 {
-            self.compact(run, 0, false).await?;
+        if self.compacted(run) > 0 || !(is_full || self.parts.compacts) {
+            return Ok(None);
         }
-        Ok(())
+        match self.compact(run, 0, false).await? {
+            Room::Unmade(reason) if self.parts.compacts => Ok(Some(reason)),
+            _ => Ok(None),
+        }
     }
 
     /// Compacts a conversation that the provider found too long, each time harder; whether it may be asked
@@ -61,7 +66,8 @@ impl Session {
     /// one nothing is cut off, unless it `must` be.
     async fn compact(&mut self, run: &RunId, cuts: u32, must: bool) -> Result<Room, Error> {
         let turns = &self.history.turns;
-        let mut cut = cut::place(turns, cut::kept(self.window(), cuts));
+        let kept = if self.parts.compacts { 0 } else { cut::kept(self.window(), cuts) };
+        let mut cut = cut::place(turns, kept);
         if cuts == 0 {
             // What nobody has read yet is not worth less than what was read.
             cut = cut.min(cut::unread(turns));
@@ -89,14 +95,15 @@ impl Session {
         let own = self.parts.provider.clone();
         let maker = maker.clone();
         let Some(mut made) = self.summarise(run, maker.as_ref(), &words).await else { return Ok(Room::Stopped) };
-        if made.is_err() && self.parts.summariser.is_some() {
+        if made.is_err() && self.parts.summariser.is_some() && !self.parts.compacts {
             let Some(again) = self.summarise(run, own.as_ref(), &words).await else { return Ok(Room::Stopped) };
             made = again;
         }
         if let (Err(error), false) = (&made, must) {
             // There is still room for an answer.
-            self.parts.observer.see(Progress::Note(&format!("no summary could be made: {error}")));
-            return Ok(Room::None);
+            let reason = format!("no summary could be made: {error}");
+            self.parts.observer.see(Progress::Note(&reason));
+            return Ok(Room::Unmade(reason));
         }
         self.journal.failpoints.hit(failpoint::SUMMARISED);
         let (mut bodies, text) = match made {

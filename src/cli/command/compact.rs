@@ -1,0 +1,109 @@
+//! `hob compact`: makes room in a session by hand.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::channel::Request;
+use crate::cli::env::Environment;
+use crate::cli::find::{self, Found};
+use crate::cli::kept::{self, Where};
+use crate::cli::live::words::count;
+use crate::cli::output::{self, Exit};
+use crate::cli::refusal::Refusal;
+use crate::cli::runtime::block_on;
+use crate::cli::timeline::line;
+use crate::cli::wish::{Again, Wish};
+use crate::cli::work::{Given, Watch};
+use crate::cli::{live, parts};
+use crate::domain::outcome::Outcome;
+use crate::domain::run::{Authority, Task};
+use crate::embed::machine::fresh;
+use crate::harness::room;
+use crate::session::history::History;
+use crate::skill::library::Library;
+use crate::telemetry::redact::Redactor;
+use crate::worker::Worked;
+
+/// Put what was said in a session into a summary, now
+///
+/// hob does so by itself before a conversation outgrows the model's window. By hand it saves what a
+/// long conversation costs with each further event. Files, plans and outcomes stay as they are, and
+/// `hob show` tells all that was said.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Args {
+    /// A session: an instance or what people call it (`acme/widgets#42`)
+    id: String,
+
+    /// Model that writes the summary [default: that of the agent's `compaction`, or its own] [env: HOB_MODEL]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+
+    #[command(flatten)]
+    place: Where,
+}
+
+/// Does it as a run of the session, behind those that wait.
+pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
+    block_on(Box::pin(compact(args, environment)))
+}
+
+async fn compact(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
+    let workspace = parts::workspace()?;
+    let kept = args.place.to_work(environment, &workspace).await?;
+    let Found { instance, label, .. } = find::find(&kept, &args.id).await?;
+    let skills = Arc::new(Library::open(&workspace));
+    let is_uncounted = args.place.is_uncounted(environment);
+    let agent = parts::agent(instance.agent.as_str(), &workspace, &skills, is_uncounted)?.agent;
+    let before = kept::look(&kept.store, &instance, |_| true).await?;
+    let before = before.map_or(0, |peeked| History::of(peeked.entries).size.tokens());
+    let redactor = Redactor::new(environment.secrets().chain(&args.place.password()));
+    let Task { message, input, .. } = room::task();
+    let request = Request { message, input, ..Request::default() };
+    let wish = Wish::new(request.ask(&agent.name, fresh()), Again::Shown, &redactor);
+    let order = parts::Order {
+        agent,
+        skills,
+        model: args.model.as_deref(),
+        record: None,
+        redactor: &redactor,
+        workspace: &workspace,
+        forbidden: kept.paths(),
+        environment,
+        observer: live::on_stderr(redactor.clone()),
+        is_own_log: true,
+    };
+    let harness = order.harness()?;
+    let mut watch = Watch::new()?;
+    let mut log = kept::open("compact", &kept.store, &instance, &label, &*harness.observer).await?;
+    let run = wish.admit(Authority::Operator, &kept.store, &mut log, &redactor).await?;
+    let failpoints = kept::failpoints(environment)?;
+    let given = Given { refused: BTreeMap::new(), ends: None, redactor: redactor.clone(), failpoints };
+    let worked = watch.until_settled(&run.id, &harness, log, given).await;
+    drop(harness);
+    match worked? {
+        Worked::Settled { history, .. } => match history.find(&run.id).and_then(|known| known.settled.as_ref()) {
+            Some(settled) if matches!(settled.outcome, Outcome::Completed { .. }) => {
+                output::print(&told(&label, before, &history))?;
+                Ok(Exit::Completed)
+            }
+            Some(settled) => Err(Refusal::failed(redactor.redact(&settled.outcome.to_string()))),
+            None => Err(Refusal::failed("the run has no outcome")),
+        },
+        Worked::Interrupted | Worked::OutOfTime => {
+            output::tell("stopped: what was done is kept, the same command goes on");
+            Ok(watch.exit())
+        }
+        Worked::Lost => Err(Refusal::failed("the right to write to this session was lost; do it again")),
+        Worked::Unanswered(reason) => Err(Refusal::failed(redactor.redact(&reason))),
+        Worked::Misconfigured(reason) => Err(Refusal::usage(redactor.redact(&reason))),
+    }
+}
+
+/// What the model reads of it from now on, beside what it read before.
+fn told(label: &str, before: u64, after: &History) -> String {
+    let (label, now) = (line(label), after.size.tokens());
+    match after.begins_with_a_summary() && now < before {
+        true => format!("{label}: {} tokens of conversation are {} now\n", count(before), count(now)),
+        false => format!("{label}: there is nothing to put into a summary\n"),
+    }
+}
