@@ -209,7 +209,7 @@ impl Session {
         };
         // Before anything is kept: what is wrong with it is said now.
         let harness = self.harness(&run)?;
-        queue::admit(&self.hob.store, &run, &self.label, &self.hob.redactor).await?;
+        queue::admit(&self.hob.store, &run, &self.label, &self.hob.redactor).boxed().await?;
         let with = Circumstances {
             clock: clock(),
             cancel,
@@ -248,7 +248,7 @@ impl Session {
         with: &Circumstances,
     ) -> Result<Option<Result<Answer, Error>>, Error> {
         loop {
-            let (log, _) = self.hob.store.open(&self.instance, &self.label, holder(self.what())).await?;
+            let (log, _) = self.hob.store.open(&self.instance, &self.label, holder(self.what())).boxed().await?;
             let is_open = |known: &&Run| !matches!(log.state(&known.id), Some(State::Settled(_)));
             // One that a prompt left that was dropped, or a process that ended.
             let next = log.runs().iter().find(is_open).filter(|next| next.id != run.id).cloned();

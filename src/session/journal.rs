@@ -15,7 +15,7 @@ use crate::telemetry::redact::Redactor;
 #[derive(Debug)]
 pub struct Journal {
     /// Where it writes.
-    pub log: Log,
+    pub log: Box<Log>,
     /// The claim it writes under.
     pub fence: Epoch,
     /// The conversation.
@@ -138,7 +138,7 @@ mod tests {
         queue::admit(&store, &run(), "acme/widgets#42 (triage)", &redactor).await.unwrap();
         let (claim, _) = queue::claim(&mut log, NOW.parse().unwrap()).await.unwrap();
         Journal {
-            log,
+            log: Box::new(log),
             fence: claim.unwrap().fence,
             session: SessionId::default(),
             leaf: Seq(0),

@@ -2,6 +2,7 @@
 //!
 //! Every step is recorded before the next one depends on it, so the process may die anywhere.
 
+use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::history::{LAND, LOOP, REMINDER, RunHistory, Turn};
@@ -77,7 +78,7 @@ impl Session {
                         return Ok(Stopped::Limited(Limited::Loop));
                     }
                     if let Some(joins) = joins {
-                        self.look_behind(run, joins).await?;
+                        self.look_behind(run, joins).boxed().await?;
                     }
                     self.make_room(run).await?;
                     if let Some(reason) = self.prepare(run, standing).await? {

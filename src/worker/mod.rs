@@ -60,7 +60,7 @@ pub async fn work_until(
         let next = if settled { None } else { instance.claim(with).await? };
         let Some(claim) = next else {
             let Instance { log, history } = instance;
-            return Ok(Worked::Settled { log: Box::new(log), history: Box::new(history) });
+            return Ok(Worked::Settled { log, history });
         };
         let ended = match with.refused.get(&claim.run.id) {
             Some(reason) => {
@@ -78,7 +78,7 @@ pub async fn work_until(
             }
         };
         match ended {
-            Ended::Settled(open) => instance = *open,
+            Ended::Settled(open) => instance = open,
             Ended::Interrupted => return Ok(Worked::Interrupted),
             Ended::OutOfTime => return Ok(Worked::OutOfTime),
             Ended::Unanswered(reason) => return Ok(Worked::Unanswered(reason)),

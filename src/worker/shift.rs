@@ -187,7 +187,7 @@ impl Worker {
                 worked => worked,
             };
             instance = match worked {
-                Ok(Ended::Settled(open)) => *open,
+                Ok(Ended::Settled(open)) => open,
                 Ok(Ended::Interrupted) => return Came::Stopped,
                 Ok(Ended::OutOfTime) => return Came::Stuck("its time is over".to_owned()),
                 Ok(Ended::Unanswered(reason) | Ended::Misconfigured(reason)) => return Came::Stuck(reason),
