@@ -1,7 +1,7 @@
 //! Instances that end with the process: for tests, and for work that nobody wants to keep.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -106,6 +106,8 @@ impl Kept {
 #[derive(Debug)]
 struct InMemory {
     instance: InstanceId,
+    /// For people.
+    place: Arc<Path>,
     life: Arc<()>,
     instances: Arc<Instances>,
 }
@@ -122,16 +124,16 @@ impl InMemory {
 
 impl Medium for InMemory {
     fn path(&self, part: Part) -> PathBuf {
-        self.place().join(part.file())
+        self.place.join(part.file())
     }
 
     fn place(&self) -> PathBuf {
-        format!("memory:{}", self.instance).into()
+        self.place.to_path_buf()
     }
 
     fn twin(&self) -> Box<dyn Medium> {
-        let (life, instances) = (self.life.clone(), self.instances.clone());
-        Box::new(Self { instance: self.instance.clone(), life, instances })
+        let (place, life, instances) = (self.place.clone(), self.life.clone(), self.instances.clone());
+        Box::new(Self { instance: self.instance.clone(), place, life, instances })
     }
 
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
@@ -267,8 +269,9 @@ impl Medium for InMemory {
 impl Backend for Memory {
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
         let found = self.0.lock().get(instance).map(|kept| {
+            let place = PathBuf::from(format!("memory:{instance}")).into();
             let (instance, life, instances) = (instance.clone(), kept.life.clone(), self.0.clone());
-            Box::new(InMemory { instance, life, instances }) as Box<dyn Medium>
+            Box::new(InMemory { instance, place, life, instances }) as Box<dyn Medium>
         });
         ready(Ok(found)).boxed()
     }
