@@ -39,6 +39,12 @@ impl Server {
         BufReader::new(stdout).read_line(&mut address)?;
         Ok(Self { process, address: address.trim().to_owned() })
     }
+
+    /// User and system time of its one thread until now.
+    pub(crate) fn cpu(&self) -> Result<Duration, Failed> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/schedstat", self.process.id()))?;
+        Ok(Duration::from_nanos(stat.split(' ').next().ok_or("no schedstat")?.parse()?))
+    }
 }
 
 impl Drop for Server {

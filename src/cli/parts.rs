@@ -150,8 +150,11 @@ impl Order<'_> {
 
     #[cfg(feature = "virtual")]
     fn virtual_(&self) -> Result<Arc<dyn Sandbox>, Refusal> {
-        let options =
-            sandbox::virtual_::Options { seed: Some(self.workspace.to_owned()), clock: crate::embed::machine::clock() };
+        let options = sandbox::virtual_::Options {
+            seed: Some(self.workspace.to_owned()),
+            clock: crate::embed::machine::clock(),
+            threads: sandbox::threads::Threads::default(),
+        };
         sandbox::open(sandbox::Options::Virtual(options)).map_err(Refusal::usage)
     }
 

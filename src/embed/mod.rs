@@ -63,6 +63,7 @@ use crate::agent::library::Library;
 use crate::channel::Request;
 use crate::domain::event::Event;
 pub use crate::provider::{Access, Provider};
+pub use crate::sandbox::threads::Threads;
 pub use crate::store::Store;
 use crate::telemetry::failpoint::Failpoints;
 pub use crate::telemetry::progress::{Observer, Progress};
@@ -91,6 +92,8 @@ pub struct Hob {
     pub redactor: Redactor,
     /// Prompts of one session are worked on one after the other, each as it was given.
     pub turns: Turns,
+    /// What commands of a virtual sandbox run on.
+    pub threads: Threads,
 }
 
 impl Hob {
@@ -106,6 +109,7 @@ impl Hob {
             observer: Arc::new(()),
             redactor: Redactor::default(),
             turns: Turns::default(),
+            threads: Threads::default(),
         }
     }
 

@@ -18,6 +18,7 @@ mod beneath;
 mod capture;
 pub mod local;
 pub mod path;
+pub mod threads;
 #[cfg(feature = "virtual")]
 pub mod virtual_;
 

@@ -39,22 +39,22 @@ pub struct Journal {
 
 /// A log to which all sessions of one claim write, one at a time.
 #[derive(Clone, Debug)]
-pub struct SharedLog(Arc<Mutex<Log>>);
+pub struct SharedLog(Arc<Mutex<Box<Log>>>);
 
-impl From<Log> for SharedLog {
-    fn from(log: Log) -> Self {
+impl From<Box<Log>> for SharedLog {
+    fn from(log: Box<Log>) -> Self {
         Self(Arc::new(Mutex::new(log)))
     }
 }
 
 impl SharedLog {
     /// The log, as soon as nobody else writes.
-    pub async fn lock(&self) -> MutexGuard<'_, Log> {
+    pub async fn lock(&self) -> MutexGuard<'_, Box<Log>> {
         self.0.lock().await
     }
 
     /// The log back; `None` while another session holds it.
-    pub fn take(self) -> Option<Log> {
+    pub fn take(self) -> Option<Box<Log>> {
         Arc::into_inner(self.0).map(Mutex::into_inner)
     }
 }
@@ -201,7 +201,7 @@ mod tests {
         queue::admit(&store, &run(), "acme/widgets#42 (triage)", &redactor).await.unwrap();
         let (claim, _) = queue::claim(&mut log, NOW.parse().unwrap()).await.unwrap();
         Journal {
-            log: log.into(),
+            log: Box::new(log).into(),
             fence: claim.unwrap().fence,
             session: SessionId::default(),
             leaf: Seq(0),

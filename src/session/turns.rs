@@ -2,6 +2,7 @@
 //!
 //! Every step is recorded before the next one depends on it, so the process may die anywhere.
 
+use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::history::{LAND, LOOP, REMINDER, Turn};
@@ -82,7 +83,7 @@ impl Session {
                         return Ok(Stopped::Limited(Limited::Loop));
                     }
                     if let Some(joins) = joins {
-                        self.look_behind(run, joins).await?;
+                        self.look_behind(run, joins).boxed().await?;
                     }
                     if let Some(reason) = self.make_room(run).await? {
                         return Ok(Stopped::Failed(reason));

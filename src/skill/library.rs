@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
 use super::{Skill, check};
 use crate::domain::front_matter;
@@ -39,10 +40,20 @@ pub const SHIPPED: &[(&str, Embedded)] = &[
     ),
 ];
 
+/// Their heads.
+static SHIPPED_READ: LazyLock<Vec<(Name, Arc<Shelved>)>> = LazyLock::new(|| {
+    let read = |(name, files): &(&str, Embedded)| {
+        let name = name.parse().ok()?;
+        let shelved = Arc::new(Shelved::new(&name, Home::Shipped(files)));
+        Some((name, shelved))
+    };
+    SHIPPED.iter().filter_map(read).collect()
+});
+
 /// The skills around one working directory.
 #[derive(Clone, Debug)]
 pub struct Library {
-    shelf: BTreeMap<Name, Shelved>,
+    shelf: BTreeMap<Name, Arc<Shelved>>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,12 +97,10 @@ impl Library {
     pub fn open(root: &Path) -> Self {
         let mut shelf = BTreeMap::new();
         for (name, home) in PLACES.iter().flat_map(|place| directories(root, place)) {
-            shelf.entry(name.clone()).or_insert_with(|| Shelved::new(&name, home));
+            shelf.entry(name.clone()).or_insert_with(|| Arc::new(Shelved::new(&name, home)));
         }
-        for (name, files) in SHIPPED {
-            if let Ok(name) = name.parse::<Name>() {
-                shelf.entry(name.clone()).or_insert_with(|| Shelved::new(&name, Home::Shipped(files)));
-            }
+        for (name, shelved) in SHIPPED_READ.iter() {
+            shelf.entry(name.clone()).or_insert_with(|| Arc::clone(shelved));
         }
         Self { shelf }
     }
@@ -107,7 +116,7 @@ impl Library {
     }
 
     pub(super) fn shelved(&self, name: &str) -> Result<&Shelved, Error> {
-        let found = name.parse::<Name>().ok().and_then(|name| self.shelf.get(&name));
+        let found = name.parse::<Name>().ok().and_then(|name| self.shelf.get(&name)).map(|shelved| &**shelved);
         found.ok_or_else(|| {
             let near = nearest(name, self.shelf.keys().map(Name::as_str));
             let hint = near.map_or_else(

@@ -1,7 +1,7 @@
 //! Instances that end with the process: for tests, and for work that nobody wants to keep.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -53,7 +53,8 @@ impl Instances {
 struct Kept {
     epoch: Epoch,
     cover: Vec<u8>,
-    chains: BTreeMap<Part, Chain>,
+    /// One for each [`Part`], once it is there.
+    chains: [Option<Chain>; Part::ALL.len()],
     blobs: BTreeMap<String, Bytes>,
     runs: HashSet<RunId>,
     /// When each run was admitted among all of all instances.
@@ -102,11 +103,11 @@ impl Kept {
     }
 
     fn tail(&self, part: Part) -> Tail {
-        self.chains.get(&part).map_or(Tail::START, |chain| chain.tail)
+        self.chains[part as usize].as_ref().map_or(Tail::START, |chain| chain.tail)
     }
 
     fn chain(&mut self, part: Part) -> &mut Chain {
-        self.chains.entry(part).or_insert_with(|| Chain { lines: Vec::new(), tail: Tail::START })
+        self.chains[part as usize].get_or_insert_with(|| Chain { lines: Vec::new(), tail: Tail::START })
     }
 }
 
@@ -114,6 +115,8 @@ impl Kept {
 #[derive(Debug)]
 struct InMemory {
     instance: InstanceId,
+    /// For people.
+    place: Arc<Path>,
     life: Arc<()>,
     instances: Arc<Instances>,
 }
@@ -130,16 +133,16 @@ impl InMemory {
 
 impl Medium for InMemory {
     fn path(&self, part: Part) -> PathBuf {
-        self.place().join(part.file())
+        self.place.join(part.file())
     }
 
     fn place(&self) -> PathBuf {
-        format!("memory:{}", self.instance).into()
+        self.place.to_path_buf()
     }
 
     fn twin(&self) -> Box<dyn Medium> {
-        let (life, instances) = (self.life.clone(), self.instances.clone());
-        Box::new(Self { instance: self.instance.clone(), life, instances })
+        let (place, life, instances) = (self.place.clone(), self.life.clone(), self.instances.clone());
+        Box::new(Self { instance: self.instance.clone(), place, life, instances })
     }
 
     fn hold<'a>(&'a mut self, _: &'a Holder) -> BoxFuture<'a, Result<(), Error>> {
@@ -152,8 +155,9 @@ impl Medium for InMemory {
 
     fn lines<'a>(&'a mut self, part: Part, from: &'a Tail, each: Each<'a>) -> BoxFuture<'a, Result<bool, Error>> {
         let after = usize::try_from(from.next.0).unwrap_or(usize::MAX);
-        let lines = self
-            .with(|kept| Ok(kept.chains.get(&part).map(|chain| chain.lines.get(after..).unwrap_or_default().to_vec())));
+        let lines = self.with(|kept| {
+            Ok(kept.chains[part as usize].as_ref().map(|chain| chain.lines.get(after..).unwrap_or_default().to_vec()))
+        });
         let given = lines.and_then(|lines| {
             for line in lines.iter().flatten() {
                 each(line.trim_end_matches('\n').as_bytes(), line.len())?;
@@ -282,8 +286,9 @@ impl Medium for InMemory {
 impl Backend for Memory {
     fn find<'a>(&'a self, instance: &'a InstanceId) -> BoxFuture<'a, Result<Option<Box<dyn Medium>>, Error>> {
         let found = self.0.lock().get(instance).map(|kept| {
+            let place = PathBuf::from(format!("memory:{instance}")).into();
             let (instance, life, instances) = (instance.clone(), kept.life.clone(), self.0.clone());
-            Box::new(InMemory { instance, life, instances }) as Box<dyn Medium>
+            Box::new(InMemory { instance, place, life, instances }) as Box<dyn Medium>
         });
         ready(Ok(found)).boxed()
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::LazyLock;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
@@ -21,6 +22,11 @@ pub struct Process {
 impl Process {
     /// This process; `None` where the system does not tell, as without `/proc`.
     pub fn this() -> Option<Self> {
+        static THIS: LazyLock<Option<Process>> = LazyLock::new(Process::look);
+        THIS.clone()
+    }
+
+    fn look() -> Option<Self> {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         // A `/proc` of another namespace counts otherwise.
         let (pid, _) = stat.split_once(' ')?;

@@ -40,6 +40,8 @@ impl Runs {
         let known = self.known.entry(run.id.clone()).or_default();
         if !known.admitted {
             known.admitted = true;
+            // Most instances have one, and a run is large.
+            self.admitted.reserve_exact(usize::from(self.admitted.is_empty()));
             self.admitted.push(run);
         }
     }

@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
-use jsonschema::{PatternOptions, ValidationError, Validator};
+use jsonschema::ValidationError;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -116,24 +116,13 @@ fn unknown(toolbox: &Toolbox, name: &str) -> Reply {
 
 /// The arguments, if they are as the tool's schema says. Nothing is converted or repaired.
 fn check(slot: &Slot, arguments: Map<String, Value>) -> Result<Map<String, Value>, String> {
-    let validator = slot.schema.get_or_init(|| compile(slot)).as_ref().map_err(Clone::clone)?;
+    let validator = slot.schema.of(&slot.tool.spec().parameters)?;
     let arguments = Value::Object(arguments);
     let faults: Vec<String> = validator.iter_errors(&arguments).take(FAULTS_MAX).map(|error| fault(&error)).collect();
     match arguments {
         Value::Object(arguments) if faults.is_empty() => Ok(arguments),
         _ => Err(faults.join("; ")),
     }
-}
-
-fn compile(slot: &Slot) -> Result<Validator, String> {
-    let invalid = |error: String| format!("its own schema is not valid: {}", output::one_line(&error, 300));
-    let schema: Value =
-        serde_json::from_str(slot.tool.spec().parameters.get()).map_err(|error| invalid(error.to_string()))?;
-    // The linear engine: a pattern may come from a server, the text it runs on from anybody.
-    jsonschema::options()
-        .with_pattern_options(PatternOptions::regex())
-        .build(&schema)
-        .map_err(|error| invalid(error.to_string()))
 }
 
 fn fault(error: &ValidationError<'_>) -> String {

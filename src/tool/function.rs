@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Nature, Reply, Scope, Tool, schema};
+use super::schema::{self, Compiled};
+use super::{Nature, Reply, Scope, Tool};
 use crate::domain::message::ToolSpec;
 
 /// A tool whose arguments are a `T`; the model reads the doc comments of its fields. The function says
@@ -40,11 +41,13 @@ where
     F: Fn(T) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<String, String>> + Send + 'static,
 {
-    Arc::new(Function { spec: schema::spec::<T>(name, description), nature, run, of: PhantomData::<fn(T) -> Fut> })
+    let (spec, compiled) = (schema::spec::<T>(name, description), Compiled::default());
+    Arc::new(Function { spec, compiled, nature, run, of: PhantomData::<fn(T) -> Fut> })
 }
 
 struct Function<T, F, Fut> {
     spec: ToolSpec,
+    compiled: Compiled,
     nature: Nature,
     run: F,
     of: PhantomData<fn(T) -> Fut>,
@@ -58,6 +61,10 @@ where
 {
     fn spec(&self) -> &ToolSpec {
         &self.spec
+    }
+
+    fn compiled(&self) -> Compiled {
+        self.compiled.clone()
     }
 
     fn nature(&self) -> Nature {

@@ -22,7 +22,7 @@ pub mod output;
 pub mod propose;
 pub mod typed;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::{Map, Value};
@@ -33,12 +33,18 @@ use crate::domain::message::ToolSpec;
 use crate::domain::name::ToolKind;
 use crate::sandbox::Sandbox;
 use delegate::Delegation;
-use typed::typed;
+use schema::Compiled;
+use typed::Told;
 
 /// One thing a model can ask for.
 pub trait Tool: Send + Sync {
     /// How the model is told about it.
     fn spec(&self) -> &ToolSpec;
+
+    /// The schema of [`Tool::spec`], compiled. A tool that lives longer than a session gives each the same.
+    fn compiled(&self) -> Compiled {
+        Compiled::default()
+    }
 
     /// What running it means for order and for recovery.
     fn nature(&self) -> Nature;
@@ -104,11 +110,10 @@ pub struct Toolbox {
     slots: Vec<Slot>,
 }
 
-/// A tool and its schema, compiled when the first call needs it.
 #[derive(Clone)]
 struct Slot {
     tool: Arc<dyn Tool>,
-    schema: Arc<OnceLock<Result<jsonschema::Validator, String>>>,
+    schema: Compiled,
 }
 
 impl Toolbox {
@@ -117,7 +122,7 @@ impl Toolbox {
         let mut toolbox = Self::default();
         for tool in tools {
             if toolbox.get(&tool.spec().name).is_none() {
-                toolbox.slots.push(Slot { tool, schema: Arc::default() });
+                toolbox.slots.push(Slot { schema: tool.compiled(), tool });
             }
         }
         toolbox
@@ -143,18 +148,25 @@ impl Toolbox {
     }
 }
 
+static READ: Told<files::Read> = Told::new();
+static WRITE: Told<files::Write> = Told::new();
+static EDIT: Told<edit::Edit> = Told::new();
+static BASH: Told<shell::Bash> = Told::new();
+static GREP: Told<grep::Grep> = Told::new();
+static GLOB: Told<glob::Glob> = Told::new();
+
 /// The file and shell tools of these kinds, over one sandbox, in the order of `kinds`.
 pub fn files_and_shell(sandbox: &Arc<dyn Sandbox>, kinds: &[ToolKind]) -> Vec<Arc<dyn Tool>> {
     let place = files::Place::new(sandbox);
     kinds
         .iter()
         .map(|kind| match kind {
-            ToolKind::Read => typed::<files::Read>(&place),
-            ToolKind::Write => typed::<files::Write>(&place),
-            ToolKind::Edit => typed::<edit::Edit>(&place),
-            ToolKind::Bash => typed::<shell::Bash>(&place),
-            ToolKind::Grep => typed::<grep::Grep>(&place),
-            ToolKind::Glob => typed::<glob::Glob>(&place),
+            ToolKind::Read => READ.over(&place),
+            ToolKind::Write => WRITE.over(&place),
+            ToolKind::Edit => EDIT.over(&place),
+            ToolKind::Bash => BASH.over(&place),
+            ToolKind::Grep => GREP.over(&place),
+            ToolKind::Glob => GLOB.over(&place),
         })
         .collect()
 }

@@ -35,7 +35,7 @@ impl Scene {
         use crate::sandbox::virtual_;
         let directory = filled(files);
         let clock = crate::domain::clock::Clock::new(|| jiff::Timestamp::UNIX_EPOCH);
-        let options = virtual_::Options { seed: Some(directory.path().to_owned()), clock };
+        let options = virtual_::Options { seed: Some(directory.path().to_owned()), clock, threads: Default::default() };
         self.add(Arc::new(virtual_::Virtual::new(options).unwrap()));
         self._directories.push(directory);
         self

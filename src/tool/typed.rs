@@ -1,14 +1,15 @@
 //! A tool of ours: a struct that is what the model asks for, and does it.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures::future::BoxFuture;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Nature, Reply, Scope, Tool, schema};
+use super::schema::{self, Compiled};
+use super::{Nature, Reply, Scope, Tool};
 use crate::domain::message::ToolSpec;
 
 /// One call as the model asked for it. Its fields are the arguments; the model reads their doc comments.
@@ -31,12 +32,31 @@ pub trait Typed: DeserializeOwned + JsonSchema + Send + Sync + 'static {
 
 /// The tool as the loop calls it.
 pub fn typed<T: Typed>(shared: &Arc<T::Shared>) -> Arc<dyn Tool> {
-    let spec = schema::spec::<T>(T::NAME, T::DESCRIPTION);
-    Arc::new(Described { spec, shared: Arc::clone(shared), of: PhantomData::<T> })
+    Told::<T>::new().over(shared)
+}
+
+/// What models are told about a tool and its arguments are checked against: the same in every session, so
+/// that one in a `static` is made once for all of them.
+pub struct Told<T>(LazyLock<(Arc<ToolSpec>, Compiled)>, PhantomData<fn() -> T>);
+
+impl<T: Typed> Told<T> {
+    /// Made when it is needed.
+    #[expect(clippy::new_without_default, reason = "only `new` can stand in a static")]
+    pub const fn new() -> Self {
+        let make = || (Arc::new(schema::spec::<T>(T::NAME, T::DESCRIPTION)), Compiled::default());
+        Self(LazyLock::new(make), PhantomData)
+    }
+
+    /// The tool as the loop of one session calls it.
+    pub fn over(&self, shared: &Arc<T::Shared>) -> Arc<dyn Tool> {
+        let (spec, compiled) = (*self.0).clone();
+        Arc::new(Described { spec, compiled, shared: Arc::clone(shared), of: PhantomData::<T> })
+    }
 }
 
 struct Described<T: Typed> {
-    spec: ToolSpec,
+    spec: Arc<ToolSpec>,
+    compiled: Compiled,
     shared: Arc<T::Shared>,
     of: PhantomData<T>,
 }
@@ -44,6 +64,10 @@ struct Described<T: Typed> {
 impl<T: Typed> Tool for Described<T> {
     fn spec(&self) -> &ToolSpec {
         &self.spec
+    }
+
+    fn compiled(&self) -> Compiled {
+        self.compiled.clone()
     }
 
     fn nature(&self) -> Nature {

@@ -73,17 +73,17 @@ pub(super) fn attempt<'a>(
             cancel: with.cancel.clone(),
             jitter: with.jitter,
         };
-        let mut session = harness.open(journal, history, &claim.run, moment).await?;
+        let mut session = harness.open(journal, *history, &claim.run, moment).boxed().await?;
         let stopped = session.run(&claim.run.id, joins).await?;
         let (journal, history) = session.close(&claim.run.id);
         let log = journal.log.take().ok_or(session::Error::Kept)?;
-        Ok((stopped, Instance { log, history }))
+        Ok((stopped, Instance { log, history: Box::new(history) }))
     }
     .boxed()
 }
 
 /// The pen of a claim.
-pub(super) fn journal(log: Log, history: &History, claim: &Claim, with: &Circumstances) -> Journal {
+pub(super) fn journal(log: Box<Log>, history: &History, claim: &Claim, with: &Circumstances) -> Journal {
     Journal {
         log: log.into(),
         fence: claim.fence,

@@ -1,6 +1,10 @@
 //! The work under one claim: what the log says is next, an attempt where one is needed, the outcome.
+//!
+//! An attempt mostly waits for a model, and thousands may wait at once. What comes before and after it
+//! is boxed, so that none of them keeps room for it.
 
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::attempt::{Circumstances, attempt};
@@ -23,7 +27,7 @@ use crate::telemetry::progress::Progress;
 #[derive(Debug)]
 pub(super) enum Ended {
     /// The run is settled.
-    Settled(Box<Instance>),
+    Settled(Instance),
     /// Stopped from outside; the run goes on with the next attempt.
     Interrupted,
     /// The time for all work is over; the run goes on with the next attempt.
@@ -39,28 +43,31 @@ pub(super) enum Ended {
 /// An instance that is open, and what its log adds up to.
 #[derive(Debug)]
 pub(super) struct Instance {
-    pub(super) log: Log,
-    pub(super) history: History,
+    pub(super) log: Box<Log>,
+    pub(super) history: Box<History>,
 }
 
 impl Instance {
-    pub(super) fn new(mut log: Log) -> Self {
+    pub(super) fn new(mut log: Box<Log>) -> Self {
         let history = History::of(log.take_entries());
-        Self { log, history }
+        Self { log, history: Box::new(history) }
     }
 
     /// Claims the head of the line; `None` when every run has its outcome.
-    pub(super) async fn claim(&mut self, with: &Circumstances) -> Result<Option<Claim>, store::Error> {
+    pub(super) async fn claim(&mut self, with: &Circumstances) -> Result<Option<Box<Claim>>, store::Error> {
         let (claim, entries) = queue::claim(&mut self.log, with.clock.now()).await?;
         // What another process did in between.
         entries.into_iter().for_each(|entry| self.history.add(entry));
-        Ok(claim)
+        Ok(claim.map(Box::new))
     }
 
     /// Gives the claim back.
-    pub(super) async fn release(mut self, ended: Ended) -> Result<Ended, harness::Error> {
-        queue::release(&mut self.log).await?;
-        Ok(ended)
+    pub(super) fn release(mut self, ended: Ended) -> BoxFuture<'static, Result<Ended, harness::Error>> {
+        async move {
+            queue::release(&mut self.log).await?;
+            Ok(ended)
+        }
+        .boxed()
     }
 }
 
@@ -151,28 +158,31 @@ async fn under_claim(
 
 /// Takes a new claim for a run whose attempt is gone and took its log with it, and settles it: as the
 /// log says, else as `otherwise`. What that attempt may still write comes too late.
-async fn anew(
+fn anew<'a>(
     pulse: Pulse,
-    claim: &Claim,
+    claim: &'a Claim,
     needs_result: bool,
     otherwise: Verdict,
-    harness: &Harness,
-    with: &Circumstances,
-) -> Result<Ended, harness::Error> {
-    let mut instance = Instance::new(reopen(pulse, harness).await?);
-    match instance.claim(with).await? {
-        Some(anew) if anew.run.id == claim.run.id => {
-            let verdict = verdict(&instance, &anew, needs_result, with).unwrap_or(otherwise);
-            settle(instance, &anew, verdict, with).await
+    harness: &'a Harness,
+    with: &'a Circumstances,
+) -> BoxFuture<'a, Result<Ended, harness::Error>> {
+    async move {
+        let mut instance = Instance::new(reopen(pulse, harness).await?);
+        match instance.claim(with).await? {
+            Some(anew) if anew.run.id == claim.run.id => {
+                let verdict = verdict(&instance, &anew, needs_result, with).unwrap_or(otherwise);
+                settle(instance, &anew, verdict, with).await
+            }
+            _ => instance.release(Ended::Lost).await,
         }
-        _ => instance.release(Ended::Lost).await,
     }
+    .boxed()
 }
 
-async fn reopen(pulse: Pulse, harness: &Harness) -> Result<Log, store::Error> {
+async fn reopen(pulse: Pulse, harness: &Harness) -> Result<Box<Log>, store::Error> {
     let (log, notes) = pulse.reopen().await?;
     for note in notes {
         harness.observer.see(Progress::Note(&note));
     }
-    Ok(log)
+    Ok(Box::new(log))
 }

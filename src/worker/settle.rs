@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
 use super::attempt::{Circumstances, journal};
 use super::claimed::{Ended, Instance};
 use super::recovery::{Recovery, late, recover};
@@ -82,33 +85,36 @@ pub(super) fn verdict(instance: &Instance, claim: &Claim, needs_result: bool, wi
 }
 
 /// Settles the claimed run and ends the claim.
-pub(super) async fn settle(
+pub(super) fn settle<'a>(
     instance: Instance,
-    claim: &Claim,
+    claim: &'a Claim,
     verdict: Verdict,
-    with: &Circumstances,
-) -> Result<Ended, harness::Error> {
-    let Verdict { outcome, result, message } = verdict;
-    let Instance { log, mut history } = instance;
-    let run = &claim.run.id;
-    with.failpoints.hit(failpoint::FINISHED);
-    let mut last = resume::closing(&history);
-    if let Some(by) = log.abort_asked(run) {
-        last.push(Body::AbortSeen(AbortSeen { by: by.to_owned() }));
+    with: &'a Circumstances,
+) -> BoxFuture<'a, Result<Ended, harness::Error>> {
+    async move {
+        let Verdict { outcome, result, message } = verdict;
+        let Instance { log, mut history } = instance;
+        let run = &claim.run.id;
+        with.failpoints.hit(failpoint::FINISHED);
+        let mut last = resume::closing(&history);
+        if let Some(by) = log.abort_asked(run) {
+            last.push(Body::AbortSeen(AbortSeen { by: by.to_owned() }));
+        }
+        let known = history.find(run);
+        let settled = Settled {
+            run: run.clone(),
+            outcome,
+            message: known.map(|known| known.said.clone()).filter(|said| !said.is_empty()).unwrap_or(message),
+            result,
+            usage: known.map(|known| known.spent.usage).unwrap_or_default(),
+            cost_nano_usd: known.and_then(|known| known.spent.cost_nano_usd),
+        };
+        let mut journal = journal(log, &history, claim, with);
+        for entry in journal.settle(last, settled).await? {
+            history.add(entry);
+        }
+        let log = journal.log.take().ok_or(session::Error::Kept)?;
+        Ok(Ended::Settled(Instance { log, history }))
     }
-    let known = history.find(run);
-    let settled = Settled {
-        run: run.clone(),
-        outcome,
-        message: known.map(|known| known.said.clone()).filter(|said| !said.is_empty()).unwrap_or(message),
-        result,
-        usage: known.map(|known| known.spent.usage).unwrap_or_default(),
-        cost_nano_usd: known.and_then(|known| known.spent.cost_nano_usd),
-    };
-    let mut journal = journal(log, &history, claim, with);
-    for entry in journal.settle(last, settled).await? {
-        history.add(entry);
-    }
-    let log = journal.log.take().ok_or(session::Error::Kept)?;
-    Ok(Ended::Settled(Box::new(Instance { log, history })))
+    .boxed()
 }

@@ -187,7 +187,7 @@ impl Worker {
                 worked => worked,
             };
             instance = match worked {
-                Ok(Ended::Settled(open)) => *open,
+                Ok(Ended::Settled(open)) => open,
                 Ok(Ended::Interrupted) => return Came::Stopped,
                 Ok(Ended::OutOfTime) => return Came::Stuck("its time is over".to_owned()),
                 Ok(Ended::Unanswered(reason) | Ended::Misconfigured(reason)) => return Came::Stuck(reason),
@@ -204,7 +204,7 @@ impl Worker {
         for note in notes {
             self.observer.see(Progress::Note(&note));
         }
-        Ok(Some(Instance::new(log)))
+        Ok(Some(Instance::new(Box::new(log))))
     }
 
     /// `None` when the worker was told to stop meanwhile.

@@ -337,7 +337,8 @@ fn head(name: &str, max_tokens: u32, effort: Effort, opening: Opening<'_>) -> By
     };
     let mut head = json(&head);
     head.truncate(head.len().saturating_sub(END.len()));
-    head.into()
+    // Kept as long as the conversation.
+    head.into_boxed_slice().into()
 }
 
 impl<'a> Part<'a> {

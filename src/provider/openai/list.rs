@@ -21,7 +21,8 @@ impl List {
     pub(super) fn open(head: &impl Serialize) -> Self {
         let mut head = json(head);
         head.truncate(head.len().saturating_sub(END.len()));
-        Self { head: head.into(), items: Vec::new(), hashed: Hashed::default() }
+        // Kept as long as the conversation.
+        Self { head: head.into_boxed_slice().into(), items: Vec::new(), hashed: Hashed::default() }
     }
 
     pub(super) fn append(&mut self, item: &impl Serialize) {

@@ -32,6 +32,7 @@ use self::mount::Mount;
 use self::seed::Seed;
 use self::tree::{File, Node, Tree, WORKSPACE};
 use super::path::plain;
+use super::threads::Threads;
 use super::{Capabilities, Change, DirEntry, Error, Exec, FileKind, Output, READ_MAX, Sandbox, Stat};
 use crate::domain::clock::Clock;
 
@@ -43,6 +44,7 @@ pub struct Virtual {
     clock: Clock,
     files: Mutex<Files>,
     shells: Arc<AtomicUsize>,
+    threads: Threads,
 }
 
 /// What a virtual sandbox starts from.
@@ -52,6 +54,8 @@ pub struct Options {
     pub seed: Option<PathBuf>,
     /// Gives written files their time.
     pub clock: Clock,
+    /// What its shells run on; sandboxes of one process share them.
+    pub threads: Threads,
 }
 
 struct Files {
@@ -63,14 +67,14 @@ struct Files {
 impl Virtual {
     /// Opens the seed directory, and reads nothing in it until a path is asked for.
     pub fn new(options: Options) -> Result<Self, Error> {
-        let Options { seed, clock } = options;
+        let Options { seed, clock, threads } = options;
         let seed = match seed {
             Some(path) => Some(Seed::open(&path).map_err(|source| error(&path.display().to_string(), source))?),
             None => None,
         };
         let tree = Tree::new(seed.as_ref().map(Seed::top), clock.now().into());
         let files = Mutex::new(Files { now: tree.clone(), taken: tree });
-        Ok(Self { seed, clock, files, shells: Arc::default() })
+        Ok(Self { seed, clock, files, shells: Arc::default(), threads })
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
@@ -90,7 +94,7 @@ impl Virtual {
         let before = self.tree();
         let cwd = self.directory(&before, exec.cwd.as_deref().unwrap_or(WORKSPACE))?;
         let mount = Mount::new(before.clone(), self.clock.clone());
-        let mut ran = shell::run(mount.clone(), cwd, exec, &self.shells).await?;
+        let mut ran = shell::run(mount.clone(), cwd, exec, &self.shells, &self.threads).await?;
         if ran.settled
             && let Err(refused) = self.merge(&before, mount.tree())
         {

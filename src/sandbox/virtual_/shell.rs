@@ -1,4 +1,4 @@
-//! One command line in the virtual shell: a fresh shell on a thread of its own, so that neither a
+//! One command line in the virtual shell: a fresh shell on a thread that nothing else is on, so that neither a
 //! builtin that never yields nor deep recursion can take the program with it.
 //!
 //! The shell is told to stop at its deadline. One that does not listen is left behind: the call
@@ -7,7 +7,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bashkit::{
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::mount::Mount;
 use super::tree::{HOME, TEMPORARY};
 use crate::sandbox::capture::{Capture, Captured};
+use crate::sandbox::threads::Threads;
 use crate::sandbox::{Command, End, Error, Exec, SPILL_MAX};
 
 /// How long a shell may take to notice that it was told to stop.
@@ -27,10 +28,6 @@ const GRACE: Duration = Duration::from_millis(250);
 
 /// Shells at a time in one sandbox, with those that were left behind.
 const SHELLS_MAX: usize = 16;
-
-/// Address space of a shell's stack; memory is used only as deep as it goes. Debug builds need
-/// several times what release builds do.
-const STACK: usize = 64 << 20;
 
 /// Runs the positional parameters, word by word: the shell reads this line, and nothing of them.
 const VECTOR: &str = "\"$@\"";
@@ -48,25 +45,30 @@ pub(super) struct Ran {
 }
 
 /// Runs `exec` in `cwd` on the files of `mount`. `shells` counts the shells of one sandbox.
-pub(super) async fn run(mount: Mount, cwd: String, exec: Exec, shells: &Arc<AtomicUsize>) -> Result<Ran, Error> {
+pub(super) async fn run(
+    mount: Mount,
+    cwd: String,
+    exec: Exec,
+    shells: &Arc<AtomicUsize>,
+    threads: &Threads,
+) -> Result<Ran, Error> {
     let Some(place) = Place::take(shells) else {
         return Err(broken(format!("{SHELLS_MAX} commands are still running in it; wait for them")));
     };
     let printed = Arc::new(Mutex::new(Printed { capture: Capture::new(|| Ok(Vec::new())), cut: false }));
     let (timeout, cancel) = (exec.timeout, exec.cancel.clone());
-    let bash = build(mount, &cwd, &exec);
-    let stop = Stop { waiting: CancellationToken::new(), working: bash.cancellation_token() };
+    let stop = Stop::default();
     let (done, mut ended) = oneshot::channel();
     let shell = {
-        let (printed, stop) = (Arc::clone(&printed), stop.waiting.clone());
+        let (printed, told) = (Arc::clone(&printed), stop.told.clone());
         move || {
             let _place = place;
+            let bash = build(mount, &cwd, &exec);
             // Nobody listens any more to a shell that was left behind.
-            let _ = done.send(shell(bash, exec, printed, stop));
+            let _ = done.send(shell(bash, exec, printed, &told));
         }
     };
-    let thread = std::thread::Builder::new().name("virtual shell".into()).stack_size(STACK);
-    thread.spawn(shell).map_err(|error| broken(format!("no thread for the shell: {error}")))?;
+    threads.run(shell).map_err(|error| broken(format!("no thread for the shell: {error}")))?;
 
     let (end, verdict) = tokio::select! {
         verdict = &mut ended => (End::Exited, Some(verdict)),
@@ -135,7 +137,8 @@ fn lock(printed: &Mutex<Printed>) -> MutexGuard<'_, Printed> {
 }
 
 /// The thread: runs the command, and says how that went.
-fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, stop: CancellationToken) -> Verdict {
+fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, told: &Told) -> Verdict {
+    let _ = told.working.set(bash.cancellation_token());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return Verdict { exit: 1, note: Some(format!("the virtual shell did not start: {error}")) },
@@ -152,8 +155,9 @@ fn shell(mut bash: Bash, exec: Exec, printed: Arc<Mutex<Printed>>, stop: Cancell
     let ran = runtime.block_on(async {
         let run = bash.exec_with_options(&line, options);
         tokio::select! {
+            biased;
+            () = told.waiting.cancelled() => None,
             ran = run => Some(ran),
-            () = stop.cancelled() => None,
         }
     });
     runtime.shutdown_background();
@@ -215,17 +219,26 @@ impl Builtin for NoGit {
 }
 
 /// Tells a shell to stop, at the latest when the call that waits for it is dropped.
+#[derive(Default)]
 struct Stop {
-    /// For one that waits.
+    told: Told,
+}
+
+/// How a shell is told.
+#[derive(Clone, Default)]
+struct Told {
+    /// One that waits, or has not begun.
     waiting: CancellationToken,
-    /// For one that works, and looks at this between its steps.
-    working: Arc<AtomicBool>,
+    /// One that works, and looks at this between its steps; from when it was made.
+    working: Arc<OnceLock<Arc<AtomicBool>>>,
 }
 
 impl Stop {
     fn now(&self) {
-        self.waiting.cancel();
-        self.working.store(true, Ordering::Relaxed);
+        self.told.waiting.cancel();
+        if let Some(working) = self.told.working.get() {
+            working.store(true, Ordering::Relaxed);
+        }
     }
 }
 

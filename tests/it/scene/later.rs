@@ -21,7 +21,7 @@ pub(crate) async fn restored(
     contents: &mut dyn Contents,
 ) -> Result<Arc<dyn Sandbox>, session::Error> {
     let clock = Clock::new(|| "2026-01-02T03:04:05Z".parse().unwrap());
-    let options = virtual_::Options { seed: seed.map(Path::to_owned), clock };
+    let options = virtual_::Options { seed: seed.map(Path::to_owned), clock, threads: Default::default() };
     let sandbox = hob::sandbox::open(Options::Virtual(options))?;
     History::of(log.to_vec()).files.restore(&*sandbox, contents).await?;
     Ok(sandbox)

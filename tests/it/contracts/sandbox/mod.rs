@@ -77,7 +77,8 @@ fn local_on(workspace: PathBuf, temporary: PathBuf, store: PathBuf) -> hob::sand
 #[cfg(feature = "virtual")]
 fn virtual_on(seed: Option<PathBuf>) -> Arc<dyn Sandbox> {
     let clock = Clock::new(|| "2026-01-02T03:04:05Z".parse().unwrap());
-    hob::sandbox::open(Options::Virtual(hob::sandbox::virtual_::Options { seed, clock })).unwrap()
+    hob::sandbox::open(Options::Virtual(hob::sandbox::virtual_::Options { seed, clock, threads: Default::default() }))
+        .unwrap()
 }
 
 fn exec(command: &str) -> Exec {

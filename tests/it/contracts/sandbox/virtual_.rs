@@ -139,7 +139,12 @@ async fn a_shell_that_does_not_stop_is_left_behind_with_all_it_wrote() {
         drop(waits.1.wait_while(waits.0.lock().unwrap(), |hangs| *hangs));
         "2026-01-02T03:04:05Z".parse().unwrap()
     });
-    let sandbox = hob::sandbox::open(Options::Virtual(hob::sandbox::virtual_::Options { seed: None, clock })).unwrap();
+    let sandbox = hob::sandbox::open(Options::Virtual(hob::sandbox::virtual_::Options {
+        seed: None,
+        clock,
+        threads: Default::default(),
+    }))
+    .unwrap();
     hang(true);
     let cancel = CancellationToken::new();
     let before = asked.load(Ordering::SeqCst);

@@ -193,7 +193,7 @@ fn write(root: &Path) {
     let seconds = AtomicI64::new(2);
     let fence = place.run(log.claim(at(2))).unwrap().0;
     let mut journal = Journal {
-        log: log.into(),
+        log: Box::new(log).into(),
         fence,
         session: SessionId::default(),
         leaf: Seq(0),
