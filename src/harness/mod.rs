@@ -157,7 +157,7 @@ impl Harness {
             ends: moment.ends,
             jitter: moment.jitter,
         };
-        Ok(Session::open(journal, history, &run.id, parts)?)
+        Ok(Session::open(journal, history, &run.id, parts).await?)
     }
 
     /// This attempt, as the log tells it.

@@ -46,6 +46,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 
+use crate::domain::image::Sight;
 use crate::domain::message::{Answer, ToolResult, ToolSpec};
 use crate::domain::name::Thinking;
 
@@ -66,6 +67,11 @@ pub trait Provider: Send + Sync {
     /// Tokens that fit into its context, where a source says it.
     fn window(&self) -> Option<u64> {
         catalog::find(self.model()).map(|row| row.window)
+    }
+
+    /// What of images it can be shown: nothing where no source says that it sees.
+    fn sight(&self) -> Sight {
+        catalog::sight(self.model())
     }
 
     /// Begins a conversation in the provider's own bytes.

@@ -8,6 +8,7 @@ use super::blocks::show;
 use super::digest::Conversed;
 use super::tape::Tape;
 use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
+use crate::domain::image::Sight;
 use crate::domain::message::Answer;
 use crate::telemetry::progress::{Observer, Progress};
 
@@ -35,6 +36,11 @@ impl Provider for Replay {
     /// That of the model that was recorded: what it cut then is cut now.
     fn window(&self) -> Option<u64> {
         super::catalog::find(&self.tape.model).map(|row| row.window)
+    }
+
+    /// Likewise.
+    fn sight(&self) -> Sight {
+        super::catalog::sight(&self.tape.model)
     }
 
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {

@@ -119,7 +119,12 @@ impl History {
                     self.run(run).noted(&noted);
                 }
             }
-            Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
+            Body::MessageInterrupted(cut) => {
+                if cut.unshown {
+                    self.drop_unread_images();
+                }
+                self.with_own(|run| run.failures += u32::from(cut.transient));
+            }
             Body::ToolResult(result) => {
                 let unfit = result.is_error && result.name == resume::FINISH;
                 let call = self.asked_for(&result);

@@ -43,6 +43,7 @@ impl Session {
         let beside = self.history.last_answer().is_some_and(|answer| resume::calls(answer).len() > 1);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline(run));
+        let sight = self.parts.provider.sight();
         // Calls that may still run.
         let mut left = self.parts.limits.calls.saturating_sub(self.spent(run).calls);
         for group in dispatch::plan(&toolbox, &calls) {
@@ -78,7 +79,7 @@ impl Session {
                         None => {
                             observer.see(Progress::ToolStarted(step.call));
                             failpoints.hit(failpoint::TOOL_RUNNING);
-                            let reply = dispatch::run(toolbox, step, cancel, deadline).await;
+                            let reply = dispatch::run(toolbox, step, cancel, deadline, sight).await;
                             failpoints.hit(failpoint::TOOL_RAN);
                             reply
                         }
@@ -102,14 +103,14 @@ impl Session {
             }
         }
         failpoints.hit(failpoint::BATCH_DONE);
-        if let Some(turn @ Turn::Results(_)) = self.history.turns.last() {
-            super::push(self.conversation.as_mut(), turn);
+        match self.history.turns.last() {
+            Some(Turn::Results(_)) => self.push_last().await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Files first, then what the tool adds to the log, then its result: one transaction.
-    async fn record_result(&mut self, call: &Call, reply: Reply, took: Duration) -> Result<(), Error> {
+    async fn record_result(&mut self, call: &Call, mut reply: Reply, took: Duration) -> Result<(), Error> {
         let mut bodies = Vec::new();
         let changes = self.parts.sandbox.as_ref().map(|sandbox| sandbox.take_changes()).unwrap_or_default();
         if !changes.is_empty() {
@@ -128,12 +129,14 @@ impl Session {
                 _ => {}
             }
         }
+        let images = self.keep_images(&mut reply).await?;
         bodies.extend(reply.entries);
         let result = ToolResult {
             call: call.id.clone(),
             name: call.name.clone(),
             content: reply.content,
             is_error: reply.is_error,
+            images,
         };
         self.parts.observer.see(Progress::ToolEnded { call, result: &result, took });
         bodies.push(Body::ToolResult(result));

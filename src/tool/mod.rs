@@ -28,6 +28,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::entry::Body;
+use crate::domain::image::{Image, Sight};
 use crate::domain::message::ToolSpec;
 use crate::domain::name::ToolKind;
 use crate::sandbox::Sandbox;
@@ -66,6 +67,8 @@ pub struct Scope {
     pub call: String,
     /// When the run's time is over.
     pub deadline: tokio::time::Instant,
+    /// What of images the model can be shown.
+    pub sight: Sight,
 }
 
 /// What a tool answers.
@@ -77,6 +80,8 @@ pub struct Reply {
     pub is_error: bool,
     /// Appended to the log before the result, in the same transaction.
     pub entries: Vec<Body>,
+    /// What the model is shown behind the results, as far as there is room for it.
+    pub images: Vec<Image>,
 }
 
 impl Reply {
@@ -172,7 +177,7 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(told.join("\n\n"), @r#"
-        read: Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names the offset to go on with.
+        read: Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names the offset to go on with. Shows an image (PNG, JPEG, WebP, GIF) to a model that sees.
         {
           "additionalProperties": false,
           "properties": {

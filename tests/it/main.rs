@@ -27,6 +27,7 @@ mod forge_github;
 mod forge_gitlab;
 mod gitlab_ci_local;
 mod golden;
+mod images;
 mod live_view;
 mod manners;
 mod models;

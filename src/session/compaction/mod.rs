@@ -7,7 +7,7 @@
 mod cut;
 mod summary;
 
-use super::{Error, Session, conversation};
+use super::{Error, Session};
 use crate::domain::entry::{Body, Compaction, UsageNoted};
 use crate::domain::id::RunId;
 use crate::domain::message::Answer;
@@ -125,7 +125,7 @@ impl Session {
         bodies.extend(self.parts.prompt.take().map(Body::Prompt));
         self.record(bodies).await?;
         self.journal.failpoints.hit(failpoint::COMPACTED);
-        self.conversation = conversation(&self.history, run, &self.parts)?;
+        self.converse_anew(run).await?;
         Ok(Room::Made)
     }
 

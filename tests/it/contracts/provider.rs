@@ -61,7 +61,13 @@ async fn ask_once(provider: &dyn Provider) -> Result<Answer, Error> {
 }
 
 fn result(call: &str, content: &str, is_error: bool) -> ToolResult {
-    ToolResult { call: call.to_owned(), name: "read".to_owned(), content: content.to_owned(), is_error }
+    ToolResult {
+        call: call.to_owned(),
+        name: "read".to_owned(),
+        content: content.to_owned(),
+        is_error,
+        images: Vec::new(),
+    }
 }
 
 /// Reasoning, and two calls with text between them.

@@ -14,6 +14,7 @@ use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
 use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
+use crate::provider::image::Eyes;
 use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
@@ -28,6 +29,7 @@ pub(in crate::provider) struct Request {
     dialect: Dialect,
     messages: List,
     ids: CallIds,
+    eyes: Eyes,
 }
 
 #[derive(Serialize)]
@@ -178,7 +180,7 @@ impl Request {
         let mut messages = List::open(&head);
         // One system message: many chat templates allow no second one.
         messages.append(&Message::System { content: prompt.join("\n\n") });
-        Self { full: full.to_owned(), dialect, messages, ids: CallIds::default() }
+        Self { full: full.to_owned(), dialect, messages, ids: CallIds::default(), eyes: Eyes::of(full) }
     }
 }
 
@@ -188,7 +190,7 @@ impl Transcript for Request {
         match said {
             Said::User(text) => self.messages.append(&Message::User { content: Content::Text(text.into()) }),
             Said::Shown { text, images } => {
-                let content = Content::shown(text, images.iter().map(|image| image.sent_to(&self.full).url()));
+                let content = Content::shown(text, images.iter().map(|image| self.eyes.send(image).url()));
                 self.messages.append(&Message::User { content });
             }
             Said::Answer(answer) => {
@@ -282,7 +284,13 @@ mod tests {
                 Answer { blocks: vec![call], stop: Stop::Tools, model: model.into(), usage, request: String::new() };
             request.push(Said::Answer(&answer));
             let content = "x".to_owned();
-            request.push(Said::Results(&[ToolResult { call: id.into(), name: "t".into(), content, is_error: false }]));
+            request.push(Said::Results(&[ToolResult {
+                call: id.into(),
+                name: "t".into(),
+                content,
+                is_error: false,
+                images: Vec::new(),
+            }]));
         }
         let sent: serde_json::Value = serde_json::from_str(&request.send().0.concat()).unwrap();
         let ids: Vec<&str> = sent["messages"]

@@ -1,6 +1,7 @@
 //! What is sent: golden bodies, and a head that never changes.
 
-use hob::domain::message::{Answer, ImageKind};
+use hob::domain::image::ImageKind;
+use hob::domain::message::Answer;
 use hob::domain::name::Thinking;
 use hob::provider::{Image, Opening, Place, Said};
 use serde_json::json;
