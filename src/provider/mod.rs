@@ -42,6 +42,7 @@ mod streams;
 mod tape;
 mod vendor;
 
+use std::fmt;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -131,6 +132,38 @@ pub struct Place {
     pub run: u32,
     /// Which model call of that run, from 0.
     pub turn: u32,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a model is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The next answer of the conversation.
+    Turn,
+    /// What stands for the head of the conversation, before that answer is asked for: a call without an
+    /// outcome is none of the run's turns, so that several may have one number.
+    Summary {
+        /// Which of the cuts before that answer, from 0.
+        cut: u32,
+    },
+}
+
+impl Place {
+    /// Of an answer.
+    pub const fn turn(run: u32, turn: u32) -> Self {
+        Self { run, turn, purpose: Purpose::Turn }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { run, turn, purpose } = self;
+        match purpose {
+            Purpose::Turn => write!(f, "run {run}, turn {turn}"),
+            Purpose::Summary { cut } => write!(f, "run {run}, turn {turn}, summary {cut}"),
+        }
+    }
 }
 
 /// A piece of an answer under way.

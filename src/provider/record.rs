@@ -146,10 +146,9 @@ impl Reel {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(take) = state.1.takes.get(&place) else { return Ok(None) };
         if take.request.as_deref() != Some(asked) {
-            return Err(self.refused(&format!(
-                "holds another conversation's answer for run {}, turn {}; record into a new file",
-                place.run, place.turn
-            )));
+            return Err(
+                self.refused(&format!("holds another conversation's answer for {place}; record into a new file"))
+            );
         }
         Ok(Some(take.answer.clone().answer(&state.1.model, asked.to_owned())))
     }

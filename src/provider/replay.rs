@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use super::blocks::show;
 use super::digest::Conversed;
 use super::tape::Tape;
-use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
+use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Purpose, Said};
 use crate::domain::image::Sight;
 use crate::domain::message::Answer;
 use crate::telemetry::progress::{Observer, Progress};
@@ -72,22 +72,11 @@ impl Conversation for Talk {
     ) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
             let Self { path, tape, observer, conversed } = self;
-            let Place { run, turn } = place;
-            let Some(take) = tape.takes.get(&place) else {
-                let end = match tape.takes.last_key_value() {
-                    Some((last, _)) => format!("it ends with run {}, turn {}", last.run, last.turn),
-                    None => "it holds none at all".to_owned(),
-                };
-                let message = format!(
-                    "replay file `{path}` has no answer for run {run}, turn {turn} ({end}); record one with a real \
-                     model and `--record FILE`"
-                );
-                return Err(Error { kind: ErrorKind::Config, message });
-            };
+            let Some(take) = tape.takes.get(&place) else { return Err(missing(tape, path, place)) };
             let asked = conversed.digest();
             if take.request.as_ref().is_some_and(|recorded| *recorded != asked) {
                 observer.see(Progress::Note(&format!(
-                    "replay: run {run}, turn {turn} is not asked what it was asked when `{path}` was recorded; its \
+                    "replay: {place} is not asked what it was asked when `{path}` was recorded; its \
                      answer is used all the same"
                 )));
             }
@@ -96,4 +85,22 @@ impl Conversation for Talk {
             Ok(answer)
         })
     }
+}
+
+/// Why there is no answer.
+fn missing(tape: &Tape, path: &str, place: Place) -> Error {
+    let summary = |cut| Place { purpose: Purpose::Summary { cut }, ..place };
+    let was_cut = tape.takes.range(summary(0)..=summary(u32::MAX)).next().is_some();
+    if place.purpose == Purpose::Turn && was_cut {
+        let message = format!("replay file `{path}`: {place} was too long for the model when it was recorded");
+        return Error { kind: ErrorKind::Overflow, message };
+    }
+    let end = match tape.takes.last_key_value() {
+        Some((last, _)) => format!("it ends with {last}"),
+        None => "it holds none at all".to_owned(),
+    };
+    let message = format!(
+        "replay file `{path}` has no answer for {place} ({end}); record one with a real model and `--record FILE`"
+    );
+    Error { kind: ErrorKind::Config, message }
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! {"hob_replay":1,"model":"anthropic/claude-sonnet-5"}
 //! {"run":0,"turn":0,"request":"<digest>","answer":{"blocks":[…],"stop":"end","usage":{…}}}
+//! {"run":0,"turn":1,"summary":0,"request":"<digest>","answer":{…}}
 //! ```
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
+use super::{Place, Purpose};
 use crate::domain::message::{Answer, Block, Stop, Usage};
 
 /// Biggest file that is read.
@@ -51,6 +52,9 @@ pub(super) struct Header {
 pub(super) struct TakeLine {
     run: u32,
     turn: u32,
+    /// Which cut before that turn, if it is no answer but a summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    summary: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<String>,
     answer: Recorded,
@@ -123,10 +127,12 @@ impl Tape {
         }
         let mut tape = Self { model: header.model, takes: BTreeMap::new() };
         for (at, line) in lines {
-            let TakeLine { run, turn, request, answer } =
+            let TakeLine { run, turn, summary, request, answer } =
                 serde_json::from_str(line).map_err(|error| (at + 1, format!("not a recorded answer: {error}")))?;
-            if tape.takes.insert(Place { run, turn }, Take { request, answer }).is_some() {
-                return Err((at + 1, format!("a second answer for run {run}, turn {turn}")));
+            let purpose = summary.map_or(Purpose::Turn, |cut| Purpose::Summary { cut });
+            let place = Place { run, turn, purpose };
+            if tape.takes.insert(place, Take { request, answer }).is_some() {
+                return Err((at + 1, format!("a second answer for {place}")));
             }
         }
         Ok(tape)
@@ -142,7 +148,11 @@ impl Header {
 impl TakeLine {
     pub(super) fn of(place: Place, take: &Take) -> Self {
         let Take { request, answer } = take.clone();
-        Self { run: place.run, turn: place.turn, request, answer }
+        let summary = match place.purpose {
+            Purpose::Turn => None,
+            Purpose::Summary { cut } => Some(cut),
+        };
+        Self { run: place.run, turn: place.turn, summary, request, answer }
     }
 }
 

@@ -132,7 +132,7 @@ impl Session {
     /// One model call. `None` when its answer is recorded or it may be asked again at once.
     async fn ask(&mut self, run: &RunId) -> Result<Option<Stopped>, Error> {
         let turn = self.spent(run).turns;
-        let place = Place { run: self.history.ordinal(run), turn };
+        let place = Place::turn(self.history.ordinal(run), turn);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         observer.see(Seen::Asked { turn: turn + 1 });
         let mut partial = String::new();

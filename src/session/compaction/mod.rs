@@ -10,9 +10,8 @@ mod summary;
 use super::{Error, Session};
 use crate::domain::entry::{Body, Compaction, UsageNoted};
 use crate::domain::id::RunId;
-use crate::domain::message::Answer;
 use crate::domain::name::Thinking;
-use crate::provider::{self, ErrorKind, Opening, Place, Provider, Said, retry};
+use crate::provider::{self, ErrorKind, Opening, Place, Provider, Purpose, Said, retry};
 use crate::session::resume;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
@@ -85,34 +84,27 @@ impl Session {
         let words = summary::request(&turns[..cut], self.history.begins_with_a_summary(), &marker, budget);
         let own = self.parts.provider.clone();
         let maker = maker.clone();
-        let Some(mut made) = self.summarise(run, maker.as_ref(), &words).await else { return Ok(Room::Stopped) };
+        // What was paid, also for nothing.
+        let mut bodies = Vec::new();
+        let made = self.summarise(run, maker.as_ref(), &words, &mut bodies).await;
+        let Some(mut made) = made else { return Ok(Room::Stopped) };
         if made.is_err() && self.parts.summariser.is_some() {
-            let Some(again) = self.summarise(run, own.as_ref(), &words).await else { return Ok(Room::Stopped) };
+            let again = self.summarise(run, own.as_ref(), &words, &mut bodies).await;
+            let Some(again) = again else { return Ok(Room::Stopped) };
             made = again;
         }
         if let (Err(error), false) = (&made, must) {
             // There is still room for an answer.
             self.parts.observer.see(Progress::Note(&format!("no summary could be made: {error}")));
+            self.record(bodies).await?;
             return Ok(Room::None);
         }
         self.journal.failpoints.hit(failpoint::SUMMARISED);
-        let (mut bodies, text) = match made {
-            Ok(answer) => {
-                let noted = UsageNoted {
-                    run: Some(run.clone()),
-                    purpose: "summary".to_owned(),
-                    model: answer.model.clone(),
-                    usage: answer.usage,
-                    request: answer.request.clone(),
-                };
-                (vec![Body::UsageNoted(noted)], resume::text(&answer))
-            }
-            Err(error) => {
-                let reason = format!("no summary could be made: {error}");
-                self.parts.observer.see(Progress::Note(&reason));
-                (Vec::new(), summary::without(&reason, &self.history.turns[..cut]))
-            }
-        };
+        let text = made.unwrap_or_else(|error| {
+            let reason = format!("no summary could be made: {error}");
+            self.parts.observer.see(Progress::Note(&reason));
+            summary::without(&reason, &self.history.turns[..cut])
+        });
         let touched = &self.history.touched;
         bodies.push(Body::Compaction(Compaction {
             summary: summary::words(&text, &tasks, touched, &marker),
@@ -129,17 +121,19 @@ impl Session {
         Ok(Room::Made)
     }
 
-    /// A summary by the model; `None` when there is no more time for it.
+    /// A summary by the model, and what it used; `None` when there is no more time for it.
     async fn summarise(
         &mut self,
         run: &RunId,
         maker: &dyn Provider,
         words: &str,
-    ) -> Option<Result<Answer, provider::Error>> {
+        used: &mut Vec<Body>,
+    ) -> Option<Result<String, provider::Error>> {
         let opening = Opening { system: summary::SYSTEM, environment: "", tools: &[], thinking: Thinking::Low };
         let mut conversation = maker.open(opening);
         conversation.push(Said::User(words));
-        let place = Place { run: self.history.ordinal(run), turn: self.spent(run).turns };
+        let purpose = Purpose::Summary { cut: self.compacted(run) };
+        let place = Place { run: self.history.ordinal(run), turn: self.spent(run).turns, purpose };
         let mut tries = 1;
         loop {
             let mut on = |_: provider::Delta<'_>| {};
@@ -149,17 +143,26 @@ impl Session {
                 () = tokio::time::sleep_until(self.deadline(run)) => return None,
                 answer = conversation.ask(place, &mut on) => answer,
             };
-            let wait = match &asked {
-                Ok(answer) if resume::text(answer).is_empty() => {
+            let error = match asked {
+                Ok(answer) => {
+                    let text = Some(resume::text(&answer)).filter(|text| !text.is_empty());
+                    used.push(Body::UsageNoted(UsageNoted {
+                        run: Some(run.clone()),
+                        purpose: "summary".to_owned(),
+                        model: answer.model,
+                        usage: answer.usage,
+                        request: answer.request,
+                    }));
                     let message = "the model said nothing".to_owned();
-                    return Some(Err(provider::Error { kind: ErrorKind::Fatal, message }));
+                    return Some(text.ok_or(provider::Error { kind: ErrorKind::Fatal, message }));
                 }
-                Err(provider::Error { kind: ErrorKind::Transient { after }, .. }) => {
-                    retry::wait(tries, *after, (self.parts.jitter)())
-                }
+                Err(error) => error,
+            };
+            let wait = match error.kind {
+                ErrorKind::Transient { after } => retry::wait(tries, after, (self.parts.jitter)()),
                 _ => None,
             };
-            let Some(wait) = wait else { return Some(asked) };
+            let Some(wait) = wait else { return Some(Err(error)) };
             tries += 1;
             tokio::select! {
                 () = self.parts.cancel.cancelled() => return None,

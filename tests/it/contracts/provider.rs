@@ -24,7 +24,7 @@ use crate::scene::model_server::{ModelServer, Reply, answer};
 const MODELS: [&str; 3] = ["anthropic/claude-sonnet-5", "openai/gpt-5.1", "openai-chat/gpt-5.1"];
 
 /// The place of a run's first call.
-const FIRST: Place = Place { run: 0, turn: 0 };
+const FIRST: Place = Place::turn(0, 0);
 
 fn tools() -> Vec<ToolSpec> {
     ["read", "bash"]
