@@ -84,32 +84,16 @@ pub(super) fn failed(sandbox: &dyn Sandbox, error: &Error) -> Reply {
 
 fn show(asked: &Read, bytes: &Bytes, sight: Sight) -> Reply {
     let path = &asked.path;
-    if bytes.is_empty() {
-        return Reply::ok(format!("[`{path}` is empty]"));
-    }
     if let Some(kind) = ImageKind::of(bytes).filter(|kind| sight.kinds.contains(kind)) {
         return picture(path, kind, bytes);
     }
     if let Some(kind) = kind::not_text(bytes) {
         return Reply::error(format!("`{path}` is {kind} of {} bytes and is not shown.", bytes.len()));
     }
-    let first = usize::try_from(asked.offset.unwrap_or(1)).unwrap_or(usize::MAX).max(1);
-    let most = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let file = output::of_file(bytes);
-    let output::Window { text, lines, total } = output::window(&file.text, first, most);
-    if first > total {
-        let lines = if total == 1 { "1 line".to_owned() } else { format!("{total} lines") };
-        return Reply::error(format!("`{path}` has {lines}; offset {first} is past its end."));
+    match output::page(path, bytes, asked.offset, asked.limit) {
+        Ok(page) => Reply::ok(page),
+        Err(reason) => Reply::error(reason),
     }
-    let mut notes = Vec::new();
-    let last = first - 1 + lines;
-    if last < total {
-        notes.push(format!("[lines {first} to {last} of {total}; go on with offset {}]", last + 1));
-    }
-    if file.dropped > 0 {
-        notes.push(format!("[{} control characters are not shown]", file.dropped));
-    }
-    Reply::ok(output::with_notes(text, &notes))
 }
 
 /// An image as a model sees it, or why it cannot be shown.

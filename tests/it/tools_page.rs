@@ -55,6 +55,7 @@ fn wrong() -> Vec<(&'static str, Value)> {
         ("glob", json!({ "pattern": "src/[m" })),
         ("activate_skill", json!({ "name": "review" })),
         ("read_skill_resource", json!({ "name": "triage", "path": "../../secret" })),
+        ("read_skill_resource", json!({ "name": "triage", "path": "references/labels.md", "offset": 999 })),
         ("propose_status", json!({ "body": "" })),
         ("propose_comment", json!({ "body": "Hi.", "number": 7 })),
         ("propose_label", json!({ "add": ["wontfix"] })),
