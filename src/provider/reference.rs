@@ -30,7 +30,7 @@ pub fn reference() -> String {
          Prices are in US dollars for a million tokens. A model that is not here can be used all the same: its window \
          and its price are then not known, and no cost is shown. Models on a machine of one's own (`ollama/…`, \
          `vllm/…`) cost nothing.\n\n\
-         Models that see are shown the images that they `read`: PNG, JPEG, WebP and GIF, at most 20 in one conversation \
+         Models that see are shown the images that they `read`: PNG, JPEG, WebP and GIF, at most 20 at once \
          where the table does not say another number. A model that is not here is not known to see, also on a machine of \
          one's own: a server that takes no images would refuse the whole conversation for ever after.\n\n\
          | model | window | longest answer | sees images | input | output | cached input | source, seen |\n|---|---|---|---|---|---|---|---|\n",

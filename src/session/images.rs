@@ -7,13 +7,16 @@ use super::Error;
 use super::history::Turn;
 use super::journal::Journal;
 use super::{History, Session};
-use crate::domain::image::{ALL_BYTES_MAX, Image, KeptImage, Sight, still};
+use crate::domain::image::{ALL_BYTES_MAX, BYTES_MAX, Image, KeptImage, Sight, still};
 use crate::domain::message::ToolResult;
 use crate::provider::{self, Conversation, Said};
 use crate::tool::{Reply, output};
 
 /// Bytes of a name.
 const NAME_MAX: usize = 200;
+
+/// How there will be room: what is read is compacted.
+const LATER: &str = "say what you saw of the others, then read it again";
 
 /// What stands in the result of an image that a vendor refused.
 const REFUSED: &str = "[not shown: the model's service refused the request that held it]";
@@ -41,6 +44,18 @@ impl Session {
         }
         Ok(kept)
     }
+
+    /// Whether another image may not be shown any more.
+    pub(super) fn is_full_of_images(&self) -> bool {
+        let most = self.parts.provider.sight().most;
+        let (count, size) = sum(self.history.images());
+        most > 0 && (count >= most || size + BYTES_MAX as u64 > ALL_BYTES_MAX)
+    }
+}
+
+/// How many they are, and their bytes.
+fn sum<'a>(images: impl Iterator<Item = &'a KeptImage>) -> (usize, u64) {
+    images.fold((0, 0), |(count, size), image| (count + 1, size + image.size))
 }
 
 /// Why an image cannot be shown beside those that are.
@@ -50,7 +65,7 @@ fn unfit<'a>(
     shown: impl Iterator<Item = &'a KeptImage>,
     journal: &Journal,
 ) -> Option<String> {
-    let (count, size) = shown.fold((0, 0), |(count, size), image| (count + 1, size + image.size));
+    let (count, size) = sum(shown);
     if !sight.kinds.contains(&image.kind) {
         return Some(format!("you are not known to see {}", image.kind.words()));
     }
@@ -58,11 +73,11 @@ fn unfit<'a>(
         return Some(unfit.to_string());
     }
     if count >= sight.most {
-        return Some(format!("this conversation shows {count} images, and no more can be shown to you"));
+        return Some(format!("no more than {count} images can be shown at once; {LATER}"));
     }
     if size + image.bytes.len() as u64 > ALL_BYTES_MAX {
         return Some(format!(
-            "the images of this conversation have {size} bytes, and more than {ALL_BYTES_MAX} together cannot be shown"
+            "images of more than {ALL_BYTES_MAX} bytes together cannot be shown at once, and those that are have {size}; {LATER}"
         ));
     }
     // What is kept would be another file.

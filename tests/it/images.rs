@@ -94,6 +94,27 @@ fn what_a_model_saw_stays_where_it_was_after_a_kill_and_in_the_next_run() {
 }
 
 #[test]
+fn a_kill_anywhere_in_a_turn_of_images_changes_nothing_that_was_sent() {
+    let (red, blue) = (png(30, 1), png(40, 2));
+    for place in ["tool-ran:1", "within-batch:1", "batch-done:1", "streaming:2"] {
+        let scene = scene(&[("red.png", red.clone()), ("blue.png", blue.clone())]);
+        let script = [reads(&[("c1", "red.png"), ("c2", "blue.png")]), says("Both."), says("Still.")];
+        let server = ModelServer::by_turn(script);
+        let mut killed = command(&scene, &server, SEEING[0], "virtual", OPENED);
+        killed.env("HOB_FAILPOINT", place);
+        assert_eq!(scene.end(killed).code(), None, "{place}");
+        for event in [OPENED, COMMENTED] {
+            let ran = run(&scene, &server, SEEING[0], "virtual", event);
+            assert_eq!(ran.code(), Some(0), "{place}: {}", ran.transcript());
+        }
+        let bodies = server.bodies();
+        assert_eq!(kept(&bodies), bodies.len() - 1, "{place}");
+        let last = bodies.last().unwrap();
+        assert_eq!((shown(last, &red), shown(last, &blue), results(&scene).len()), (1, 1, 2), "{place}");
+    }
+}
+
+#[test]
 fn the_log_names_an_image_and_people_read_a_line_of_it() {
     let scene = scene(&[("red.png", png(30, 1))]);
     let server = ModelServer::start([reads(&[("c1", "red.png")]), says("Red.")]);
@@ -161,9 +182,30 @@ fn no_more_images_are_shown_than_the_vendor_takes() {
     assert_eq!(images.iter().filter(|(_, image)| shown(body, image) == 1).count(), 8);
     let last = results(&scene).pop().unwrap()["content"].as_str().unwrap().to_owned();
     assert!(
-        last.ends_with("\n[`9.png` is not shown: this conversation shows 8 images, and no more can be shown to you]"),
+        last.ends_with("\n[`9.png` is not shown: no more than 8 images can be shown at once; say what you saw of the others, then read it again]"),
         "{last}"
     );
+}
+
+#[test]
+fn those_that_were_read_make_room_for_others() {
+    let images: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("{n}.png"), png(8, n))).collect();
+    let scene = scene(&images.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect::<Vec<_>>());
+    let calls: Vec<(&str, &str)> = images.iter().map(|(name, _)| (&name[..1], name.as_str())).collect();
+    let server = ModelServer::start([
+        reads(&calls[..4]),
+        reads(&calls[4..8]),
+        says("Four were grey."),
+        reads(&calls[8..]),
+        says("All grey."),
+    ]);
+    let ran = run(&scene, &server, "mistral/mistral-medium-3-5", "virtual", OPENED);
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    let bodies = server.bodies();
+    let seen: Vec<String> =
+        bodies.iter().map(|body| images.iter().map(|(_, image)| shown(body, image).to_string()).collect()).collect();
+    assert_eq!(seen, ["000000000", "111100000", "000000000", "000011110", "000011111"]);
+    assert_eq!((kept(&bodies[..2]), kept(&bodies[3..])), (1, 1));
 }
 
 #[test]
@@ -238,7 +280,11 @@ fn an_image_travels_with_its_session_and_goes_with_it() {
     let scene = scene(&[("red.png", red.clone())]);
     let server = ModelServer::start([reads(&[("c1", "red.png")]), says("Red."), says("Still.")]);
     assert_eq!(run(&scene, &server, SEEING[0], "virtual", OPENED).code(), Some(0));
-    let (id, other) = (id(&scene), scene.beside("other").display().to_string());
+    let id = id(&scene);
+    #[cfg(feature = "sqlite")]
+    let other = format!("sqlite:{}", scene.beside("other.db").display());
+    #[cfg(not(feature = "sqlite"))]
+    let other = scene.beside("other").display().to_string();
     let exported = scene.hob(["export", &id, "--to", &other]);
     assert_eq!(exported.code(), Some(0), "{}", exported.transcript());
     let forgotten = scene.hob(["forget", &id, "--yes"]);

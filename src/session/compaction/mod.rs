@@ -30,10 +30,10 @@ enum Room {
 }
 
 impl Session {
-    /// Compacts a conversation that has grown to its window.
+    /// Compacts a conversation that has grown to its window, or that has no room for another image.
     pub(super) async fn make_room(&mut self, run: &RunId) -> Result<(), Error> {
-        let Some(window) = self.window() else { return Ok(()) };
-        let is_full = self.history.size.tokens() > cut::threshold(window);
+        let outgrown = |window| self.history.size.tokens() > cut::threshold(window);
+        let is_full = self.window().is_some_and(outgrown) || self.is_full_of_images();
         // Once for each answer: what is still too much then, the provider says.
         if is_full && self.compacted(run) == 0 {
             self.compact(run, 0, false).await?;
