@@ -101,7 +101,7 @@ impl Order<'_> {
         let model = self.model.or(self.agent.model.as_deref()).or(self.environment.model.as_deref());
         let model = model.ok_or_else(|| {
             Refusal::usage(format!(
-                "no model is named for `{}`: give `--model anthropic/NAME`, `openai/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL",
+                "no model is named for `{}`: give `--model provider/NAME` (docs/models.md lists the providers) or `--model replay/FILE`, or set HOB_MODEL",
                 self.agent.name
             ))
         })?;

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::output::one_line;
 use crate::domain::entry::{Body, Entry};
 use crate::domain::id::{Epoch, Seq, SessionId};
+use crate::domain::image::KeptImage;
 use crate::domain::message::{Block, Message, Usage};
 use crate::domain::run::Task;
 
@@ -66,7 +67,11 @@ fn rows(body: &Body) -> Vec<(&'static str, String)> {
             let first = result.content.lines().find(|line| !line.trim().is_empty()).unwrap_or("(nothing)");
             let more = if lines > 1 { format!("  (+{} lines)", lines - 1) } else { String::new() };
             let what = if result.is_error { "error" } else { "result" };
-            vec![(what, format!("{}{more}", line(first)))]
+            let images = result.images.iter().map(|image| {
+                let KeptImage { name, kind, size, .. } = image;
+                ("image", line(&format!("{name} ({}, {size} bytes)", kind.media_type())))
+            });
+            [(what, format!("{}{more}", line(first)))].into_iter().chain(images).collect()
         }
         Body::WorkspaceDelta(delta) => {
             let paths: Vec<&str> = delta.changes.iter().map(|change| change.path.as_str()).collect();

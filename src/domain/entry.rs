@@ -1,6 +1,8 @@
 //! What the log is made of. Kinds are stored for ever: a later version adds kinds and fields, and
 //! reads every older log.
 
+mod workspace;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use super::message::{Message, ToolResult, ToolSpec, Usage};
 use super::name::{EffectKind, Thinking};
 use super::outcome::Outcome;
 use super::run::Task;
+
+pub use workspace::{FileChange, FileNow, WorkspaceDelta};
 
 /// One immutable record of the log of an instance.
 #[derive(Clone, Debug)]
@@ -211,45 +215,9 @@ pub struct MessageInterrupted {
     /// Text that had come, for people; bounded.
     #[serde(default)]
     pub partial: String,
-}
-
-/// See [`Body::WorkspaceDelta`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkspaceDelta {
-    /// In the order to do them: sorted by path, and a directory that took the place of something
-    /// else stands twice, first as gone.
-    pub changes: Vec<FileChange>,
-}
-
-/// One file that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileChange {
-    /// Absolute path inside the sandbox.
-    pub path: String,
-    /// What is there now.
-    pub now: FileNow,
-}
-
-/// What stands at a path after a change. Where it is no directory, nothing stands beneath it any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileNow {
-    /// Bytes, in the blob of this digest.
-    File {
-        /// SHA-256, lower-case hex.
-        blob: String,
-        /// Permission bits.
-        mode: u32,
-    },
-    /// A directory; one that stood there keeps what it holds.
-    Directory,
-    /// A symbolic link.
-    Link {
-        /// Where it points.
-        target: String,
-    },
-    /// Nothing any more.
-    Gone,
+    /// The images that the model has not read yet are not shown any more: it was refused with them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unshown: bool,
 }
 
 /// See [`Body::LeafMoved`].

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::image::KeptImage;
+
 /// One message of a conversation, as kept in the log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
@@ -144,41 +146,9 @@ pub struct ToolResult {
     /// The call did not do what it was asked to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
-}
-
-/// The images that every vendor takes whose models see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ImageKind {
-    /// PNG.
-    #[serde(rename = "image/png")]
-    Png,
-    /// JPEG.
-    #[serde(rename = "image/jpeg")]
-    Jpeg,
-    /// WebP.
-    #[serde(rename = "image/webp")]
-    Webp,
-}
-
-impl ImageKind {
-    /// What a file is, by how it begins; its name says nothing.
-    pub fn of(bytes: &[u8]) -> Option<Self> {
-        match bytes {
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
-            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
-            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::Webp),
-            _ => None,
-        }
-    }
-
-    /// `image/png`.
-    pub const fn media_type(self) -> &'static str {
-        match self {
-            Self::Png => "image/png",
-            Self::Jpeg => "image/jpeg",
-            Self::Webp => "image/webp",
-        }
-    }
+    /// What the model is shown behind all results.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<KeptImage>,
 }
 
 /// A tool as a model is told about it.
@@ -212,23 +182,6 @@ mod tests {
         assert_eq!(arguments(r#"{"path":"a"}"#).map(|o| o.len()), Ok(1));
         for bad in ["[]", "3", "\"x\"", "null", "{\"path\":", "{}{}"] {
             assert!(arguments(bad).is_err(), "`{bad}` passed");
-        }
-    }
-
-    #[test]
-    fn an_image_is_known_by_how_it_begins() {
-        for (bytes, expected) in [
-            (&b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..], Some(ImageKind::Png)),
-            (b"\xff\xd8\xff\xe0\0\x10JFIF", Some(ImageKind::Jpeg)),
-            (b"RIFF\x24\0\0\0WEBPVP8 ", Some(ImageKind::Webp)),
-            (b"RIFF\x24\0\0\0WAVEfmt ", None),
-            (b"GIF89a", None),
-            (b"\x89PN", None),
-            (b"", None),
-        ] {
-            assert_eq!(ImageKind::of(bytes), expected);
-            let stored = expected.map(|kind| serde_json::to_string(&kind).unwrap());
-            assert_eq!(stored, expected.map(|kind| format!("\"{}\"", kind.media_type())));
         }
     }
 

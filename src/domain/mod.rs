@@ -11,6 +11,7 @@ pub mod entry;
 pub mod event;
 pub mod front_matter;
 pub mod id;
+pub mod image;
 pub mod invisible;
 pub mod message;
 pub mod name;

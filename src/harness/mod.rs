@@ -234,7 +234,7 @@ impl Harness {
             ends: given.ends,
             jitter: given.jitter,
         };
-        Ok(Session::open(journal, history, &run.id, parts)?)
+        Ok(Session::open(journal, history, &run.id, parts).await?)
     }
 
     /// This attempt, as the log tells it.

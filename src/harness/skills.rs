@@ -12,7 +12,7 @@ use crate::domain::name::Name;
 use crate::skill::activate;
 use crate::skill::library::Library;
 use crate::tool::typed::{Typed, typed};
-use crate::tool::{Nature, Reply, Scope, Tool};
+use crate::tool::{Nature, Reply, Scope, Tool, output};
 
 /// Name and description of each skill the agent may activate, in the order of its head.
 pub(super) fn roster(agent: &Agent, library: &Library) -> Result<Vec<(Name, String)>, Error> {
@@ -54,6 +54,12 @@ struct ReadResource {
     name: String,
     /// Path of the file, beneath the skill's directory.
     path: String,
+    /// First line to show, counted from 1.
+    #[schemars(range(min = 1))]
+    offset: Option<u64>,
+    /// How many lines to show.
+    #[schemars(range(min = 1))]
+    limit: Option<u64>,
 }
 
 impl Typed for Activate {
@@ -72,7 +78,8 @@ impl Typed for Activate {
 
 impl Typed for ReadResource {
     const NAME: &'static str = "read_skill_resource";
-    const DESCRIPTION: &'static str = "Reads one file of a skill, by the path that `activate_skill` listed.";
+    const DESCRIPTION: &'static str = "\
+        Reads one file of a skill, by the path that `activate_skill` listed, in parts as `read` does.";
     type Shared = Shelf;
 
     fn nature(_: &Shelf) -> Nature {
@@ -80,7 +87,9 @@ impl Typed for ReadResource {
     }
 
     async fn run(self, shelf: &Shelf, _: &Scope) -> Reply {
-        reply(activate::read_resource(&shelf.library, &shelf.allowed, &self.name, &self.path))
+        let Self { name, path, offset, limit } = self;
+        let file = activate::read_resource(&shelf.library, &shelf.allowed, &name, &path);
+        reply(file.and_then(|text| output::page(&path, text.as_bytes(), offset, limit)))
     }
 }
 
@@ -88,5 +97,38 @@ fn reply(read: Result<String, String>) -> Reply {
     match read {
         Ok(text) => Reply::ok(text),
         Err(reason) => Reply::error(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Duration, Instant};
+
+    use super::*;
+    use crate::domain::image::Sight;
+
+    #[tokio::test]
+    async fn a_long_file_of_a_skill_is_read_in_parts_that_miss_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let skill = root.path().join("skills/own");
+        std::fs::create_dir_all(&skill).unwrap();
+        std::fs::write(skill.join("SKILL.md"), "---\nname: own\ndescription: x\n---\nbody").unwrap();
+        let file: String = (1..=9000).map(|n| format!("line {n} of many\n")).collect();
+        std::fs::write(skill.join("long.md"), &file).unwrap();
+        let shelf = Shelf { library: Arc::new(Library::open(root.path())), allowed: vec!["own".parse().unwrap()] };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let scope = Scope { cancel: Default::default(), call: "c".into(), deadline, sight: Sight::NONE };
+        let (mut read, mut offset) = (String::new(), 1);
+        loop {
+            let part = ReadResource { name: "own".into(), path: "long.md".into(), offset: Some(offset), limit: None };
+            let reply = part.run(&shelf, &scope).await.content;
+            let Some((text, note)) = reply.split_once("[lines ") else {
+                read.push_str(&reply);
+                break;
+            };
+            read.push_str(text);
+            offset = note.trim_end_matches(']').rsplit(' ').next().unwrap().parse().unwrap();
+        }
+        assert_eq!((read == file, offset), (true, 8001));
     }
 }

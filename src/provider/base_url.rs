@@ -22,7 +22,7 @@ pub(super) struct Base {
     /// Where it lives when nobody says otherwise; `None` where that depends on the account.
     pub(super) default: Option<&'static str>,
     pub(super) example: &'static str,
-    /// What is added to an address that names no version.
+    /// What is added to an address that names no version; empty where the vendor has none.
     pub(super) version: &'static str,
 }
 
@@ -122,8 +122,9 @@ mod tests {
             ("gemini", None, "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
             ("groq", None, "https://api.groq.com/openai/v1/chat/completions"),
             ("mistral", None, "https://api.mistral.ai/v1/chat/completions"),
-            ("deepseek", None, "https://api.deepseek.com/v1/chat/completions"),
-            ("deepseek", Some("https://api.deepseek.com"), "https://api.deepseek.com/v1/chat/completions"),
+            ("deepseek", None, "https://api.deepseek.com/chat/completions"),
+            ("deepseek", Some("https://api.deepseek.com/v1/"), "https://api.deepseek.com/v1/chat/completions"),
+            ("deepseek", Some("https://h.example/x/"), "https://h.example/x/chat/completions"),
             ("bedrock", Some("https://b.us.api.aws/v1"), "https://b.us.api.aws/v1/chat/completions"),
             ("bedrock", Some("https://b.us.aws"), "https://b.us.aws/openai/v1/chat/completions"),
             (

@@ -6,6 +6,7 @@ mod rows;
 use std::borrow::Cow;
 
 use super::vendor::{Needed, Vendor};
+use crate::domain::image::Sight;
 use crate::domain::message::Usage;
 
 pub use rows::ROWS;
@@ -19,8 +20,8 @@ pub struct Row {
     pub window: u64,
     /// Most tokens of one answer.
     pub output: u32,
-    /// Whether it sees images.
-    pub sees: bool,
+    /// What of images it can be shown.
+    pub sight: Sight,
     /// What it costs.
     pub price: Price,
     /// Where the numbers stand.
@@ -65,6 +66,11 @@ pub fn find(model: &str) -> Option<&'static Row> {
             rest.is_empty() || (date.len() < rest.len() && is_date(date))
         })
     })
+}
+
+/// What of images the model named `provider/model` can be shown: nothing where no source says that it sees.
+pub fn sight(model: &str) -> Sight {
+    find(model).map_or(Sight::NONE, |row| row.sight)
 }
 
 /// Nano-dollars for the usage of **one** call of the model named `provider/model`: nothing where it

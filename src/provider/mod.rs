@@ -48,6 +48,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use crate::domain::id::SessionId;
+use crate::domain::image::Sight;
 use crate::domain::message::{Answer, ToolResult, ToolSpec};
 use crate::domain::name::Thinking;
 
@@ -68,6 +69,11 @@ pub trait Provider: Send + Sync {
     /// Tokens that fit into its context, where a source says it.
     fn window(&self) -> Option<u64> {
         catalog::find(self.model()).map(|row| row.window)
+    }
+
+    /// What of images it can be shown: nothing where no source says that it sees.
+    fn sight(&self) -> Sight {
+        catalog::sight(self.model())
     }
 
     /// Begins a conversation in the provider's own bytes.
@@ -129,21 +135,40 @@ pub struct Place {
     pub session: SessionId,
     /// Which model call of that run in it, from 0.
     pub turn: u32,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a model is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// The next answer of the conversation.
+    Turn,
+    /// What stands for the head of the conversation, before that answer is asked for: a call without an
+    /// outcome is none of the run's turns, so that several may have one number.
+    Summary {
+        /// Which of the cuts before that answer, from 0.
+        cut: u32,
+    },
 }
 
 impl Place {
-    /// The n-th model call of a run of the first session; both from 0.
-    pub fn new(run: u32, turn: u32) -> Self {
-        Self { run, session: SessionId::default(), turn }
+    /// Of an answer in the first session, by its numbers from 0.
+    pub fn turn(run: u32, turn: u32) -> Self {
+        Self { run, session: SessionId::default(), turn, purpose: Purpose::Turn }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, session, turn } = self;
+        let Self { run, session, turn, purpose } = self;
         match *session == SessionId::default() {
-            true => write!(f, "run {run}, turn {turn}"),
-            false => write!(f, "{session}, turn {turn}"),
+            true => write!(f, "run {run}, turn {turn}")?,
+            false => write!(f, "{session}, turn {turn}")?,
+        }
+        match purpose {
+            Purpose::Turn => Ok(()),
+            Purpose::Summary { cut } => write!(f, ", summary {cut}"),
         }
     }
 }

@@ -17,6 +17,7 @@ use super::body::json;
 use super::digest::Conversed;
 use super::tape::{Header, InvalidTape, Recorded, Take, TakeLine, Tape};
 use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
+use crate::domain::image::Sight;
 use crate::domain::message::Answer;
 use crate::telemetry::redact::Redactor;
 
@@ -94,6 +95,10 @@ impl Provider for Recorder {
 
     fn window(&self) -> Option<u64> {
         self.inner.window()
+    }
+
+    fn sight(&self) -> Sight {
+        self.inner.sight()
     }
 
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {

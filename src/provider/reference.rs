@@ -2,6 +2,7 @@
 
 use super::catalog::{self, Price};
 use super::vendor::{Needed, VENDORS, Vendor};
+use crate::domain::image::{ImageKind, Sight};
 
 /// The reference page, `docs/models.md`.
 pub fn reference() -> String {
@@ -29,6 +30,9 @@ pub fn reference() -> String {
          Prices are in US dollars for a million tokens. A model that is not here can be used all the same: its window \
          and its price are then not known, and no cost is shown. Models on a machine of one's own (`ollama/…`, \
          `vllm/…`) cost nothing.\n\n\
+         Models that see are shown the images that they `read`: PNG, JPEG, WebP and GIF, at most 20 at once \
+         where the table does not say another number. A model that is not here is not known to see, also on a machine of \
+         one's own: a server that takes no images would refuse the whole conversation for ever after.\n\n\
          | model | window | longest answer | sees images | input | output | cached input | source, seen |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in catalog::ROWS {
@@ -39,7 +43,7 @@ pub fn reference() -> String {
             row.model,
             row.window,
             row.output,
-            if row.sees { "yes" } else { "no" },
+            sight(row.sight),
             dollars(input),
             dollars(output),
             dollars(cache_read),
@@ -62,6 +66,16 @@ fn line(vendor: &Vendor) -> String {
         Needed::Never => format!("none, or `{}`", key.variable),
     };
     format!("| `{word}/…` | [{title}]({source}) ({seen}) | {} | {address} | {key} |\n", wire.name())
+}
+
+/// `yes`, or what it does not see.
+fn sight(sight: Sight) -> String {
+    if sight.kinds.is_empty() {
+        return "no".to_owned();
+    }
+    let gif = if sight.kinds.contains(&ImageKind::Gif) { "" } else { ", no GIF" };
+    let few = if sight.most < Sight::FULL.most { format!(", at most {}", sight.most) } else { String::new() };
+    format!("yes{gif}{few}")
 }
 
 /// From nano-dollars for a token.

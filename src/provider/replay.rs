@@ -7,7 +7,8 @@ use futures::future::BoxFuture;
 use super::blocks::show;
 use super::digest::Conversed;
 use super::tape::Tape;
-use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Said};
+use super::{Conversation, Delta, Error, ErrorKind, Opening, Place, Provider, Purpose, Said};
+use crate::domain::image::Sight;
 use crate::domain::message::Answer;
 use crate::telemetry::progress::{Observer, Progress};
 
@@ -35,6 +36,11 @@ impl Provider for Replay {
     /// That of the model that was recorded: what it cut then is cut now.
     fn window(&self) -> Option<u64> {
         super::catalog::find(&self.tape.model).map(|row| row.window)
+    }
+
+    /// Likewise.
+    fn sight(&self) -> Sight {
+        super::catalog::sight(&self.tape.model)
     }
 
     fn open(&self, opening: Opening<'_>) -> Box<dyn Conversation> {
@@ -66,17 +72,7 @@ impl Conversation for Talk {
     ) -> BoxFuture<'a, Result<Answer, Error>> {
         Box::pin(async move {
             let Self { path, tape, observer, conversed } = self;
-            let Some(take) = tape.takes.get(&place) else {
-                let end = match tape.takes.last_key_value() {
-                    Some((last, _)) => format!("it ends with {last}"),
-                    None => "it holds none at all".to_owned(),
-                };
-                let message = format!(
-                    "replay file `{path}` has no answer for {place} ({end}); record one with a real \
-                     model and `--record FILE`"
-                );
-                return Err(Error { kind: ErrorKind::Config, message });
-            };
+            let Some(take) = tape.takes.get(&place) else { return Err(missing(tape, path, &place)) };
             let asked = conversed.digest();
             if take.request.as_ref().is_some_and(|recorded| *recorded != asked) {
                 observer.see(Progress::Note(&format!(
@@ -89,4 +85,22 @@ impl Conversation for Talk {
             Ok(answer)
         })
     }
+}
+
+/// Why there is no answer.
+fn missing(tape: &Tape, path: &str, place: &Place) -> Error {
+    let summary = |cut| Place { purpose: Purpose::Summary { cut }, ..place.clone() };
+    let was_cut = tape.takes.range(summary(0)..=summary(u32::MAX)).next().is_some();
+    if place.purpose == Purpose::Turn && was_cut {
+        let message = format!("replay file `{path}`: {place} was too long for the model when it was recorded");
+        return Error { kind: ErrorKind::Overflow, message };
+    }
+    let end = match tape.takes.last_key_value() {
+        Some((last, _)) => format!("it ends with {last}"),
+        None => "it holds none at all".to_owned(),
+    };
+    let message = format!(
+        "replay file `{path}` has no answer for {place} ({end}); record one with a real model and `--record FILE`"
+    );
+    Error { kind: ErrorKind::Config, message }
 }

@@ -4,6 +4,7 @@
 //! ```text
 //! {"hob_replay":1,"model":"anthropic/claude-sonnet-5"}
 //! {"run":0,"turn":0,"request":"<digest>","answer":{"blocks":[…],"stop":"end","usage":{…}}}
+//! {"run":0,"turn":1,"summary":0,"request":"<digest>","answer":{…}}
 //! ```
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Place;
+use super::{Place, Purpose};
 use crate::domain::id::SessionId;
 use crate::domain::message::{Answer, Block, Stop, Usage};
 
@@ -55,6 +56,9 @@ pub(super) struct TakeLine {
     #[serde(default, skip_serializing_if = "is_first")]
     session: SessionId,
     turn: u32,
+    /// Which cut before that turn, if it is no answer but a summary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    summary: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     request: Option<String>,
     answer: Recorded,
@@ -127,9 +131,10 @@ impl Tape {
         }
         let mut tape = Self { model: header.model, takes: BTreeMap::new() };
         for (at, line) in lines {
-            let TakeLine { run, session, turn, request, answer } =
+            let TakeLine { run, session, turn, summary, request, answer } =
                 serde_json::from_str(line).map_err(|error| (at + 1, format!("not a recorded answer: {error}")))?;
-            let place = Place { run, session, turn };
+            let purpose = summary.map_or(Purpose::Turn, |cut| Purpose::Summary { cut });
+            let place = Place { run, session, turn, purpose };
             if tape.takes.insert(place.clone(), Take { request, answer }).is_some() {
                 return Err((at + 1, format!("a second answer for {place}")));
             }
@@ -147,8 +152,12 @@ impl Header {
 impl TakeLine {
     pub(super) fn of(place: Place, take: &Take) -> Self {
         let Take { request, answer } = take.clone();
-        let Place { run, session, turn } = place;
-        Self { run, session, turn, request, answer }
+        let Place { run, session, turn, purpose } = place;
+        let summary = match purpose {
+            Purpose::Turn => None,
+            Purpose::Summary { cut } => Some(cut),
+        };
+        Self { run, session, turn, summary, request, answer }
     }
 }
 

@@ -133,7 +133,12 @@ impl History {
                 self.touched.call(&answer);
                 self.said(seq, Turn::Answer(answer));
             }
-            Body::MessageInterrupted(cut) => self.with_own(|run| run.failures += u32::from(cut.transient)),
+            Body::MessageInterrupted(cut) => {
+                if cut.unshown {
+                    self.drop_unread_images();
+                }
+                self.with_own(|run| run.failures += u32::from(cut.transient));
+            }
             Body::ChildSession(child) => self.children.begin(child, seq),
             Body::ToolResult(result) => {
                 self.children.end(&result.call);

@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use super::history::{NEW_HEAD, Turn};
-use super::{Error, Session, push};
+use super::{Error, Session};
 use crate::domain::entry::{Body, Note, RunJoined, Settled};
 use crate::domain::id::RunId;
 use crate::domain::message::{Message, Usage};
@@ -55,10 +55,7 @@ impl Session {
         };
         let bodies = vec![Body::RunJoined(joined), Body::Message(Message::User { text }), Body::Settled(settled)];
         self.record(bodies).await?;
-        if let Some(turn) = self.history.turns.last() {
-            push(self.conversation.as_mut(), turn);
-        }
-        Ok(())
+        self.push_last().await
     }
 
     async fn tell_of_a_new_head(&mut self, run: &RunId) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The only appender to the log: redacts, gives each entry its parent and its time, and writes
 //! under the fence of one claim.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -122,6 +123,11 @@ impl Journal {
     /// When it cannot be stored.
     pub async fn put_blob(&mut self, content: &[u8]) -> Result<String, Error> {
         self.log.lock().await.put_blob(&Blob::new(content, &self.redactor)).await
+    }
+
+    /// Whether what would be kept of this content is not all of it.
+    pub fn holds_secret(&self, content: &[u8]) -> bool {
+        matches!(self.redactor.redact_bytes(content), Cow::Owned(_))
     }
 
     /// Content by its digest, verified.

@@ -7,6 +7,7 @@ mod compaction;
 mod day;
 pub mod delegation;
 pub mod history;
+mod images;
 pub mod join;
 pub mod journal;
 pub mod purse;
@@ -107,18 +108,29 @@ impl Session {
     /// serialised for the provider once, here.
     ///
     /// # Errors
-    /// When the log holds no prompt yet.
-    pub fn open(journal: Journal, history: History, run: &RunId, parts: Parts) -> Result<Self, Error> {
-        let conversation = conversation(&history, run, &parts)?;
+    /// When the log holds no prompt yet, or an image that was shown is gone or damaged.
+    pub async fn open(mut journal: Journal, history: History, run: &RunId, parts: Parts) -> Result<Self, Error> {
+        let conversation = conversation(&mut journal, &history, run, &parts).await?;
         Ok(Self { journal, history, conversation, parts, waits: None })
     }
 
     /// Says something to the model: recorded first, then pushed.
     async fn say(&mut self, body: Body) -> Result<(), Error> {
         self.record(vec![body]).await?;
-        if let Some(turn) = self.history.turns.last() {
-            push(self.conversation.as_mut(), turn);
+        self.push_last().await
+    }
+
+    /// Says the last turn to the model, which is recorded.
+    async fn push_last(&mut self) -> Result<(), Error> {
+        match self.history.turns.last() {
+            Some(turn) => push(&mut self.journal, self.conversation.as_mut(), turn).await,
+            None => Ok(()),
         }
+    }
+
+    /// Serialises all that was said anew, for who answers now.
+    async fn converse_anew(&mut self, run: &RunId) -> Result<(), Error> {
+        self.conversation = conversation(&mut self.journal, &self.history, run, &self.parts).await?;
         Ok(())
     }
 
@@ -163,7 +175,12 @@ impl Session {
 }
 
 /// All that was said, in the provider's own bytes.
-fn conversation(history: &History, run: &RunId, parts: &Parts) -> Result<Box<dyn Conversation>, Error> {
+async fn conversation(
+    journal: &mut Journal,
+    history: &History,
+    run: &RunId,
+    parts: &Parts,
+) -> Result<Box<dyn Conversation>, Error> {
     let prompt = history.prompt.as_ref().ok_or_else(|| Error::NoPrompt(run.clone()))?;
     let mut conversation = parts.provider.open(Opening {
         system: &prompt.system,
@@ -179,16 +196,20 @@ fn conversation(history: &History, run: &RunId, parts: &Parts) -> Result<Box<dyn
         all => all.len(),
     };
     for turn in &history.turns[..complete] {
-        push(conversation.as_mut(), turn);
+        push(journal, conversation.as_mut(), turn).await?;
     }
     Ok(conversation)
 }
 
 /// Appends one turn to a provider's conversation.
-fn push(conversation: &mut dyn Conversation, turn: &Turn) {
+async fn push(journal: &mut Journal, conversation: &mut dyn Conversation, turn: &Turn) -> Result<(), Error> {
     match turn {
         Turn::User(text) => conversation.push(Said::User(text)),
         Turn::Answer(answer) => conversation.push(Said::Answer(answer)),
-        Turn::Results(results) => conversation.push(Said::Results(results)),
+        Turn::Results(results) => {
+            conversation.push(Said::Results(results));
+            images::show(journal, conversation, results).await?;
+        }
     }
+    Ok(())
 }

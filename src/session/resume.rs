@@ -91,7 +91,13 @@ pub fn open_calls(history: &History) -> Vec<Call> {
 /// A result for every open call, so that what comes next may be sent: they may have run.
 pub fn closing(history: &History) -> Vec<Body> {
     let unknown = |call: Call| {
-        Body::ToolResult(ToolResult { call: call.id, name: call.name, content: UNKNOWN.to_owned(), is_error: true })
+        Body::ToolResult(ToolResult {
+            call: call.id,
+            name: call.name,
+            content: UNKNOWN.to_owned(),
+            is_error: true,
+            images: Vec::new(),
+        })
     };
     open_calls(history).into_iter().map(unknown).collect()
 }

@@ -53,6 +53,7 @@ impl Session {
         let beside = self.history.last_answer().is_some_and(|answer| resume::calls(answer).len() > 1);
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline());
+        let sight = self.parts.provider.sight();
         // Calls that may still run.
         let mut left = self.parts.purse.calls();
         let contained = self.parts.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained);
@@ -94,7 +95,7 @@ impl Session {
                         None => {
                             observer.see(Progress::ToolStarted(step.call));
                             failpoints.hit(failpoint::TOOL_RUNNING);
-                            let reply = dispatch::run(toolbox, step, cancel, deadline).await;
+                            let reply = dispatch::run(toolbox, step, cancel, deadline, sight).await;
                             failpoints.hit(failpoint::TOOL_RAN);
                             reply
                         }
@@ -132,15 +133,15 @@ impl Session {
             }
         }
         failpoints.hit(failpoint::BATCH_DONE);
-        if let Some(turn @ Turn::Results(_)) = self.history.turns.last() {
-            super::push(self.conversation.as_mut(), turn);
+        if let Some(Turn::Results(_)) = self.history.turns.last() {
+            self.push_last().await?;
         }
         Ok(None)
     }
 
     /// Files first, then what the tool adds to the log, then its result: one transaction.
     async fn record_result(&mut self, done: Done<'_>) -> Result<(), Error> {
-        let Done { call, reply, began, desk } = done;
+        let Done { call, mut reply, began, desk } = done;
         let mut bodies = Vec::new();
         // Another session may be in the middle of its own.
         let desk = desk.or_else(|| self.parts.desk.clone().try_lock_owned().ok());
@@ -162,12 +163,14 @@ impl Session {
                 _ => {}
             }
         }
+        let images = self.keep_images(&mut reply).await?;
         bodies.extend(reply.entries);
         let result = ToolResult {
             call: call.id.clone(),
             name: call.name.clone(),
             content: reply.content,
             is_error: reply.is_error,
+            images,
         };
         self.parts.observer.see(Progress::ToolEnded { call, result: &result, took: began.elapsed() });
         bodies.push(Body::ToolResult(result));

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use super::history::{LAND, LOOP, REMINDER, Turn};
 use super::join::Joins;
 use super::resume::{self, Ending, Progress};
-use super::{Error, Session, conversation};
+use super::{Error, Session};
 use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, MessageInterrupted, Note};
 use crate::domain::id::RunId;
 use crate::domain::message::{Message, Stop};
-use crate::provider::{self, Delta, ErrorKind, Place, retry};
+use crate::provider::{self, Delta, ErrorKind, Place, Purpose, retry};
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress as Seen;
 
@@ -170,11 +170,15 @@ impl Session {
             }
             Ok(Err(error)) => {
                 let transient = matches!(error.kind, ErrorKind::Transient { .. });
-                self.interrupted(error.message.clone(), transient, partial).await?;
+                let unshown = error.kind == ErrorKind::Fatal && self.history.has_unread_images();
+                self.interrupted(error.message.clone(), transient, partial, unshown).await?;
+                if unshown {
+                    return self.without_images(run, &error).await;
+                }
                 self.after_failure(run, error).await
             }
             Err(reason) => {
-                self.interrupted(reason, false, partial).await?;
+                self.interrupted(reason, false, partial, false).await?;
                 Ok(None)
             }
         }
@@ -192,7 +196,7 @@ impl Session {
                 let failures = self.history.find(run).map_or(1, |known| known.failures);
                 let failures = (failures.max(1) - 1) % retry::TRIES + 1;
                 let Some(wait) = retry::wait(failures, after, (self.parts.jitter)()) else {
-                    return self.fall_back(run, error.message);
+                    return self.fall_back(run, error.message).await;
                 };
                 self.parts.observer.see(Seen::Retrying { reason: &error.message, wait });
                 tokio::select! {
@@ -206,18 +210,33 @@ impl Session {
     }
 
     /// Goes on with the next model, if there is one.
-    fn fall_back(&mut self, run: &RunId, said: String) -> Result<Option<Stopped>, Error> {
+    async fn fall_back(&mut self, run: &RunId, said: String) -> Result<Option<Stopped>, Error> {
         let Some(next) = self.parts.fallback.pop_front() else { return Ok(Some(Stopped::Unanswered(said))) };
         let note = format!("{} does not answer; {} does from here on", self.parts.provider.model(), next.model());
         self.parts.observer.see(Seen::Note(&note));
         self.parts.provider = next;
-        self.conversation = conversation(&self.history, run, &self.parts)?;
+        self.converse_anew(run).await?;
         Ok(None)
     }
 
-    async fn interrupted(&mut self, reason: String, transient: bool, mut partial: String) -> Result<(), Error> {
+    /// Asks again without the images that came since the last answer: one that a vendor does not take must
+    /// not be the end of the conversation.
+    async fn without_images(&mut self, run: &RunId, error: &provider::Error) -> Result<Option<Stopped>, Error> {
+        let note = format!("{}: it is asked again without the images that it has not read", error.message);
+        self.parts.observer.see(Seen::Note(&note));
+        self.converse_anew(run).await?;
+        Ok(None)
+    }
+
+    async fn interrupted(
+        &mut self,
+        reason: String,
+        transient: bool,
+        mut partial: String,
+        unshown: bool,
+    ) -> Result<(), Error> {
         partial.truncate(partial.floor_char_boundary(PARTIAL_MAX));
-        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, transient, partial })]).await
+        self.record(vec![Body::MessageInterrupted(MessageInterrupted { reason, transient, partial, unshown })]).await
     }
 
     /// When the run's time is used up, or that of the attempt; what earlier attempts took is gone.
@@ -229,6 +248,6 @@ impl Session {
     /// Which model call comes next.
     pub(super) fn place(&self, run: &RunId) -> Place {
         let session = self.history.session.clone();
-        Place { run: self.history.ordinal(run), session, turn: self.parts.purse.spent().turns }
+        Place { run: self.history.ordinal(run), session, turn: self.parts.purse.spent().turns, purpose: Purpose::Turn }
     }
 }

@@ -10,8 +10,11 @@ use super::library::{self, Home, Library, SKILL_FILE};
 use crate::domain::front_matter;
 use crate::domain::name::Name;
 
-/// Most bytes of one file that a model gets at once.
+/// Most bytes of a skill's text that a model gets.
 pub const SHOWN_MAX: usize = 48 << 10;
+
+/// Largest file that is read for a model.
+pub const FILE_MAX: usize = 8 << 20;
 
 /// Most files that are named.
 pub const LISTED_MAX: usize = 100;
@@ -49,7 +52,7 @@ pub fn activate(library: &Library, allowed: &[Name], name: &str) -> Result<Strin
     Ok(answer)
 }
 
-/// One file of a skill, by its path beneath the skill's directory.
+/// All of one file of a skill, which is a text, by its path beneath the skill's directory.
 pub fn read_resource(library: &Library, allowed: &[Name], name: &str, path: &str) -> Result<String, String> {
     let home = home(library, allowed, name)?;
     let plain = !path.is_empty()
@@ -70,7 +73,7 @@ pub fn read_resource(library: &Library, allowed: &[Name], name: &str, path: &str
     match home {
         Home::Shipped(files) => {
             let found = files.iter().skip(1).find(|(known, _)| *known == path);
-            found.map(|(_, content)| cut(content)).ok_or_else(missing)
+            found.map(|(_, content)| (*content).to_owned()).ok_or_else(missing)
         }
         Home::Directory { real, shown } => {
             let file = real.join(path).canonicalize().map_err(|_| missing())?;
@@ -78,15 +81,13 @@ pub fn read_resource(library: &Library, allowed: &[Name], name: &str, path: &str
                 return Err(missing());
             }
             let bytes = bounded(&file).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
-            // One character may be cut in two where the reading stopped.
-            let text = match std::str::from_utf8(&bytes) {
-                Ok(text) => text,
-                Err(error) if error.error_len().is_none() => {
-                    std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
-                }
-                Err(_) => return Err(format!("`{path}` is not a text; use it in the shell as `{shown}/{path}`")),
-            };
-            Ok(cut(text))
+            if bytes.len() > FILE_MAX {
+                return Err(format!(
+                    "`{path}` is larger than {FILE_MAX} bytes; use it in the shell as `{shown}/{path}`"
+                ));
+            }
+            String::from_utf8(bytes)
+                .map_err(|_| format!("`{path}` is not a text; use it in the shell as `{shown}/{path}`"))
         }
     }
 }
@@ -146,7 +147,7 @@ fn collect(directory: &Path, above: &str, depth: usize, found: &mut Vec<(String,
 
 fn bounded(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(SHOWN_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    fs::File::open(path)?.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -239,7 +239,14 @@ mod tests {
                     let call = Call { id: "1".into(), name: "show".into(), arguments: json!({"x": value}).to_string() };
                     let deadline = Instant::now() + Duration::from_secs(60);
                     let step = Step { call: &call, repeated: false };
-                    let reply = dispatch::run(&toolbox, step, &CancellationToken::new(), deadline).await;
+                    let reply = dispatch::run(
+                        &toolbox,
+                        step,
+                        &CancellationToken::new(),
+                        deadline,
+                        crate::domain::image::Sight::FULL,
+                    )
+                    .await;
                     let refused = value.contains('\0') || !behind && value.starts_with('-');
                     assert_eq!(reply.is_error, refused, "{value:?}: {}", reply.content);
                     let printed = if behind { format!("2|--|{value}|") } else { format!("1|{value}||") };
@@ -270,7 +277,17 @@ mod tests {
                 let call = Call { id: "1".into(), name: "show".into(), arguments: arguments.to_string() };
                 let deadline = Instant::now() + Duration::from_secs(60);
                 let step = Step { call: &call, repeated: false };
-                replies.push(dispatch::run(&toolbox, step, &CancellationToken::new(), deadline).await.content);
+                replies.push(
+                    dispatch::run(
+                        &toolbox,
+                        step,
+                        &CancellationToken::new(),
+                        deadline,
+                        crate::domain::image::Sight::FULL,
+                    )
+                    .await
+                    .content,
+                );
             }
             assert!(replies.windows(2).all(|pair| pair[0] == pair[1]), "{replies:?}");
             said.push_str(&format!("{} {arguments}\n    {}\n", run.join(" "), replies[0]));

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Nature, Reply, Scope, Slot, Toolbox, output};
+use crate::domain::image::Sight;
 use crate::domain::message::Call;
 use crate::domain::problem::nearest;
 
@@ -61,8 +62,15 @@ pub fn plan<'a>(toolbox: &Toolbox, calls: &'a [Call]) -> Vec<Vec<Step<'a>>> {
     groups
 }
 
-/// Runs one call to its reply, whatever happens in it. `deadline` is the end of the run's time.
-pub async fn run(toolbox: &Toolbox, step: Step<'_>, cancel: &CancellationToken, deadline: Instant) -> Reply {
+/// Runs one call to its reply, whatever happens in it. `deadline` is the end of the run's time, `sight`
+/// what of images the model can be shown.
+pub async fn run(
+    toolbox: &Toolbox,
+    step: Step<'_>,
+    cancel: &CancellationToken,
+    deadline: Instant,
+    sight: Sight,
+) -> Reply {
     let call = step.call;
     if step.repeated {
         return Reply::error("An earlier call of this message has the same id, so this one did not run. Call again.");
@@ -77,7 +85,7 @@ pub async fn run(toolbox: &Toolbox, step: Step<'_>, cancel: &CancellationToken, 
     if cancel.is_cancelled() {
         return Reply::error(format!("`{}` did not run: the run was stopped.", call.name));
     }
-    let scope = Scope { cancel: cancel.child_token(), call: call.id.clone(), deadline };
+    let scope = Scope { cancel: cancel.child_token(), call: call.id.clone(), deadline, sight };
     watched(slot, arguments, &scope).await
 }
 
@@ -208,7 +216,7 @@ mod tests {
     async fn answer(name: &str, arguments: &str, cancel: &CancellationToken) -> Reply {
         let call = call("1", name, arguments);
         let deadline = Instant::now() + Duration::from_secs(3600);
-        run(&toolbox(), Step { call: &call, repeated: false }, cancel, deadline).await
+        run(&toolbox(), Step { call: &call, repeated: false }, cancel, deadline, Sight::FULL).await
     }
 
     #[test]
@@ -239,7 +247,7 @@ mod tests {
         let deadline = Instant::now() + Duration::from_secs(9);
         let mut replies = Vec::new();
         for group in plan(&toolbox, &calls) {
-            let running = group.into_iter().map(|step| run(&toolbox, step, &cancel, deadline));
+            let running = group.into_iter().map(|step| run(&toolbox, step, &cancel, deadline, Sight::FULL));
             replies.extend(stream::iter(running).buffered(PARALLEL).collect::<Vec<_>>().await);
         }
         assert_eq!(replies.iter().map(|reply| reply.is_error).collect::<Vec<_>>(), [false, true]);
@@ -285,7 +293,7 @@ mod tests {
         let mut groups = plan(&toolbox, &calls);
         let group = groups.pop().unwrap();
         assert!(groups.is_empty());
-        let running = group.into_iter().map(|step| run(&toolbox, step, &cancel, deadline));
+        let running = group.into_iter().map(|step| run(&toolbox, step, &cancel, deadline, Sight::FULL));
         let replies: Vec<Reply> = stream::iter(running).buffered(PARALLEL).collect().await;
         let said: Vec<&str> = replies.iter().map(|reply| reply.content.as_str()).collect();
         assert_eq!(said, ["0", "1", "2", "3", "4", "5", "6", "7"]);
@@ -346,7 +354,8 @@ mod tests {
         let toolbox = Toolbox::new([Arc::new(Probe { spec, nature: Nature::ReadOnly }) as Arc<dyn Tool>]);
         let call = call("1", "odd", "{}");
         let step = Step { call: &call, repeated: false };
-        let reply = run(&toolbox, step, &CancellationToken::new(), Instant::now() + Duration::from_secs(1)).await;
+        let reply =
+            run(&toolbox, step, &CancellationToken::new(), Instant::now() + Duration::from_secs(1), Sight::NONE).await;
         assert!(reply.content.starts_with("`odd` did not run: its own schema is not valid"), "{}", reply.content);
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::typed::Typed;
 use super::{Nature, Reply, Scope, kind, output};
+use crate::domain::image::{self, Image, ImageKind, Sight, Still};
 use crate::sandbox::{Error, Sandbox};
 
 /// Bytes of what a sandbox said.
@@ -54,16 +56,16 @@ impl Typed for Read {
     const NAME: &'static str = "read";
     const DESCRIPTION: &'static str = "\
         Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names \
-        the offset to go on with.";
+        the offset to go on with. Shows an image (PNG, JPEG, WebP, GIF) to a model that sees.";
     type Shared = Place;
 
     fn nature(_: &Place) -> Nature {
         Nature::ReadOnly
     }
 
-    async fn run(self, place: &Place, _: &Scope) -> Reply {
+    async fn run(self, place: &Place, scope: &Scope) -> Reply {
         match place.sandbox.read(&self.path).await {
-            Ok(bytes) => show(&self, &bytes),
+            Ok(bytes) => show(&self, &bytes, scope.sight),
             Err(Error::IsDirectory(path)) => {
                 Reply::error(format!("`{path}` is a directory. Use `glob` to see the files in it."))
             }
@@ -80,31 +82,30 @@ pub(super) fn failed(sandbox: &dyn Sandbox, error: &Error) -> Reply {
     Reply::error(output::with_notes(said, &output::bracketed(left_out.as_slice())))
 }
 
-fn show(asked: &Read, bytes: &[u8]) -> Reply {
+fn show(asked: &Read, bytes: &Bytes, sight: Sight) -> Reply {
     let path = &asked.path;
-    if bytes.is_empty() {
-        return Reply::ok(format!("[`{path}` is empty]"));
+    if let Some(kind) = ImageKind::of(bytes).filter(|kind| sight.kinds.contains(kind)) {
+        return picture(path, kind, bytes);
     }
     if let Some(kind) = kind::not_text(bytes) {
         return Reply::error(format!("`{path}` is {kind} of {} bytes and is not shown.", bytes.len()));
     }
-    let first = usize::try_from(asked.offset.unwrap_or(1)).unwrap_or(usize::MAX).max(1);
-    let most = asked.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let file = output::of_file(bytes);
-    let output::Window { text, lines, total } = output::window(&file.text, first, most);
-    if first > total {
-        let lines = if total == 1 { "1 line".to_owned() } else { format!("{total} lines") };
-        return Reply::error(format!("`{path}` has {lines}; offset {first} is past its end."));
+    match output::page(path, bytes, asked.offset, asked.limit) {
+        Ok(page) => Reply::ok(page),
+        Err(reason) => Reply::error(reason),
     }
-    let mut notes = Vec::new();
-    let last = first - 1 + lines;
-    if last < total {
-        notes.push(format!("[lines {first} to {last} of {total}; go on with offset {}]", last + 1));
+}
+
+/// An image as a model sees it, or why it cannot be shown.
+fn picture(path: &str, kind: ImageKind, bytes: &Bytes) -> Reply {
+    let (words, size) = (kind.words(), bytes.len());
+    match image::still(kind, bytes) {
+        Ok(Still { width, height }) => Reply {
+            images: vec![Image { name: path.to_owned(), kind, bytes: bytes.clone() }],
+            ..Reply::ok(format!("`{path}` is {words} of {width} x {height} pixels, {size} bytes."))
+        },
+        Err(unfit) => Reply::error(format!("`{path}` is {words} of {size} bytes and is not shown: {unfit}.")),
     }
-    if file.dropped > 0 {
-        notes.push(format!("[{} control characters are not shown]", file.dropped));
-    }
-    Reply::ok(output::with_notes(text, &notes))
 }
 
 /// A whole file.
@@ -215,6 +216,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_image_is_read_as_one_in_every_sandbox() {
+        let gif = [&b"GIF89a\x04\0\x03\0\0\0\0"[..], &[0x2c, 0, 0, 0, 0, 4, 0, 3, 0, 0, 2, 1, 9, 0], b";"].concat();
+        let scene = Scene::new(&[("a.txt", &gif), ("cut.gif", &gif[..20])]);
+        let reply = scene.call("read", json!({"path": "a.txt"})).await;
+        assert_eq!(reply.content, "`a.txt` is a GIF image of 4 x 3 pixels, 28 bytes.");
+        let [image] = reply.images.as_slice() else { panic!("{:?}", reply.images) };
+        assert_eq!((image.name.as_str(), image.kind.media_type(), &image.bytes[..]), ("a.txt", "image/gif", &gif[..]));
+        let reply = scene.call("read", json!({"path": "cut.gif"})).await;
+        assert_eq!(reply.content, "`cut.gif` is a GIF image of 20 bytes and is not shown: it is cut off or damaged.");
+        assert!(reply.is_error && reply.images.is_empty());
+    }
+
+    #[tokio::test]
     async fn what_is_written_over_a_file_keeps_its_line_ends() {
         for (before, content, expected) in [
             (&b"a\r\nb\r\n"[..], "1\n2\n", &b"1\r\n2\r\n"[..]),
@@ -256,7 +270,14 @@ mod tests {
                 };
                 let step = super::super::dispatch::Step { call: &call, repeated: false };
                 let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
-                let reply = super::super::dispatch::run(toolbox, step, &Default::default(), deadline).await;
+                let reply = super::super::dispatch::run(
+                    toolbox,
+                    step,
+                    &Default::default(),
+                    deadline,
+                    crate::domain::image::Sight::FULL,
+                )
+                .await;
                 assert!(reply.is_error && reply.content.len() < 2000, "{name}: {}", reply.content.len());
                 assert!(reply.content.ends_with('.') || reply.content.ends_with(']'), "{name}: {}", reply.content);
             }

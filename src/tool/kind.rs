@@ -1,14 +1,10 @@
 //! What a file is that is better not shown as text, told from its first bytes.
 
 use super::output;
+use crate::domain::image::ImageKind;
 
-/// Kinds whose first bytes are never those of a text.
+/// Kinds beside images whose first bytes are never those of a text.
 const KINDS: &[(&str, usize, &[u8])] = &[
-    ("a PNG image", 0, b"\x89PNG\r\n\x1a\n"),
-    ("a JPEG image", 0, b"\xff\xd8\xff"),
-    ("a GIF image", 0, b"GIF87a"),
-    ("a GIF image", 0, b"GIF89a"),
-    ("a WebP image", 8, b"WEBPVP8"),
     ("an ICO image", 0, b"\0\0\x01\0"),
     ("a TIFF image", 0, b"II*\0"),
     ("a TIFF image", 0, b"MM\0*"),
@@ -34,10 +30,13 @@ const KINDS: &[(&str, usize, &[u8])] = &[
 ];
 
 /// Such files begin as a text could; only their NULs tell.
-const ONLY_IF_BINARY: &[&str] = &["a tar archive", "an MP4 video", "a WebP image", "UTF-16 text"];
+const ONLY_IF_BINARY: &[&str] = &["a tar archive", "an MP4 video", "UTF-16 text"];
 
 /// What these bytes are, with an article; nothing for a text.
 pub(super) fn not_text(bytes: &[u8]) -> Option<&'static str> {
+    if let Some(image) = ImageKind::of(bytes) {
+        return Some(image.words());
+    }
     let is_binary = output::is_binary(bytes);
     let stands = |(kind, at, magic): &(&'static str, usize, &[u8])| {
         let begins = bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic));

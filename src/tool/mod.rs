@@ -29,6 +29,7 @@ use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::entry::Body;
+use crate::domain::image::{Image, Sight};
 use crate::domain::message::ToolSpec;
 use crate::domain::name::ToolKind;
 use crate::sandbox::Sandbox;
@@ -77,6 +78,8 @@ pub struct Scope {
     pub call: String,
     /// When the run's time is over.
     pub deadline: tokio::time::Instant,
+    /// What of images the model can be shown.
+    pub sight: Sight,
 }
 
 /// What a tool answers.
@@ -90,6 +93,8 @@ pub struct Reply {
     pub entries: Vec<Body>,
     /// Work for somebody else, whose words take the place of `content`.
     pub delegation: Option<Delegation>,
+    /// What the model is shown behind the results, as far as there is room for it.
+    pub images: Vec<Image>,
 }
 
 impl Reply {
@@ -191,7 +196,7 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(told.join("\n\n"), @r#"
-        read: Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names the offset to go on with.
+        read: Reads a text file. Shows at most 2000 lines or 50 KiB, in whole lines; the last line of the reply then names the offset to go on with. Shows an image (PNG, JPEG, WebP, GIF) to a model that sees.
         {
           "additionalProperties": false,
           "properties": {

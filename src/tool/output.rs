@@ -64,6 +64,34 @@ fn shorten_line(line: &str) -> Cow<'_, str> {
     format!("{} [{rest} more bytes in this line]\n", &line[..kept]).into()
 }
 
+/// The lines of a file from `offset` on, counted from 1, at most `limit` of them and what [`window`] shows;
+/// below them what is not shown, and where to go on.
+///
+/// # Errors
+/// When it has fewer lines, in a sentence.
+pub fn page(path: &str, bytes: &[u8], offset: Option<u64>, limit: Option<u64>) -> Result<String, String> {
+    if bytes.is_empty() {
+        return Ok(format!("[`{path}` is empty]"));
+    }
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let first = number(offset.unwrap_or(1)).max(1);
+    let file = of_file(bytes);
+    let Window { text, lines, total } = window(&file.text, first, limit.map_or(usize::MAX, number));
+    if first > total {
+        let lines = if total == 1 { "1 line".to_owned() } else { format!("{total} lines") };
+        return Err(format!("`{path}` has {lines}; offset {first} is past its end."));
+    }
+    let mut notes = Vec::new();
+    let last = first - 1 + lines;
+    if last < total {
+        notes.push(format!("[lines {first} to {last} of {total}; go on with offset {}]", last + 1));
+    }
+    if file.dropped > 0 {
+        notes.push(format!("[{} control characters are not shown]", file.dropped));
+    }
+    Ok(with_notes(text, &notes))
+}
+
 /// The end of `text` that fits: whole lines, at most `lines` of them and [`BYTES_MAX`] bytes. A
 /// last line that does not fit alone loses its beginning.
 pub fn tail(text: &str, lines: usize) -> &str {

@@ -177,7 +177,7 @@ impl Plan {
 fn refused(run: &RunId, kind: EffectKind, reason: String) -> Reply {
     let content = format!("Refused: {reason}.");
     let entry = Body::EffectRefused(EffectRefused { run: run.clone(), kind, reason });
-    Reply { content, is_error: true, entries: vec![entry], ..Reply::default() }
+    Reply { entries: vec![entry], ..Reply::error(content) }
 }
 
 fn neutral(write: Write, place: &Place) -> (Write, Vec<Change>) {
@@ -266,7 +266,14 @@ mod tests {
     async fn call(toolbox: &Toolbox, name: &str, arguments: Value) -> Reply {
         let call = Call { id: "1".into(), name: name.into(), arguments: arguments.to_string() };
         let deadline = Instant::now() + Duration::from_secs(9);
-        dispatch::run(toolbox, Step { call: &call, repeated: false }, &CancellationToken::new(), deadline).await
+        dispatch::run(
+            toolbox,
+            Step { call: &call, repeated: false },
+            &CancellationToken::new(),
+            deadline,
+            crate::domain::image::Sight::FULL,
+        )
+        .await
     }
 
     fn entry(reply: &Reply) -> String {

@@ -73,9 +73,12 @@ impl Scene {
         let deadline = Instant::now() + Duration::from_secs(3600);
         let mut reply: Option<Reply> = None;
         for (_, toolbox) in &self.sandboxes {
-            let next = dispatch::run(toolbox, step, &CancellationToken::new(), deadline).await;
+            let next =
+                dispatch::run(toolbox, step, &CancellationToken::new(), deadline, crate::domain::image::Sight::FULL)
+                    .await;
             if let Some(first) = &reply {
                 assert_eq!((&next.content, next.is_error), (&first.content, first.is_error), "{name} {arguments}");
+                assert_eq!(next.images, first.images, "{name} {arguments}");
             }
             reply = Some(next);
         }

@@ -223,7 +223,15 @@ mod tests {
                 let call = crate::domain::message::Call { id: "1".into(), name: name.into(), arguments };
                 let step = super::super::dispatch::Step { call: &call, repeated: false };
                 let deadline = Instant::now() + Duration::from_secs(99);
-                super::super::dispatch::run(toolbox, step, &Default::default(), deadline).await.content
+                super::super::dispatch::run(
+                    toolbox,
+                    step,
+                    &Default::default(),
+                    deadline,
+                    crate::domain::image::Sight::FULL,
+                )
+                .await
+                .content
             };
             // Few lines too many, and many bytes.
             for last in [2001, 30_000] {

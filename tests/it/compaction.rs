@@ -133,6 +133,43 @@ fn where_there_is_still_room_a_summary_that_cannot_be_made_costs_nothing() {
     }
 }
 
+/// A summary, one without words, and a request that was too long: each stands in the recording as what it is.
+#[test]
+fn a_recording_with_summaries_plays_as_it_was() {
+    let nothing = || answer().reasoning("Hm.", "c2lnbmVk").end();
+    let (last, next) = (|| answer().text("All is well.").end(), || answer().text("Still.").end());
+    let scripts: [(&str, Vec<Reply>); 4] = [
+        ("narrow", vec![reads("c1"), looks(), summary(), last(), next()]),
+        ("narrow", vec![reads("c1"), looks(), nothing(), last(), next()]),
+        ("wide", vec![reads("c1"), too_long(), summary(), reads("c2"), too_long(), summary(), last(), next()]),
+        ("wide", vec![reads("c1"), too_long(), nothing(), last(), next()]),
+    ];
+    for model in MODELS {
+        for (agent, script) in scripts.clone() {
+            let (recorded, replayed) = (scene(), scene());
+            let tape = recorded.beside("tape.jsonl").display().to_string();
+            let server = ModelServer::start(script);
+            let told = |scene: &Scene, event: &str, model: &str, record: Option<&str>| {
+                let event = fixture(event).display().to_string();
+                let mut command = scene.command(["run", agent, "--event", &event, "--model", model]);
+                command.args(record.into_iter().flat_map(|file| ["--record", file]));
+                command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+                command.env("OPENAI_API_KEY", KEY).env("OPENAI_BASE_URL", &server.url);
+                let ran = scene.end(command);
+                assert_eq!(ran.code(), Some(0), "{model} {agent}: {}", ran.transcript());
+                assert!(!ran.stderr().contains("replay: "), "{model} {agent}: {}", ran.transcript());
+                ran.stdout()
+            };
+            for event in [OPENED, "github/issue_comment.created.json"] {
+                let replay = format!("replay/{tape}");
+                let said = told(&recorded, event, model, Some(&tape));
+                assert_eq!(told(&replayed, event, &replay, None), said, "{model} {agent}");
+            }
+            assert_eq!((kinds(&replayed), server.left()), (kinds(&recorded), 0), "{model} {agent}");
+        }
+    }
+}
+
 #[test]
 fn where_there_is_no_room_it_costs_what_it_would_have_said_and_not_the_run() {
     for model in MODELS {

@@ -141,7 +141,7 @@ fn killed_within_a_compaction_a_run_ends_as_if_undisturbed() {
         Tape::new()
             .calls([("read", json!({ "path": "notes.txt" }))])
             .calls([("glob", json!({ "pattern": "*.txt" }))])
-            .says("## Status\nThe notes are read.")
+            .summarises("## Status\nThe notes are read.")
             .says("All is well.")
             .write(&scene.beside("tape.jsonl"));
         scene

@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
 use hob::domain::budget::Limited;
-use hob::domain::message::Usage;
+use hob::domain::image::{Image, ImageKind};
+use hob::domain::message::{ToolSpec, Usage};
 use hob::domain::name::{SandboxKind, Thinking, ToolKind};
 use hob::embed::{Access, Agent, Call, Error, Hob, Observer, Progress, Session, Store, function};
 use hob::telemetry::failpoint::Failpoints;
-use serde_json::json;
+use hob::tool::{Nature, Reply, Scope, Tool, schema};
+use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use crate::scene::model_server::{ModelServer, answer};
+use crate::scene::png::png;
 
 /// A program's own directory, and a model behind a socket.
 struct Program {
@@ -82,6 +88,47 @@ async fn a_function_is_a_tool_and_its_refusal_can_be_read() {
     let said = program.server.bodies().pop().unwrap()["messages"].to_string();
     for part in ["At most a dozen.", "4 ordered.", "eggs"] {
         assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+/// Shows an image that no file holds.
+struct Camera(ToolSpec);
+
+impl Tool for Camera {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    fn nature(&self) -> Nature {
+        Nature::ReadOnly
+    }
+
+    fn run<'a>(&'a self, _: Map<String, Value>, _: &'a Scope) -> BoxFuture<'a, Reply> {
+        let image = Image { name: "the `door`".into(), kind: ImageKind::Png, bytes: png(9, 9).into() };
+        Box::pin(async { Reply { images: vec![image], ..Reply::ok("Taken.") } })
+    }
+}
+
+#[tokio::test]
+async fn a_tool_of_the_program_shows_images_and_so_does_read() {
+    let program = program(vec![
+        answer().call("c1", "camera", json!({})).call("c2", "read", json!({ "path": "red.png" })).end_tools(),
+        answer().text("Both.").end(),
+        answer().text("Still.").end(),
+    ]);
+    std::fs::write(program._dir.path().join("red.png"), png(8, 8)).unwrap();
+    #[derive(schemars::JsonSchema)]
+    struct Nothing {}
+    let camera = Camera(schema::spec::<Nothing>("camera", "Takes a picture."));
+    let agent = Agent { model: Some("anthropic/claude-sonnet-5".into()), ..agent() };
+    let session = program.hob.session(agent, "one").unwrap().with_tool(Arc::new(camera));
+    assert_eq!(session.prompt("Look.").await.unwrap().text, "Both.");
+    assert_eq!(session.prompt("Again.").await.unwrap().text, "Still.");
+    for body in &program.server.bodies()[1..] {
+        let said = body["messages"][3]["content"].clone();
+        assert_eq!(said[0]["text"], "The images, in their order, of the results above: `the 'door'`, `red.png`.");
+        assert_eq!(said[1]["source"]["data"], STANDARD.encode(png(9, 9)));
+        assert_eq!(said[2]["source"]["data"], STANDARD.encode(png(8, 8)));
     }
 }
 

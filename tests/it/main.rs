@@ -28,6 +28,8 @@ mod forge_github;
 mod forge_gitlab;
 mod gitlab_ci_local;
 mod golden;
+#[cfg(feature = "virtual")]
+mod images;
 mod live_view;
 mod manners;
 mod models;

@@ -61,7 +61,7 @@ fn without_marks(mut value: Value) -> Value {
 }
 
 /// How many of the requests begin with all of the one before.
-fn kept(bodies: &[Value]) -> usize {
+pub(crate) fn kept(bodies: &[Value]) -> usize {
     let pieces: Vec<_> = bodies.iter().map(pieces).collect();
     pieces.windows(2).filter(|pair| pair[1].starts_with(&pair[0])).count()
 }

@@ -58,6 +58,7 @@ fn wrong() -> Vec<(&'static str, Value)> {
         ("glob", json!({ "pattern": "src/[m" })),
         ("activate_skill", json!({ "name": "review" })),
         ("read_skill_resource", json!({ "name": "triage", "path": "../../secret" })),
+        ("read_skill_resource", json!({ "name": "triage", "path": "references/labels.md", "offset": 999 })),
         ("task", json!({ "agent": "mender", "prompt": "Mend it." })),
         ("task", json!({ "agent": "finder", "prompt": "" })),
         ("propose_status", json!({ "body": "" })),

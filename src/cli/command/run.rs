@@ -63,7 +63,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "ID", conflicts_with = "event")]
     id: Option<String>,
 
-    /// Model, as `anthropic/NAME`, `openai/NAME`, `openai-chat/NAME` or `replay/FILE` [env: HOB_MODEL]
+    /// Model, as `provider/NAME` (docs/models.md lists the providers) or `replay/FILE` [env: HOB_MODEL]
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
 

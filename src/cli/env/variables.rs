@@ -126,7 +126,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "DEEPSEEK_BASE_URL",
         purpose: Use::Setting,
-        meaning: "Where `deepseek/…` models are asked, if not at `https://api.deepseek.com/v1`.",
+        meaning: "Where `deepseek/…` models are asked, if not at `https://api.deepseek.com`.",
     },
     Variable {
         name: "BEDROCK_BASE_URL",

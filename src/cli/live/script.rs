@@ -24,7 +24,13 @@ pub(super) fn call(id: &str, name: &str, arguments: &str) -> Call {
 }
 
 pub(super) fn ended(to: &dyn Observer, call: &Call, content: &str, is_error: bool) {
-    let result = ToolResult { call: call.id.clone(), name: call.name.clone(), content: content.into(), is_error };
+    let result = ToolResult {
+        call: call.id.clone(),
+        name: call.name.clone(),
+        content: content.into(),
+        is_error,
+        images: Vec::new(),
+    };
     to.see(Progress::ToolEnded { call, result: &result, took: Duration::from_millis(412) });
 }
 

@@ -14,7 +14,7 @@ use crate::domain::name::Thinking;
 use crate::provider::blocks::Reader;
 use crate::provider::body::{Body, Hashed, json};
 use crate::provider::call_ids::CallIds;
-use crate::provider::image::Sent;
+use crate::provider::image::{Eyes, Sent};
 use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
@@ -46,6 +46,7 @@ pub(in crate::provider) struct Request {
     messages: Vec<Message>,
     turn: Turn,
     ids: CallIds,
+    eyes: Eyes,
     hashed: Hashed,
     /// Whether `hashed` began with `calm`.
     hashed_calm: bool,
@@ -175,6 +176,7 @@ impl Request {
             messages: Vec::new(),
             turn: Turn::Fresh,
             ids: CallIds::default(),
+            eyes: Eyes::of(full),
             hashed: Hashed::default(),
             hashed_calm: false,
         }
@@ -190,7 +192,7 @@ impl Transcript for Request {
         let (user, mut content) = match said {
             Said::User(text) => (true, vec![Part::text(text)]),
             Said::Shown { text, images } => {
-                let images = images.iter().map(|image| Part::shown(image.sent_to(&self.full)));
+                let images = images.iter().map(|image| Part::shown(self.eyes.send(image)));
                 (true, [Part::text(text)].into_iter().chain(images).collect())
             }
             Said::Answer(answer) => (false, self.parts(answer, &mut ids)),
@@ -305,7 +307,7 @@ impl Turn {
 }
 
 fn result<'a>(result: &'a ToolResult, ids: &'a CallIds) -> Part<'a> {
-    let ToolResult { call, content, is_error, name: _ } = result;
+    let ToolResult { call, content, is_error, .. } = result;
     Part::ToolResult { tool_use_id: ids.of_result(call), content, is_error: *is_error }
 }
 

@@ -30,6 +30,8 @@ const AZURE: Base = given("AZURE_OPENAI_BASE_URL", "https://NAME.openai.azure.co
 const AZURE_KEY: Key =
     Key { variable: secret::AZURE_OPENAI_KEY, header: "api-key", prefix: "", needed: Needed::Always };
 
+/// The source of `vertex` names `max_tokens`, of which `max_completion_tokens` is an alias, and says that what
+/// is not known is ignored; that of `gemini` says nothing of either.
 /// <https://github.com/googleapis/python-genai/issues/2868>: a stream that calls tools ends with
 /// `stop`. <https://ai.google.dev/gemini-api/docs/thought-signatures>: the signature of a call comes
 /// back with it, and stands in for itself where another model called.
@@ -143,6 +145,7 @@ pub static VENDORS: &[Vendor] = &[
         wire: Wire::Chat(Dialect {
             limit: AnswerLimit::MaxTokens,
             asks_for_usage: false,
+            answers_results: true,
             takes: Takes::Mistral,
             ..Dialect::OPENAI
         }),
@@ -161,9 +164,10 @@ pub static VENDORS: &[Vendor] = &[
             takes: Takes::DeepSeek,
             ..Dialect::OPENAI
         }),
-        base: at("DEEPSEEK_BASE_URL", "https://api.deepseek.com/v1", "/v1"),
+        // `/v1` in it was for OpenAI's clients, and is not documented any more.
+        base: at("DEEPSEEK_BASE_URL", "https://api.deepseek.com", ""),
         key: bearer(secret::DEEPSEEK_KEY, Needed::Always),
-        source: "https://api-docs.deepseek.com/guides/thinking_mode",
+        source: "https://api-docs.deepseek.com/",
         seen: SEEN,
     },
     Vendor {

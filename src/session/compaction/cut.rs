@@ -84,6 +84,7 @@ mod tests {
                     name: "read".into(),
                     content: text,
                     is_error: false,
+                    images: Vec::new(),
                 }]),
                 _ => Turn::Answer(Answer {
                     blocks: vec![Block::Text { text }],

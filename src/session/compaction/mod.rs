@@ -7,12 +7,11 @@
 mod cut;
 mod summary;
 
-use super::{Error, Session, conversation};
+use super::{Error, Session};
 use crate::domain::entry::{Body, Compaction, UsageNoted};
 use crate::domain::id::RunId;
-use crate::domain::message::Answer;
 use crate::domain::name::Thinking;
-use crate::provider::{self, ErrorKind, Opening, Provider, Said, retry};
+use crate::provider::{self, ErrorKind, Opening, Place, Provider, Purpose, Said, retry};
 use crate::session::resume;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
@@ -33,10 +32,11 @@ enum Room {
 }
 
 impl Session {
-    /// Compacts a conversation that has grown to its window, or that somebody wants compacted; then a
-    /// reason when it cannot be.
+    /// Compacts a conversation that has grown to its window, that has no room for another image, or that
+    /// somebody wants compacted; then a reason when it cannot be.
     pub(super) async fn make_room(&mut self, run: &RunId) -> Result<Option<String>, Error> {
-        let is_full = self.window().is_some_and(|window| self.history.size.tokens() > cut::threshold(window));
+        let outgrown = |window| self.history.size.tokens() > cut::threshold(window);
+        let is_full = self.window().is_some_and(outgrown) || self.is_full_of_images();
         // Once for each answer: what is still too much then, the provider says.
         if self.compacted(run) > 0 || !(is_full || self.parts.compacts) {
             return Ok(None);
@@ -94,35 +94,28 @@ impl Session {
         let words = summary::request(&turns[..cut], self.history.begins_with_a_summary(), &marker, budget);
         let own = self.parts.provider.clone();
         let maker = maker.clone();
-        let Some(mut made) = self.summarise(run, maker.as_ref(), &words).await else { return Ok(Room::Stopped) };
+        // What was paid, also for nothing.
+        let mut bodies = Vec::new();
+        let made = self.summarise(run, maker.as_ref(), &words, &mut bodies).await;
+        let Some(mut made) = made else { return Ok(Room::Stopped) };
         if made.is_err() && self.parts.summariser.is_some() && !self.parts.compacts {
-            let Some(again) = self.summarise(run, own.as_ref(), &words).await else { return Ok(Room::Stopped) };
+            let again = self.summarise(run, own.as_ref(), &words, &mut bodies).await;
+            let Some(again) = again else { return Ok(Room::Stopped) };
             made = again;
         }
         if let (Err(error), false) = (&made, must) {
             // There is still room for an answer.
             let reason = format!("no summary could be made: {error}");
             self.parts.observer.see(Progress::Note(&reason));
+            self.record(bodies).await?;
             return Ok(Room::Unmade(reason));
         }
         self.journal.failpoints.hit(failpoint::SUMMARISED);
-        let (mut bodies, text) = match made {
-            Ok(answer) => {
-                let noted = UsageNoted {
-                    run: Some(run.clone()),
-                    purpose: "summary".to_owned(),
-                    model: answer.model.clone(),
-                    usage: answer.usage,
-                    request: answer.request.clone(),
-                };
-                (vec![Body::UsageNoted(noted)], resume::text(&answer))
-            }
-            Err(error) => {
-                let reason = format!("no summary could be made: {error}");
-                self.parts.observer.see(Progress::Note(&reason));
-                (Vec::new(), summary::without(&reason, &self.history.turns[..cut]))
-            }
-        };
+        let text = made.unwrap_or_else(|error| {
+            let reason = format!("no summary could be made: {error}");
+            self.parts.observer.see(Progress::Note(&reason));
+            summary::without(&reason, &self.history.turns[..cut])
+        });
         let touched = &self.history.touched;
         bodies.push(Body::Compaction(Compaction {
             summary: summary::words(&text, &tasks, touched, &marker),
@@ -135,21 +128,22 @@ impl Session {
         bodies.extend(self.parts.prompt.take().map(Body::Prompt));
         self.record(bodies).await?;
         self.journal.failpoints.hit(failpoint::COMPACTED);
-        self.conversation = conversation(&self.history, run, &self.parts)?;
+        self.converse_anew(run).await?;
         Ok(Room::Made)
     }
 
-    /// A summary by the model; `None` when there is no more time for it.
+    /// A summary by the model, and what it used; `None` when there is no more time for it.
     async fn summarise(
         &mut self,
         run: &RunId,
         maker: &dyn Provider,
         words: &str,
-    ) -> Option<Result<Answer, provider::Error>> {
+        used: &mut Vec<Body>,
+    ) -> Option<Result<String, provider::Error>> {
         let opening = Opening { system: summary::SYSTEM, environment: "", tools: &[], thinking: Thinking::Low };
         let mut conversation = maker.open(opening);
         conversation.push(Said::User(words));
-        let place = self.place(run);
+        let place = Place { purpose: Purpose::Summary { cut: self.compacted(run) }, ..self.place(run) };
         let mut tries = 1;
         loop {
             let mut on = |_: provider::Delta<'_>| {};
@@ -159,17 +153,26 @@ impl Session {
                 () = tokio::time::sleep_until(self.deadline()) => return None,
                 answer = conversation.ask(place.clone(), &mut on) => answer,
             };
-            let wait = match &asked {
-                Ok(answer) if resume::text(answer).is_empty() => {
+            let error = match asked {
+                Ok(answer) => {
+                    let text = Some(resume::text(&answer)).filter(|text| !text.is_empty());
+                    used.push(Body::UsageNoted(UsageNoted {
+                        run: Some(run.clone()),
+                        purpose: "summary".to_owned(),
+                        model: answer.model,
+                        usage: answer.usage,
+                        request: answer.request,
+                    }));
                     let message = "the model said nothing".to_owned();
-                    return Some(Err(provider::Error { kind: ErrorKind::Fatal, message }));
+                    return Some(text.ok_or(provider::Error { kind: ErrorKind::Fatal, message }));
                 }
-                Err(provider::Error { kind: ErrorKind::Transient { after }, .. }) => {
-                    retry::wait(tries, *after, (self.parts.jitter)())
-                }
+                Err(error) => error,
+            };
+            let wait = match error.kind {
+                ErrorKind::Transient { after } => retry::wait(tries, after, (self.parts.jitter)()),
                 _ => None,
             };
-            let Some(wait) = wait else { return Some(asked) };
+            let Some(wait) = wait else { return Some(Err(error)) };
             tries += 1;
             tokio::select! {
                 () = self.parts.cancel.cancelled() => return None,

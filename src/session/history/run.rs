@@ -184,7 +184,8 @@ pub struct Repeated {
 impl Repeated {
     fn see(&mut self, call: &Call, result: &ToolResult) {
         let mut hash = DefaultHasher::new();
-        (&call.name, &call.arguments, &result.content).hash(&mut hash);
+        let blobs: Vec<&str> = result.images.iter().map(|image| image.blob.as_str()).collect();
+        (&call.name, &call.arguments, &result.content, blobs).hash(&mut hash);
         let this = hash.finish();
         *self = if this == self.last {
             Self { times: self.times.saturating_add(1), ..*self }

@@ -38,16 +38,19 @@ pub(crate) fn log(words: &str) -> Vec<Entry> {
                 name: if word == "result" { "bash" } else { "finish" }.into(),
                 content: "ok".into(),
                 is_error: false,
+                images: Vec::new(),
             }),
             "cut" => Body::MessageInterrupted(MessageInterrupted {
                 reason: "cut".into(),
                 transient: true,
                 partial: String::new(),
+                unshown: false,
             }),
             "stop" => Body::MessageInterrupted(MessageInterrupted {
                 reason: "stopped".into(),
                 transient: false,
                 partial: String::new(),
+                unshown: false,
             }),
             "settle" | "other" => Body::Settled(Settled {
                 run: if word == "settle" {

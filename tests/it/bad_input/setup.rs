@@ -172,7 +172,7 @@ fn a_model_that_is_none() {
     exit 2
     --- stdout
     --- stderr
-    error: no model is named for `triage`: give `--model anthropic/NAME`, `openai/NAME`, `openai-chat/NAME` or `replay/FILE`, or set HOB_MODEL
+    error: no model is named for `triage`: give `--model provider/NAME` (docs/models.md lists the providers) or `--model replay/FILE`, or set HOB_MODEL
 
     $ hob run triage --event ../issue.json --model gpt-5
     exit 2

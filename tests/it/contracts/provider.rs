@@ -25,7 +25,7 @@ const MODELS: [&str; 3] = ["anthropic/claude-sonnet-5", "openai/gpt-5.1", "opena
 
 /// The place of a run's first call.
 fn beginning() -> Place {
-    Place::new(0, 0)
+    Place::turn(0, 0)
 }
 
 fn tools() -> Vec<ToolSpec> {
@@ -63,7 +63,13 @@ async fn ask_once(provider: &dyn Provider) -> Result<Answer, Error> {
 }
 
 fn result(call: &str, content: &str, is_error: bool) -> ToolResult {
-    ToolResult { call: call.to_owned(), name: "read".to_owned(), content: content.to_owned(), is_error }
+    ToolResult {
+        call: call.to_owned(),
+        name: "read".to_owned(),
+        content: content.to_owned(),
+        is_error,
+        images: Vec::new(),
+    }
 }
 
 /// Reasoning, and two calls with text between them.

@@ -5,6 +5,7 @@ pub(crate) mod http;
 #[cfg(feature = "virtual")]
 pub(crate) mod later;
 pub(crate) mod model_server;
+pub(crate) mod png;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 pub(crate) mod running;

@@ -199,7 +199,7 @@ impl Drop for ModelServer {
 
 /// Where vendors and their gateways have the protocols.
 const BASES: &[&str] =
-    &["/v1", "/openai/v1", "/api/v1", "/v1beta/openai", "/v1/projects/p/locations/l/endpoints/openapi"];
+    &["", "/v1", "/openai/v1", "/api/v1", "/v1beta/openai", "/v1/projects/p/locations/l/endpoints/openapi"];
 
 /// Which protocol a request speaks, or what is wrong with it. An empty key is none.
 fn check(request: &Request, key: &str) -> Result<Wire, String> {

@@ -37,6 +37,15 @@ impl Tape {
         self.answer(json!([{ "type": "text", "text": text }]), "end")
     }
 
+    /// The model summarises what was said so far.
+    pub(crate) fn summarises(mut self, text: &str) -> Self {
+        self = self.says(text);
+        if let Some(line) = self.lines.last_mut() {
+            line["summary"] = json!(0);
+        }
+        self
+    }
+
     /// The model calls tools, each a name and its arguments.
     pub(crate) fn calls<const N: usize>(self, calls: [(&str, Value); N]) -> Self {
         self.writes(calls.into_iter().map(|(name, arguments)| (name.to_owned(), arguments.to_string())))

@@ -216,7 +216,8 @@ impl Log {
     }
 
     fn came(&mut self, call: &str, name: &str, content: &str, is_error: bool) {
-        let result = ToolResult { call: call.into(), name: name.into(), content: content.into(), is_error };
+        let result =
+            ToolResult { call: call.into(), name: name.into(), content: content.into(), is_error, images: Vec::new() };
         self.add(Body::ToolResult(result));
     }
 

@@ -86,7 +86,7 @@ fn called(id: &str) -> Block {
 }
 
 fn resulted(id: &str) -> ToolResult {
-    ToolResult { call: id.into(), name: "t".into(), content: "x".into(), is_error: false }
+    ToolResult { call: id.into(), name: "t".into(), content: "x".into(), is_error: false, images: Vec::new() }
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub(in crate::provider) struct Dialect {
     pub(in crate::provider) thoughts: Thoughts,
     /// An answer that calls tools ends with `stop` as well as with `tool_calls`.
     pub(in crate::provider) calls_at_stop: bool,
+    /// Nothing may follow results but an answer: what hob says there gets one before it.
+    /// <https://github.com/zed-industries/zed/issues/37021>: `Unexpected role 'user' after role 'tool'`.
+    pub(in crate::provider) answers_results: bool,
     pub(in crate::provider) takes: Takes,
 }
 
@@ -43,6 +46,7 @@ impl Dialect {
         asks_for_usage: true,
         thoughts: Thoughts::Nothing,
         calls_at_stop: false,
+        answers_results: false,
         takes: Takes::Openai,
     };
 }

@@ -14,6 +14,7 @@ use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
 use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
+use crate::provider::image::Eyes;
 use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
@@ -21,13 +22,22 @@ use crate::provider::{Opening, Said, catalog};
 /// have a limit of their own, and local servers know the field by another name.
 const ANSWER_TOKENS: u32 = 32_000;
 
+/// What a model says to results before hob may say something, where it must.
+const BETWEEN: &str = "I have the results.";
+
+/// Whose models need that at every server.
+const MISTRAL: &str = "mistralai/";
+
 /// One conversation's request.
 pub(in crate::provider) struct Request {
     /// `provider/model`: call ids of another model may not suit this one.
     full: String,
     dialect: Dialect,
     messages: List,
+    /// Results were the last that was said.
+    results: bool,
     ids: CallIds,
+    eyes: Eyes,
 }
 
 #[derive(Serialize)]
@@ -87,6 +97,13 @@ enum Message<'a> {
         tool_call_id: &'a str,
         content: String,
     },
+}
+
+impl Message<'_> {
+    fn said(text: &str) -> Self {
+        let content = Some(text.to_owned());
+        Self::Assistant { content, reasoning_content: None, reasoning_details: None, tool_calls: Vec::new() }
+    }
 }
 
 /// Text alone is a string: not every server knows parts.
@@ -152,6 +169,8 @@ struct Called<'a> {
 impl Request {
     pub(in crate::provider) fn open(asked: Asked<'_>, dialect: Dialect, opening: Opening<'_>) -> Self {
         let Asked { full, name } = asked;
+        let answers_results = dialect.answers_results || name.starts_with(MISTRAL);
+        let dialect = Dialect { answers_results, ..dialect };
         let parts = [opening.system, opening.environment];
         let prompt: Vec<&str> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
         let longest = catalog::find(full).map(|row| row.output.min(ANSWER_TOKENS));
@@ -178,17 +197,21 @@ impl Request {
         let mut messages = List::open(&head);
         // One system message: many chat templates allow no second one.
         messages.append(&Message::System { content: prompt.join("\n\n") });
-        Self { full: full.to_owned(), dialect, messages, ids: CallIds::default() }
+        Self { full: full.to_owned(), dialect, messages, results: false, ids: CallIds::default(), eyes: Eyes::of(full) }
     }
 }
 
 impl Transcript for Request {
     /// One message, or one for each result.
     fn push(&mut self, said: Said<'_>) {
+        let results = std::mem::replace(&mut self.results, matches!(said, Said::Results(_)));
+        if results && self.dialect.answers_results && matches!(said, Said::User(_) | Said::Shown { .. }) {
+            self.messages.append(&Message::said(BETWEEN));
+        }
         match said {
             Said::User(text) => self.messages.append(&Message::User { content: Content::Text(text.into()) }),
             Said::Shown { text, images } => {
-                let content = Content::shown(text, images.iter().map(|image| image.sent_to(&self.full).url()));
+                let content = Content::shown(text, images.iter().map(|image| self.eyes.send(image).url()));
                 self.messages.append(&Message::User { content });
             }
             Said::Answer(answer) => {
@@ -282,7 +305,13 @@ mod tests {
                 Answer { blocks: vec![call], stop: Stop::Tools, model: model.into(), usage, request: String::new() };
             request.push(Said::Answer(&answer));
             let content = "x".to_owned();
-            request.push(Said::Results(&[ToolResult { call: id.into(), name: "t".into(), content, is_error: false }]));
+            request.push(Said::Results(&[ToolResult {
+                call: id.into(),
+                name: "t".into(),
+                content,
+                is_error: false,
+                images: Vec::new(),
+            }]));
         }
         let sent: serde_json::Value = serde_json::from_str(&request.send().0.concat()).unwrap();
         let ids: Vec<&str> = sent["messages"]

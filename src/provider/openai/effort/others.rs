@@ -17,8 +17,8 @@ pub(in crate::provider) enum Takes {
     /// `reasoning_effort`: three levels, or `none` and `default`.
     /// <https://console.groq.com/docs/reasoning>
     Groq,
-    /// `reasoning_effort`, `none` or `high`.
-    /// <https://docs.mistral.ai/capabilities/reasoning/adjustable>
+    /// `reasoning_effort`, `none` or `high`; of Large 4 also what lies between.
+    /// <https://docs.mistral.ai/inference/conversations/reasoning>
     Mistral,
     /// A toggle, and `reasoning_effort` from `low` over `high` to `max`.
     /// <https://api-docs.deepseek.com/guides/thinking_mode>
@@ -69,7 +69,10 @@ fn gpt_oss(model: &str, thinking: Thinking) -> Option<&'static str> {
 }
 
 fn mistral(model: &str, thinking: Thinking) -> Option<&'static str> {
-    let known = ["mistral-small-latest", "mistral-small-2603", "mistral-medium-3-5", "mistral-large-4"];
+    if model.starts_with("mistral-large-4") {
+        return Some(word(Words::FromNone, thinking));
+    }
+    let known = ["mistral-small-latest", "mistral-small-2603", "mistral-medium-3-5"];
     known.iter().any(|start| model.starts_with(start)).then_some(match thinking {
         Thinking::Off | Thinking::Minimal => "none",
         Thinking::Low | Thinking::Medium | Thinking::High | Thinking::XHigh => "high",
@@ -106,6 +109,7 @@ mod tests {
             (Takes::Groq, "qwen/qwen3.8-27b"),
             (Takes::Groq, "llama-3.3-70b-versatile"),
             (Takes::Mistral, "mistral-medium-3-5"),
+            (Takes::Mistral, "mistral-large-4-0"),
             (Takes::Mistral, "codestral-2508"),
             (Takes::DeepSeek, "deepseek-flash"),
             (Takes::Bedrock, "openai.gpt-oss-120b-1:0"),
@@ -140,6 +144,7 @@ mod tests {
         Groq qwen/qwen3.8-27b: none default default default default default
         Groq llama-3.3-70b-versatile: - - - - - -
         Mistral mistral-medium-3-5: none none high high high high
+        Mistral mistral-large-4-0: none low low medium high high
         Mistral codestral-2508: - - - - - -
         DeepSeek deepseek-flash: disabled enabled+low enabled+low enabled+high enabled+high enabled+max
         Bedrock openai.gpt-oss-120b-1:0: low low low medium high high

@@ -12,6 +12,7 @@ use crate::domain::message::{Answer, Block, ToolResult};
 use crate::provider::blocks::Reader;
 use crate::provider::body::Body;
 use crate::provider::call_ids::CallIds;
+use crate::provider::image::Eyes;
 use crate::provider::streamed::{Asked, Transcript};
 use crate::provider::{Opening, Said, catalog};
 
@@ -25,6 +26,7 @@ pub(in crate::provider) struct Request {
     full: String,
     items: List,
     ids: CallIds,
+    eyes: Eyes,
 }
 
 #[derive(Serialize)]
@@ -108,7 +110,7 @@ impl Request {
                 .collect(),
             input: [],
         };
-        Self { full: full.to_owned(), items: List::open(&head), ids: CallIds::default() }
+        Self { full: full.to_owned(), items: List::open(&head), ids: CallIds::default(), eyes: Eyes::of(full) }
     }
 
     fn append_answer(&mut self, answer: &Answer) {
@@ -149,7 +151,7 @@ impl Transcript for Request {
                 self.items.append(&Item::Message { role: "user", content });
             }
             Said::Shown { text, images } => {
-                let images = images.iter().map(|image| match image.sent_to(&self.full).url() {
+                let images = images.iter().map(|image| match self.eyes.send(image).url() {
                     Ok(image_url) => Content::Image { image_url },
                     Err(words) => Content::Input { text: words.into() },
                 });

@@ -12,7 +12,13 @@ async fn compacted() -> Place {
     let (fence, _) = log.claim(at(2)).await.unwrap();
     let result = |n: u32| {
         let content = format!("{n} {}", "x".repeat(2000));
-        Body::ToolResult(ToolResult { call: n.to_string(), name: "read".into(), content, is_error: false })
+        Body::ToolResult(ToolResult {
+            call: n.to_string(),
+            name: "read".into(),
+            content,
+            is_error: false,
+            images: Vec::new(),
+        })
     };
     let compaction = Body::Compaction(Compaction {
         summary: "what was done".into(),

@@ -1,6 +1,7 @@
 //! What is sent: golden bodies, and a head that never changes.
 
-use hob::domain::message::{Answer, ImageKind};
+use hob::domain::image::ImageKind;
+use hob::domain::message::Answer;
 use hob::domain::name::Thinking;
 use hob::provider::{Image, Opening, Place, Said};
 use serde_json::json;
@@ -114,7 +115,7 @@ async fn each_request_begins_with_the_bytes_of_the_one_before() {
         let server = ModelServer::start((0..turns).map(reply));
         let mut conversation = begun(&*connected(model, &server));
         for turn in 0..turns {
-            let answer: Answer = conversation.ask(Place::new(0, turn), &mut |_| {}).await.unwrap();
+            let answer: Answer = conversation.ask(Place::turn(0, turn), &mut |_| {}).await.unwrap();
             let sent = server.requests().remove(turn as usize).body;
             assert_eq!(answer.request, hex::encode(Sha256::digest(sent)));
             conversation.push(Said::Answer(&answer));

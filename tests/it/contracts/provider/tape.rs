@@ -39,7 +39,7 @@ async fn a_recorded_conversation_plays_the_same_without_a_model() {
             let mut conversation = begun(&*provider);
             let mut said = Vec::new();
             for turn in 0..2 {
-                let answer = conversation.ask(Place::new(3, turn), &mut |_| {}).await.unwrap();
+                let answer = conversation.ask(Place::turn(3, turn), &mut |_| {}).await.unwrap();
                 conversation.push(Said::Answer(&answer));
                 conversation.push(Said::User("And hob-0123456789abcdef?"));
                 said.push(serde_json::to_string(&(answer.blocks, answer.stop, answer.model, answer.usage)).unwrap());
@@ -75,7 +75,7 @@ async fn a_replay_that_runs_out_names_file_run_and_turn() {
     let path = directory.path().join("tape.jsonl");
     let server = ModelServer::start([answer().text("One.").end()]);
     ask_once(&*record(connected(MODELS[0], &server), &path).unwrap()).await.unwrap();
-    let error = begun(&*replayed(&path)).ask(Place::new(1, 4), &mut |_| {}).await.unwrap_err();
+    let error = begun(&*replayed(&path)).ask(Place::turn(1, 4), &mut |_| {}).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Config);
     let message = error.message.replace(&path.display().to_string(), "FILE");
     insta::assert_snapshot!(message, @"replay file `FILE` has no answer for run 1, turn 4 (it ends with run 0, turn 0); record one with a real model and `--record FILE`");

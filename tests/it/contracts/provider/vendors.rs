@@ -27,7 +27,7 @@ const EXCHANGES: &[(&str, &str, &str, &str)] = &[
     ),
     ("groq/openai/gpt-oss-120b", "", "/openai/v1/chat/completions", "authorization"),
     ("mistral/mistral-medium-3-5", "", "/v1/chat/completions", "authorization"),
-    ("deepseek/deepseek-flash", "", "/v1/chat/completions", "authorization"),
+    ("deepseek/deepseek-flash", "", "/chat/completions", "authorization"),
     ("bedrock/global.openai.gpt-5.6-luna", "", "/openai/v1/chat/completions", "authorization"),
     ("ollama/gpt-oss:20b", "", "/v1/chat/completions", ""),
     ("vllm/openai/gpt-oss-120b", "", "/v1/chat/completions", ""),
