@@ -13,6 +13,9 @@ use crate::domain::problem::{Problem, Severity, nearest};
 /// How often work may be handed on: an agent, its subagents, theirs, and so on.
 pub const DEPTH_MAX: usize = 4;
 
+/// Most agents that work on one run, an agent counted once for each that it works for.
+const TEAM_MAX: usize = 64;
+
 /// Another agent, as a head names it.
 #[derive(Clone, Debug)]
 pub struct Named {
@@ -20,6 +23,15 @@ pub struct Named {
     pub name: Name,
     /// Where in the file.
     pub span: Range<usize>,
+}
+
+/// Where an agent would work.
+#[derive(Default)]
+struct Above {
+    /// For whom, outermost first.
+    names: Vec<Name>,
+    /// How many subagents were met before.
+    team: usize,
 }
 
 /// Wherever it stands.
@@ -38,21 +50,20 @@ impl fmt::Display for Named {
 impl Library {
     /// Reads an agent file, and those of its subagents; `stem` is its name without `.md`.
     pub fn check(&self, stem: &str, source: &str, known: &Known<'_>) -> Checked {
-        self.check_beneath(stem, source, known, &mut Vec::new())
+        self.check_beneath(stem, source, known, &mut Above::default())
     }
 
-    /// `above` are those that it would work for, outermost first.
-    fn check_beneath(&self, stem: &str, source: &str, known: &Known<'_>, above: &mut Vec<Name>) -> Checked {
+    fn check_beneath(&self, stem: &str, source: &str, known: &Known<'_>, above: &mut Above) -> Checked {
         let mut checked = check(stem, source, known);
         let Some(agent) = &mut checked.agent else { return checked };
-        above.push(agent.name.clone());
+        above.names.push(agent.name.clone());
         for named in &checked.subagents {
             match self.subagent(agent, &named.name, known, above) {
                 Ok(subagent) => agent.subagents.push(subagent),
                 Err(problem) => checked.problems.push(problem.at(named.span.clone())),
             }
         }
-        above.pop();
+        above.names.pop();
         if !agent.subagents.is_empty() {
             let digests = agent.subagents.iter().map(|subagent| subagent.digest.as_str());
             let all = std::iter::once(agent.digest.as_str()).chain(digests).collect::<Vec<_>>().join(" ");
@@ -65,14 +76,22 @@ impl Library {
         checked
     }
 
-    fn subagent(&self, of: &Agent, name: &Name, known: &Known<'_>, above: &mut Vec<Name>) -> Result<Agent, Problem> {
-        if above.contains(name) {
-            let circle = above.iter().skip_while(|earlier| *earlier != name).chain([name]);
+    fn subagent(&self, of: &Agent, name: &Name, known: &Known<'_>, above: &mut Above) -> Result<Agent, Problem> {
+        above.team += 1;
+        if above.team > TEAM_MAX {
+            return Err(Problem::error(
+                "too-large",
+                format!("`{name}` would be one of more than {TEAM_MAX} subagents"),
+            )
+            .help("a subagent counts once for each agent that it works for; hand work to fewer"));
+        }
+        if above.names.contains(name) {
+            let circle = above.names.iter().skip_while(|earlier| *earlier != name).chain([name]);
             let circle = circle.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" → ");
             return Err(Problem::error("subagent-cycle", format!("work would go round in a circle: {circle}"))
                 .help("take one of them out of `subagents`"));
         }
-        if above.len() > DEPTH_MAX {
+        if above.names.len() > DEPTH_MAX {
             return Err(Problem::error(
                 "subagent-depth",
                 format!("`{name}` would be more than {DEPTH_MAX} agents deep"),
@@ -97,7 +116,7 @@ impl Library {
             let error = checked.problems.into_iter().find(|problem| problem.severity == Severity::Error);
             match error {
                 // It is about all of them.
-                Some(error) if ["subagent-cycle", "subagent-depth"].contains(&error.code) => error,
+                Some(error) if ["subagent-cycle", "subagent-depth", "too-large"].contains(&error.code) => error,
                 Some(error) => faulty(&error.message),
                 None => faulty("it has errors"),
             }
@@ -108,7 +127,10 @@ impl Library {
 }
 
 /// A subagent works where its agent works, so both must mean the same place.
-fn fits(subagent: &Agent, of: &Agent) -> Result<(), Problem> {
+///
+/// # Errors
+/// When they do not.
+pub fn fits(subagent: &Agent, of: &Agent) -> Result<(), Problem> {
     let (own, given) = (&subagent.sandbox, &of.sandbox);
     if own.kind != given.kind && own.kind != SandboxKind::None {
         let problem = format!("`{}` wants sandbox `{}`, and would work in `{}`", subagent.name, own.kind, given.kind);
@@ -155,6 +177,9 @@ mod tests {
     #[test]
     fn a_subagent_that_cannot_work_is_told_with_the_next_move() {
         let deep = [("b", "subagents: [c]"), ("c", "subagents: [d]"), ("d", "subagents: [e]"), ("e", "subagents: [f]")];
+        let above = ["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"];
+        let above = above.map(|name| (name, "subagents: [m1, m2, m3, m4, m5, m6, m7]"));
+        let below = ["m1", "m2", "m3", "m4", "m5", "m6", "m7"].map(|name| (name, "who: read"));
         let told = |agents: &[(&str, &str)]| {
             let checked = checked(agents);
             assert!(checked.agent.is_none(), "{agents:?}");
@@ -171,17 +196,19 @@ mod tests {
             told(&[("a", "subagents: [b]"), ("b", "sandbox: local")]),
             told(&[("a", "subagents: [b]\nsandbox: local"), ("b", "sandbox: { kind: local, env: [CARGO_HOME] }")]),
             told(&[("a", "subagents: [b, b]"), ("b", "who: read")]),
+            told(&[&[("a", "subagents: [n1, n2, n3, n4, n5, n6, n7, n8, n9]")], &above[..], &below[..]].concat()),
         ];
         insta::assert_snapshot!(all.join("\n"), @r#"
         unknown-agent: there is no agent `finder` (Some("did you mean `findr`?"))
         unknown-agent: there is no agent `zzz` (Some("an agent is a file `agents/zzz.md`"))
         subagent-cycle: work would go round in a circle: `a` → `a` (Some("take one of them out of `subagents`"))
         subagent-cycle: work would go round in a circle: `b` → `c` → `b` (Some("take one of them out of `subagents`"))
-        faulty-subagent: the agent `b` cannot be used: unknown key `colour` (Some("`hob check` says where that is"))
+        faulty-subagent: the agent `b` cannot be used: an agent has no key `colour` (Some("`hob check` says where that is"))
         subagent-depth: `f` would be more than 4 agents deep (Some("give its work to an agent above it"))
         other-sandbox: `b` wants sandbox `local`, and would work in `virtual` (Some("a subagent works in its agent's sandbox: name the same kind in both, or `none` in the subagent"))
         other-sandbox: `b` wants the variable `CARGO_HOME`, which this agent has not (Some("name it in `env` of this agent's sandbox, too"))
         duplicate-item: `b` is in `subagents` twice (Some("keep one of the two"))
+        too-large: `n9` would be one of more than 64 subagents (Some("a subagent counts once for each agent that it works for; hand work to fewer"))
         "#);
     }
 }

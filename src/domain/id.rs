@@ -192,11 +192,11 @@ impl SessionId {
         }
     }
 
-    /// Whether this is a child of `other`, or a child of one.
-    pub fn is_beneath(&self, other: &Self) -> bool {
-        match *other == Self::default() {
-            true => self != other,
-            false => self.0.strip_prefix(&other.0).is_some_and(|rest| rest.starts_with('.')),
+    /// Whose child it is; `None` for what is no child.
+    pub fn above(&self) -> Option<Self> {
+        match self.0.rsplit_once('.') {
+            Some((above, _)) => Some(Self(above.to_owned())),
+            None => self.0.starts_with("task-").then(Self::default),
         }
     }
 }
@@ -282,17 +282,7 @@ mod tests {
         let second = root.child(2);
         let beneath = second.child(1);
         assert_eq!((second.to_string(), beneath.to_string()), ("task-2".to_owned(), "task-2.1".to_owned()));
-        for (session, of, expected) in [
-            (&root, &root, false),
-            (&second, &root, true),
-            (&beneath, &root, true),
-            (&beneath, &second, true),
-            (&second, &second, false),
-            (&root, &second, false),
-            (&root.child(21), &second, false),
-        ] {
-            assert_eq!(session.is_beneath(of), expected, "{session} beneath {of}");
-        }
+        assert_eq!((beneath.above(), second.above(), root.above()), (Some(second), Some(root.clone()), None));
     }
 
     #[test]

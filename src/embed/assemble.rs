@@ -7,7 +7,7 @@ use super::by_hand::ByHand;
 use super::machine::clock;
 use super::{Error, Hob, Session};
 use crate::agent::project::Notes;
-use crate::agent::team::DEPTH_MAX;
+use crate::agent::team::{DEPTH_MAX, fits};
 use crate::agent::{Agent, Compaction, project};
 use crate::domain::command::{RESERVED, RESERVED_PREFIXES};
 use crate::domain::name::{SandboxKind, ToolKind};
@@ -72,6 +72,9 @@ impl Session {
             return Err(Error::TooDeep(agent.name.to_string()));
         }
         self.no_twins(agent)?;
+        for subagent in &agent.subagents {
+            fits(subagent, agent).map_err(|problem| Error::Subagent(problem.message))?;
+        }
         let is_given = self.hob.provider.is_some();
         let subagents = agent.subagents.iter().map(|subagent| {
             let provider = match &subagent.model {

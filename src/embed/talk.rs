@@ -71,7 +71,7 @@ impl Session {
         &self.instance
     }
 
-    /// The same conversation, with another thing to ask for.
+    /// The same conversation, with another thing to ask for, also for the agent's subagents.
     #[must_use]
     pub fn with_tool(mut self, tool: Arc<dyn Tool>) -> Self {
         self.tools.push(tool);

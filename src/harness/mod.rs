@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +24,7 @@ use crate::domain::message::Message;
 use crate::domain::run::{Run, Task};
 use crate::provider::Provider;
 use crate::sandbox::Sandbox;
-use crate::session::delegation::{Begun, Delegates};
+use crate::session::delegation::{Begun, Delegates, Desk};
 use crate::session::history::History;
 use crate::session::journal::Journal;
 use crate::session::purse::Purse;
@@ -34,7 +34,7 @@ use crate::store;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::{Observer, Progress};
 use crate::tool::delegate::Delegation;
-use crate::tool::{Tool, Toolbox};
+use crate::tool::{Place, Tool, Toolbox, dispatch};
 use crate::trust::frame::Marker;
 use room::Done;
 use subagents::{Beneath, Team};
@@ -130,8 +130,12 @@ struct Given {
     ends: Option<Instant>,
     /// As in [`Moment`].
     jitter: fn() -> f64,
+    /// What the tools of all of them share.
+    place: Option<Arc<Place>>,
     /// As in [`Parts`].
-    desk: Arc<Mutex<()>>,
+    desk: Arc<Desk>,
+    /// As in [`Parts`].
+    asking: Arc<Semaphore>,
 }
 
 /// What is told of one session.
@@ -161,7 +165,18 @@ impl Harness {
     ) -> Result<Session, Error> {
         self.restore(&mut journal, &history).await?;
         let Moment { marker, now, started, ends, cancel, jitter } = moment;
-        let given = Given { marker, now, ends, jitter, desk: Arc::default() };
+        let recorded = history.find(&run.id).and_then(|known| known.input.as_ref());
+        // The marker that stands in recorded frames is the run's marker for good.
+        let recorded = recorded.map(|input| input.marker.parse()).transpose().map_err(|_| Error::Marker)?;
+        let given = Given {
+            marker: recorded.unwrap_or(marker),
+            now,
+            ends,
+            jitter,
+            place: self.sandbox.as_ref().map(Place::new),
+            desk: Arc::default(),
+            asking: Arc::new(Semaphore::new(dispatch::PARALLEL)),
+        };
         let opening = Opening { run, task: None, started, cancel, above: None, observer: self.observer.clone() };
         self.begin(journal, history, opening, &given).await
     }
@@ -190,7 +205,7 @@ impl Harness {
         let kind = |sandbox: &str| sandbox.split(':').next().map(str::to_owned);
         let before = known.map(|known| &known.sandbox).filter(|before| !before.is_empty());
         let moved = before.is_some_and(|before| kind(before) != kind(&attempt.sandbox));
-        let toolbox = self.toolbox(&history, run, task.is_some())?;
+        let toolbox = self.toolbox(&history, run, task.is_some(), given)?;
         let prompt = self.prompt(&toolbox)?;
         let mut begun = self.beginning(&history, run, task, &prompt, given)?;
         observer.see(Progress::Started {
@@ -226,6 +241,7 @@ impl Harness {
             observer,
             purse: Purse::new(above, self.agent.limits, started, spent),
             desk: given.desk.clone(),
+            asking: given.asking.clone(),
             delegates: (!self.subagents.is_empty()).then(|| Arc::new(team) as Arc<dyn Delegates>),
             moved,
             needs_result: self.agent.result.is_some() && !compacts,
@@ -260,10 +276,8 @@ impl Harness {
     ) -> Result<Vec<Body>, Error> {
         let known = history.find(&run.id);
         let mut bodies = Vec::new();
-        // The marker that stands in recorded frames is the run's marker for good.
+        let marker = &given.marker;
         let recorded = known.and_then(|known| known.input.as_ref());
-        let recorded_marker = recorded.map(|input| input.marker.parse()).transpose().map_err(|_| Error::Marker)?;
-        let marker = recorded_marker.as_ref().unwrap_or(&given.marker);
         if recorded.is_none() {
             let asked = |task: &Delegation| Task { message: Some(task.prompt.clone()), ..Task::default() };
             bodies.push(Body::Input(Input {
@@ -344,12 +358,12 @@ impl Harness {
     }
 
     /// Only the agent that was started writes: who works on a task says what it found.
-    fn toolbox(&self, history: &History, run: &Run, is_task: bool) -> Result<Toolbox, Error> {
+    fn toolbox(&self, history: &History, run: &Run, is_task: bool, given: &Given) -> Result<Toolbox, Error> {
         let schema_error = |source| Error::Schema { agent: self.agent.name.to_string(), source };
         let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
-        if let Some(sandbox) = &self.sandbox {
-            tools.extend(crate::tool::files_and_shell(sandbox, &self.agent.tools));
-            tools.extend(crate::tool::command::tools(sandbox, &self.agent.commands));
+        if let (Some(_), Some(place)) = (&self.sandbox, &given.place) {
+            tools.extend(crate::tool::files_and_shell(place, &self.agent.tools));
+            tools.extend(crate::tool::command::tools(place, &self.agent.commands));
         }
         tools.extend(self.tools.iter().cloned());
         tools.extend(skills::tools(&self.agent, &self.skills));

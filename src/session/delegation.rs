@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_util::sync::CancellationToken;
 
 use super::history::{Child, History};
@@ -13,11 +14,11 @@ use super::purse::Purse;
 use super::resume::Ending;
 use super::turns::Stopped;
 use super::{Error, Session};
-use crate::domain::entry::{Body, ChildSession};
-use crate::domain::id::RunId;
+use crate::domain::entry::{Body, ChildSession, FileChange};
+use crate::domain::id::{RunId, SessionId};
 use crate::telemetry::failpoint;
 use crate::tool::delegate::Delegation;
-use crate::tool::{Reply, dispatch};
+use crate::tool::{Reply, dispatch, output};
 
 /// Who works on tasks.
 pub trait Delegates: Send + Sync {
@@ -26,6 +27,22 @@ pub trait Delegates: Send + Sync {
     /// # Errors
     /// When the log or the sandbox fails; what was recorded stays.
     fn work<'a>(&'a self, task: &'a Delegation, begun: Begun) -> BoxFuture<'a, Result<(Stopped, History), Error>>;
+}
+
+/// Where the sessions of a run change the files of a contained sandbox, one after the other: from a call
+/// that may change some to its record, so that each records what it did itself. It holds what the tasks
+/// changed and the run's own history does not know yet.
+#[derive(Debug, Default)]
+pub struct Desk(Arc<Mutex<Vec<FileChange>>>);
+
+impl Desk {
+    pub(super) async fn take(&self) -> OwnedMutexGuard<Vec<FileChange>> {
+        self.0.clone().lock_owned().await
+    }
+
+    pub(super) fn try_take(&self) -> Option<OwnedMutexGuard<Vec<FileChange>>> {
+        self.0.clone().try_lock_owned().ok()
+    }
 }
 
 /// A task's conversation, as far as it got.
@@ -51,6 +68,9 @@ impl Session {
     ) -> Result<Option<Stopped>, Error> {
         let Some(delegates) = self.parts.delegates.clone() else { return Ok(None) };
         tasks.retain(|(_, reply)| reply.delegation.is_some());
+        if tasks.is_empty() {
+            return Ok(None);
+        }
         self.begin(tasks.iter().map(|(call, _)| *call)).await?;
         let cancel = self.parts.cancel.child_token();
         let mut works = Vec::with_capacity(tasks.len());
@@ -67,13 +87,17 @@ impl Session {
         while let Some((worked, reply)) = works.next().await {
             let (how, history) = worked?;
             match answer(how, &history, run) {
-                Ok(said) => *reply = said,
+                Ok(said) => *reply = Reply { content: output::bounded(said.content), ..said },
                 // The others need not go on: their next attempt will.
                 Err(how) => {
                     cancel.cancel();
                     stopped.get_or_insert(how);
                 }
             }
+        }
+        drop(works);
+        if self.history.session == SessionId::default() {
+            self.history.see_changes(&std::mem::take(&mut *self.parts.desk.take().await));
         }
         self.journal.failpoints.hit(failpoint::TASKS_DONE);
         Ok(stopped)

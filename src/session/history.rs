@@ -19,7 +19,7 @@ pub(super) use self::size::estimate;
 pub use self::touched::Touched;
 use super::resume;
 use crate::domain::budget::Spent;
-use crate::domain::entry::{Body, Compaction, Entry, Prompt};
+use crate::domain::entry::{Body, Compaction, Entry, FileChange, Prompt};
 use crate::domain::id::{RunId, Seq, SessionId};
 use crate::domain::message::{Answer, Block, Call, Message, ToolResult};
 
@@ -139,7 +139,7 @@ impl History {
                 }
                 self.with_own(|run| run.failures += u32::from(cut.transient));
             }
-            Body::ChildSession(child) => self.children.begin(child, seq),
+            Body::ChildSession(child) => self.children.begin(&self.session, child, seq),
             Body::ToolResult(result) => {
                 self.children.end(&result.call);
                 let unfit = result.is_error && result.name == resume::FINISH;
@@ -165,10 +165,7 @@ impl History {
                 });
             }
             Body::WorkspaceDelta(delta) => {
-                for change in &delta.changes {
-                    self.files.add(change);
-                    self.touched.change(&change.path);
-                }
+                self.see_changes(&delta.changes);
             }
             Body::EffectProposed(effect) => {
                 let proposed = &mut self.run(&effect.run).proposed;
@@ -200,9 +197,17 @@ impl History {
             run.worked_until(entry.at);
         });
         if let Body::WorkspaceDelta(delta) = &entry.body {
-            delta.changes.iter().for_each(|change| self.files.add(change));
+            self.see_changes(&delta.changes);
         }
         self.children.add(entry);
+    }
+
+    /// Takes up what a conversation beneath changed.
+    pub(super) fn see_changes(&mut self, changes: &[FileChange]) {
+        for change in changes {
+            self.files.add(change);
+            self.touched.change(&change.path);
+        }
     }
 
     /// Takes over what an account says that a run has used; its time stays as the entries tell it.

@@ -18,7 +18,7 @@ pub mod turns;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,7 @@ use crate::provider::{Conversation, Opening, Provider, Said};
 use crate::sandbox::Sandbox;
 use crate::telemetry::progress::Observer;
 use crate::tool::Toolbox;
-use delegation::Delegates;
+use delegation::{Delegates, Desk};
 use history::{History, Turn};
 use journal::Journal;
 use purse::Purse;
@@ -67,9 +67,10 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// What it may use, and has used.
     pub purse: Arc<Purse>,
-    /// Held from a call that may change files of a contained sandbox to its record: the sessions of a run
-    /// share their sandbox, and each records what it did itself.
-    pub desk: Arc<Mutex<()>>,
+    /// Where the sessions of a run, which share their sandbox, change files of it.
+    pub desk: Arc<Desk>,
+    /// Permits of the model calls that all sessions of a run may have under way at once.
+    pub asking: Arc<Semaphore>,
     /// Who works on the tasks that it hands out, if anybody does.
     pub delegates: Option<Arc<dyn Delegates>>,
     /// Earlier attempts of the run worked in another sandbox: what they left open cannot be run again here.

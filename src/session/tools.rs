@@ -8,13 +8,14 @@ use super::turns::Stopped;
 use super::{Error, Session, resume};
 use crate::domain::budget::{Limited, Standing};
 use crate::domain::entry::{Body, FileChange, FileNow, WorkspaceDelta};
-use crate::domain::id::RunId;
+use crate::domain::id::{RunId, SessionId};
 use crate::domain::message::{Call, Stop, ToolResult};
 use crate::sandbox::{Change, Now};
 use crate::session::history::Turn;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
-use crate::tool::{Nature, Reply, dispatch};
+use crate::tool::dispatch::{self, Step};
+use crate::tool::{Nature, Reply};
 
 /// What the model reads of a call behind the one that ended the run.
 const ENDED: &str = "Not run: an earlier call of this message ended the run.";
@@ -32,7 +33,7 @@ struct Done<'a> {
     reply: Reply,
     began: Instant,
     /// Where it may have changed files.
-    desk: Option<OwnedMutexGuard<()>>,
+    desk: Option<OwnedMutexGuard<Vec<FileChange>>>,
 }
 
 impl Session {
@@ -44,7 +45,6 @@ impl Session {
         run: &RunId,
         calls: Vec<Call>,
         left_over: bool,
-        standing: Standing,
     ) -> Result<Option<Stopped>, Error> {
         let toolbox = self.parts.toolbox.clone();
         let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
@@ -54,19 +54,18 @@ impl Session {
         let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
         let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline());
         let sight = self.parts.provider.sight();
-        // Calls that may still run.
-        let mut left = self.parts.purse.calls();
         let contained = self.parts.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained);
         for group in dispatch::plan(&toolbox, &calls) {
             let ended = resume::has_ended(&self.history);
+            // Anew for each group: tasks use what all have. First the calls that may still run.
+            let (mut left, standing) = (self.parts.purse.calls(), self.standing());
+            let children = &self.history.children;
             let mut refusal = |call: &Call| match standing {
                 _ if incomplete => Some(INCOMPLETE.to_owned()),
                 _ if ended => Some(ENDED.to_owned()),
-                // What a task did stands in its own conversation.
-                _ if left_over
-                    && nature(call) != Some(Nature::Delegated)
-                    && (self.parts.moved || nature(call) == Some(Nature::Outside)) =>
-                {
+                // What a task did stands in its own conversation, which ends by itself.
+                _ if children.is_open(&call.id) => None,
+                _ if left_over && (self.parts.moved || nature(call) == Some(Nature::Outside)) => {
                     Some(resume::UNKNOWN.to_owned())
                 }
                 Standing::Over(limit) if !is_last(call) => Some(format!("Not run: {} is used up.", limit.budget())),
@@ -81,15 +80,15 @@ impl Session {
                 }
             };
             let group: Vec<_> = group.into_iter().map(|step| (step, refusal(step.call))).collect();
-            let is_delegated = group.iter().any(|(step, _)| nature(step.call) == Some(Nature::Delegated));
+            let nature_of = |step: &Step<'_>| nature(step.call).filter(|_| !step.repeated);
+            let is_delegated = group.iter().any(|(step, _)| nature_of(step) == Some(Nature::Delegated));
             let replies = group.into_iter().map(|(step, refusal)| {
                 let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
                 let desk = self.parts.desk.clone();
-                let changes_files =
-                    contained && !matches!(nature(step.call), None | Some(Nature::ReadOnly | Nature::Delegated));
+                let changes_files = contained && matches!(nature_of(&step), Some(Nature::Contained | Nature::Outside));
                 async move {
                     let began = Instant::now();
-                    let desk = if changes_files { Some(desk.lock_owned().await) } else { None };
+                    let desk = if changes_files { Some(desk.take().await) } else { None };
                     let reply = match refusal {
                         Some(reason) => Reply::error(reason),
                         None => {
@@ -144,13 +143,16 @@ impl Session {
         let Done { call, mut reply, began, desk } = done;
         let mut bodies = Vec::new();
         // Another session may be in the middle of its own.
-        let desk = desk.or_else(|| self.parts.desk.clone().try_lock_owned().ok());
+        let mut desk = desk.or_else(|| self.parts.desk.try_take());
         let sandbox = self.parts.sandbox.as_ref().filter(|_| desk.is_some());
         let changes = sandbox.map(|sandbox| sandbox.take_changes()).unwrap_or_default();
         if !changes.is_empty() {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
                 kept.push(self.keep(change).await?);
+            }
+            if let Some(desk) = desk.as_mut().filter(|_| self.history.session != SessionId::default()) {
+                desk.extend(kept.iter().cloned());
             }
             bodies.push(Body::WorkspaceDelta(WorkspaceDelta { changes: kept }));
         }

@@ -71,7 +71,7 @@ impl Session {
                 Progress::Done(ending) => return Ok(Stopped::Over(ending)),
                 _ if self.is_at_end() && !matches!(standing, Standing::Over(_)) => return Ok(Stopped::OutOfTime),
                 Progress::Tools(calls) => {
-                    if let Some(stopped) = self.run_tools(run, calls, left_over, standing).await? {
+                    if let Some(stopped) = self.run_tools(run, calls, left_over).await? {
                         return Ok(stopped);
                     }
                 }
@@ -159,7 +159,11 @@ impl Session {
             biased;
             () = self.parts.cancel.cancelled() => Err("stopped".to_owned()),
             () = tokio::time::sleep_until(self.deadline()) => Err("out of time".to_owned()),
-            answer = self.conversation.ask(place, &mut on) => Ok(answer),
+            answer = async {
+                // Never closed; without a permit it would only be asked at once.
+                let _permit = self.parts.asking.acquire().await;
+                self.conversation.ask(place, &mut on).await
+            } => Ok(answer),
         };
         match asked {
             Ok(Ok(answer)) => {

@@ -10,7 +10,7 @@ use super::files::Place;
 use super::{Nature, Reply, Scope, Tool, output, shell};
 use crate::domain::command::{Command, Word};
 use crate::domain::message::ToolSpec;
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox;
 
 /// Bytes of one value: many of them still fit into what an operating system takes.
 const VALUE_MAX: usize = 16 << 10;
@@ -19,15 +19,14 @@ const VALUE_MAX: usize = 16 << 10;
 const END_OF_OPTIONS: &str = "--";
 
 /// One tool for each of these commands, in their order.
-pub fn tools(sandbox: &Arc<dyn Sandbox>, commands: &[Command]) -> Vec<Arc<dyn Tool>> {
-    let place = Place::new(sandbox);
+pub fn tools(place: &Arc<Place>, commands: &[Command]) -> Vec<Arc<dyn Tool>> {
     let tool = |command: &Command| -> Arc<dyn Tool> {
         let spec = ToolSpec {
             name: command.name.clone(),
             description: command.description.clone(),
             parameters: command.input.clone(),
         };
-        Arc::new(Declared { spec, command: command.clone(), place: Arc::clone(&place) })
+        Arc::new(Declared { spec, command: command.clone(), place: Arc::clone(place) })
     };
     commands.iter().map(tool).collect()
 }
@@ -235,7 +234,7 @@ mod tests {
                 "−x",
             ] {
                 for (sandbox, _) in scene.each() {
-                    let toolbox = Toolbox::new(tools(sandbox, &[declared(run, input.clone())]));
+                    let toolbox = Toolbox::new(tools(&Place::new(sandbox), &[declared(run, input.clone())]));
                     let call = Call { id: "1".into(), name: "show".into(), arguments: json!({"x": value}).to_string() };
                     let deadline = Instant::now() + Duration::from_secs(60);
                     let step = Step { call: &call, repeated: false };
@@ -273,7 +272,7 @@ mod tests {
         ] {
             let mut replies = Vec::new();
             for (sandbox, _) in scene.each() {
-                let toolbox = Toolbox::new(tools(sandbox, &[declared(run, string.clone())]));
+                let toolbox = Toolbox::new(tools(&Place::new(sandbox), &[declared(run, string.clone())]));
                 let call = Call { id: "1".into(), name: "show".into(), arguments: arguments.to_string() };
                 let deadline = Instant::now() + Duration::from_secs(60);
                 let step = Step { call: &call, repeated: false };

@@ -70,7 +70,7 @@ impl Tool for Task {
                     "The task has {} bytes, at most {PROMPT_MAX}. Write what is long into a file, and name it in the task.",
                     asked.prompt.len()
                 )),
-                Ok(asked) => Reply { delegation: Some(asked), ..Reply::default() },
+                Ok(asked) => Reply { delegation: Some(Box::new(asked)), ..Reply::default() },
                 Err(reply) => reply,
             }
         })

@@ -15,15 +15,16 @@ use crate::sandbox::{Error, Sandbox};
 /// Bytes of what a sandbox said.
 const SAID_MAX: usize = 1000;
 
-/// What the file and shell tools of one session share.
-pub(super) struct Place {
+/// What the file and shell tools of one sandbox share.
+pub struct Place {
     pub(super) sandbox: Arc<dyn Sandbox>,
     /// One for all paths: two names may be one file.
     writing: Mutex<()>,
 }
 
 impl Place {
-    pub(super) fn new(sandbox: &Arc<dyn Sandbox>) -> Arc<Self> {
+    /// Of one sandbox, for every session that works in it.
+    pub fn new(sandbox: &Arc<dyn Sandbox>) -> Arc<Self> {
         Arc::new(Self { sandbox: Arc::clone(sandbox), writing: Mutex::new(()) })
     }
 

@@ -32,8 +32,8 @@ use crate::domain::entry::Body;
 use crate::domain::image::{Image, Sight};
 use crate::domain::message::ToolSpec;
 use crate::domain::name::ToolKind;
-use crate::sandbox::Sandbox;
 use delegate::Delegation;
+pub use files::Place;
 use schema::Compiled;
 use typed::Told;
 
@@ -92,7 +92,7 @@ pub struct Reply {
     /// Appended to the log before the result, in the same transaction.
     pub entries: Vec<Body>,
     /// Work for somebody else, whose words take the place of `content`.
-    pub delegation: Option<Delegation>,
+    pub delegation: Option<Box<Delegation>>,
     /// What the model is shown behind the results, as far as there is room for it.
     pub images: Vec<Image>,
 }
@@ -160,18 +160,17 @@ static BASH: Told<shell::Bash> = Told::new();
 static GREP: Told<grep::Grep> = Told::new();
 static GLOB: Told<glob::Glob> = Told::new();
 
-/// The file and shell tools of these kinds, over one sandbox, in the order of `kinds`.
-pub fn files_and_shell(sandbox: &Arc<dyn Sandbox>, kinds: &[ToolKind]) -> Vec<Arc<dyn Tool>> {
-    let place = files::Place::new(sandbox);
+/// The file and shell tools of these kinds, over one place, in the order of `kinds`.
+pub fn files_and_shell(place: &Arc<Place>, kinds: &[ToolKind]) -> Vec<Arc<dyn Tool>> {
     kinds
         .iter()
         .map(|kind| match kind {
-            ToolKind::Read => READ.over(&place),
-            ToolKind::Write => WRITE.over(&place),
-            ToolKind::Edit => EDIT.over(&place),
-            ToolKind::Bash => BASH.over(&place),
-            ToolKind::Grep => GREP.over(&place),
-            ToolKind::Glob => GLOB.over(&place),
+            ToolKind::Read => READ.over(place),
+            ToolKind::Write => WRITE.over(place),
+            ToolKind::Edit => EDIT.over(place),
+            ToolKind::Bash => BASH.over(place),
+            ToolKind::Grep => GREP.over(place),
+            ToolKind::Glob => GLOB.over(place),
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::dispatch::{self, Step};
-use super::{Reply, Toolbox, files_and_shell};
+use super::{Place, Reply, Toolbox, files_and_shell};
 use crate::domain::message::Call;
 use crate::domain::name::ToolKind;
 use crate::sandbox::{Sandbox, local};
@@ -62,7 +62,7 @@ impl Scene {
     }
 
     fn add(&mut self, sandbox: Arc<dyn Sandbox>) {
-        let tools = files_and_shell(&sandbox, ToolKind::ALL);
+        let tools = files_and_shell(&Place::new(&sandbox), ToolKind::ALL);
         self.sandboxes.push((sandbox, Toolbox::new(tools)));
     }
 

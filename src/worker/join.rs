@@ -25,6 +25,11 @@ impl Joins for Company<'_> {
             if self.with.refused.contains_key(&late.id) || !queue::joins(self.run, late) {
                 return None;
             }
+            // Who has a part of the day's money pays from that, not from another one's.
+            let parts = self.harness.agent.limits.per_actor_day_nano_usd.is_some();
+            if parts && late.actor() != self.run.actor() {
+                return None;
+            }
             let digest = self.harnesses.digest(late).await?;
             let is_same_agent = digest == self.harness.agent.digest;
             // A marker of its own: who wrote this may have read what the run under way has said.

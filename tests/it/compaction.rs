@@ -235,7 +235,7 @@ fn by_hand_what_was_said_becomes_a_summary_at_once() {
         let ran = hob(&["compact", "default"]);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
         insta::allow_duplicates! {
-            insta::assert_snapshot!(ran.stdout(), @"");
+            insta::assert_snapshot!(ran.stdout(), @"default (wide): 9.0k tokens of conversation are 1.8k now");
         }
         let ran = hob(&["run", "wide", "--message", "And now?"]);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());

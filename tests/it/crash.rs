@@ -214,6 +214,36 @@ fn killed_anywhere_while_tasks_are_worked_on_a_run_ends_as_if_undisturbed() {
 }
 
 #[test]
+fn what_tasks_changed_is_there_for_the_next_run_of_the_same_process() {
+    let scene = Scene::new()
+        .file("agents/triage.md", "---\ndescription: x\nsubagents: [mender]\n---\nWork.\n")
+        .file("agents/mender.md", "---\ndescription: Mends.\n---\nMend.\n");
+    let bash = |command: &str| ("bash", json!({ "command": command }));
+    Tape::new()
+        .calls([bash("echo one > kept.txt; echo one > gone.txt")])
+        .calls([("task", json!({ "agent": "mender", "prompt": "Mend." }))])
+        .task("task-1", |tape| {
+            tape.calls([bash("echo two >> kept.txt; rm gone.txt; echo new > made.txt")]).says("Done.")
+        })
+        .says("First.")
+        .next_run()
+        .calls([bash("echo three >> kept.txt; head *.txt")])
+        .says("Second.")
+        .write(&scene.beside("tape.jsonl"));
+    let model = format!("replay/{}", scene.beside("tape.jsonl").display());
+    let run = |message: &str| ["run", "triage", "--message", message, "--model", &model].map(str::to_owned).to_vec();
+    let mut command = scene.command(run("First."));
+    let status = command.env("HOB_FAILPOINT", format!("{}:1", failpoint::TASKS_BEGUN)).output().unwrap().status;
+    assert_eq!(status.signal(), Some(9));
+    // One process works on both.
+    let ran = scene.hob(run("Second."));
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    let mut results = scene.log().into_iter().filter(|entry| entry["kind"] == "tool_result");
+    let last = results.next_back().unwrap()["body"]["content"].as_str().unwrap().to_owned();
+    assert_eq!(last.trim(), "==> kept.txt <==\none\ntwo\nthree\n\n==> made.txt <==\nnew");
+}
+
+#[test]
 fn killed_again_and_again_a_run_still_ends_once() {
     let undisturbed = end(&scene());
     let scene = scene();

@@ -10,8 +10,10 @@ use crate::domain::id::{Seq, SessionId};
 pub struct Children {
     /// How many there ever were.
     begun: u32,
-    /// Those whose task has no result yet, by the call that gave it.
-    open: BTreeMap<String, Child>,
+    /// Those whose task has no result yet.
+    open: BTreeMap<SessionId, Child>,
+    /// Which of them works for a call.
+    calls: BTreeMap<String, SessionId>,
 }
 
 /// A conversation whose task has no result yet.
@@ -33,29 +35,39 @@ impl Children {
 
     /// Whether this call was given a conversation.
     pub fn is_open(&self, call: &str) -> bool {
-        self.open.contains_key(call)
+        self.calls.contains_key(call)
     }
 
     /// The conversation of a call, to go on with.
     pub fn take(&mut self, call: &str) -> Option<Child> {
-        self.open.remove(call)
+        self.open.remove(&self.calls.remove(call)?)
     }
 
-    pub(super) fn begin(&mut self, ChildSession { session, call }: ChildSession, begins: Seq) {
+    /// One that hob did not name so is none: two calls never share a conversation, nor one with who asked.
+    pub(super) fn begin(&mut self, of: &SessionId, ChildSession { session, call }: ChildSession, begins: Seq) {
         self.begun = self.begun.saturating_add(1);
-        self.open.insert(call, Child { session, begins, entries: Vec::new() });
+        let is_ours = session.above().is_some_and(|above| above == *of);
+        if is_ours && !self.is_open(&call) && !self.open.contains_key(&session) {
+            self.calls.insert(call, session.clone());
+            self.open.insert(session.clone(), Child { session, begins, entries: Vec::new() });
+        }
     }
 
     /// An entry of one of them, or of one beneath.
     pub(super) fn add(&mut self, entry: Entry) {
-        let own = |child: &&mut Child| entry.session == child.session || entry.session.is_beneath(&child.session);
-        if let Some(child) = self.open.values_mut().find(own) {
+        let line = std::iter::successors(Some(entry.session.clone()), SessionId::above);
+        if let Some(child) = line.take(LINE_MAX).find(|session| self.open.contains_key(session))
+            && let Some(child) = self.open.get_mut(&child)
+        {
             child.entries.push(entry);
         }
     }
 
     /// The call has its result: nobody asks for what was said there any more.
     pub(super) fn end(&mut self, call: &str) {
-        self.open.remove(call);
+        self.take(call);
     }
 }
+
+/// More generations than there can be.
+const LINE_MAX: usize = 16;

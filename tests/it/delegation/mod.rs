@@ -1,20 +1,19 @@
 //! Tasks: what subagents are told, what comes back, what it costs, and how it goes on after an end.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+mod by_task;
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use hob::domain::budget::Limits;
-use hob::domain::message::{Answer, Block, Call, Stop, Usage};
 use hob::embed::{Agent, Error, Hob, Provider};
-use hob::provider::{self, Conversation, Delta, Opening, Place, Said};
 use serde_json::{Value, json};
-use tokio::sync::{Barrier, Notify};
+use tokio::sync::Notify;
 
 use crate::scene::model_server::{KEY, ModelServer, Reply, answer};
 use crate::scene::tape::Tape;
 use crate::scene::{Ran, Scene, fixture};
+use by_task::{ByTask, Shared, call, text};
 
 fn scene() -> Scene {
     Scene::new()
@@ -150,6 +149,25 @@ fn what_a_task_did_is_not_done_again_by_the_next_process() {
 }
 
 #[test]
+fn what_a_task_used_is_gone_for_the_calls_behind_it() {
+    let agent = "---\ndescription: x\nsubagents: [finder]\nlimits: { calls: 3 }\n---\nLead.\n";
+    let scene = scene().file("agents/lead.md", agent);
+    let bash = json!({ "command": "echo ran >> ran.txt" });
+    let three = answer().call("t1", "task", json!({ "agent": "finder", "prompt": "Find it." }));
+    let three = three.call("b1", "bash", bash.clone()).call("b2", "bash", bash).end_tools();
+    let server = ModelServer::start([three, grep(), grep(), says("Found.")]);
+    assert_eq!(run(&scene, &server).code(), Some(4));
+    let results = scene.log().into_iter().filter(|entry| entry["kind"] == "tool_result");
+    let results =
+        results.map(|entry| entry["body"]["content"].as_str().unwrap().lines().next().unwrap_or("").to_owned());
+    insta::assert_snapshot!(results.skip(2).collect::<Vec<_>>().join("\n"), @"
+    Found.
+    Not run: this run's budget of calls is used up.
+    Not run: this run's budget of calls is used up.
+    ");
+}
+
+#[test]
 fn all_tasks_are_paid_from_the_runs_budget() {
     let agent = "---\ndescription: x\nsubagents: [finder]\nlimits: { calls: 3 }\n---\nLead.\n";
     let scene = scene().file("agents/lead.md", agent);
@@ -159,108 +177,6 @@ fn all_tasks_are_paid_from_the_runs_budget() {
     assert_eq!(ran.code(), Some(4), "{}", ran.transcript());
     let settled = scene.log().pop().unwrap();
     assert_eq!((&settled["kind"], &settled["body"]["limited"]), (&json!("settled"), &json!("calls")), "{settled:#}");
-}
-
-/// Answers by what a conversation was asked first.
-struct ByTask {
-    answer: fn(&str, u32) -> Block,
-    /// Where tasks wait for each other.
-    together: Option<Barrier>,
-    /// Told of the first task, which then gets no answer.
-    silence: Option<Notify>,
-    now: AtomicUsize,
-    most: AtomicUsize,
-    places: Mutex<Vec<Place>>,
-}
-
-impl ByTask {
-    fn new(answer: fn(&str, u32) -> Block, together: Option<usize>) -> Arc<Self> {
-        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Arc::new(Self {
-            answer,
-            together: together.map(Barrier::new),
-            silence: None,
-            now,
-            most,
-            places: Mutex::default(),
-        })
-    }
-}
-
-/// Its conversations hold it.
-struct Shared(Arc<ByTask>);
-
-impl Provider for Shared {
-    fn model(&self) -> &str {
-        "scripted/model"
-    }
-
-    fn open(&self, _: Opening<'_>) -> Box<dyn Conversation> {
-        Box::new(Talk { of: self.0.clone(), task: None })
-    }
-}
-
-struct Talk {
-    of: Arc<ByTask>,
-    task: Option<String>,
-}
-
-impl Conversation for Talk {
-    fn push(&mut self, said: Said<'_>) {
-        if let Said::User(text) = said {
-            self.task = Some(text.to_owned());
-        }
-    }
-
-    fn ask<'a>(
-        &'a mut self,
-        place: Place,
-        _: &'a mut (dyn FnMut(Delta<'_>) + Send),
-    ) -> BoxFuture<'a, Result<Answer, provider::Error>> {
-        async move {
-            let task = self.task.clone().unwrap_or_default();
-            let turn = place.turn;
-            self.of.places.lock().unwrap().push(place);
-            if let Some(together) = self.of.together.as_ref().filter(|_| task.starts_with("Another agent")) {
-                let now = self.of.now.fetch_add(1, Ordering::SeqCst) + 1;
-                self.of.most.fetch_max(now, Ordering::SeqCst);
-                together.wait().await;
-                self.of.now.fetch_sub(1, Ordering::SeqCst);
-            }
-            if let Some(silence) = self.of.silence.as_ref().filter(|_| task.starts_with("Another agent"))
-                && self.of.now.fetch_add(1, Ordering::SeqCst) == 0
-            {
-                silence.notify_one();
-                std::future::pending::<()>().await;
-            }
-            let block = (self.of.answer)(&task, turn);
-            let stop = if matches!(block, Block::Call(_)) { Stop::Tools } else { Stop::End };
-            let blocks = match block {
-                Block::Call(call) if call.name == "tasks" => tasks(&call.arguments),
-                block => vec![block],
-            };
-            let usage = Usage { input: 10, ..Usage::default() };
-            Ok(Answer { blocks, stop, model: "scripted/model".into(), usage, request: String::new() })
-        }
-        .boxed()
-    }
-}
-
-/// So many tasks in one message.
-fn tasks(number: &str) -> Vec<Block> {
-    let task = |n: usize| {
-        let arguments = json!({ "agent": "finder", "prompt": format!("Find {n}.") }).to_string();
-        Block::Call(Call { id: format!("t{n}"), name: "task".into(), arguments })
-    };
-    (0..number.parse().unwrap()).map(task).collect()
-}
-
-fn text(text: &str) -> Block {
-    Block::Text { text: text.into() }
-}
-
-fn call(name: &str, arguments: &str) -> Block {
-    Block::Call(Call { id: format!("{name}-{arguments}"), name: name.into(), arguments: arguments.into() })
 }
 
 fn lead() -> Agent {
@@ -336,6 +252,13 @@ async fn each_end_of_a_task_is_told_in_words() {
 }
 
 #[tokio::test]
+async fn calls_of_one_id_beside_a_task_come_to_an_end() {
+    let by_task = ByTask::new(|_, turn| if turn == 0 { call("twins", "") } else { text("Done.") }, None);
+    let (hob, _dir) = program(&by_task);
+    assert_eq!(hob.session(lead(), "one").unwrap().prompt("Go.").await.unwrap().text, "Done.");
+}
+
+#[tokio::test]
 async fn a_program_gives_a_task_by_hand() {
     let by_task = ByTask::new(
         |task, _| match task.lines().last().unwrap() {
@@ -369,7 +292,7 @@ async fn a_program_makes_room_by_hand() {
     session.compact().await.unwrap();
     assert_eq!(session.prompt("Two?").await.unwrap().text, "Answer.");
     let places: Vec<String> = by_task.places.lock().unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(places, ["run 0, turn 0", "run 1, turn 0", "run 2, turn 0"]);
+    assert_eq!(places, ["run 0, turn 0", "run 1, turn 0, summary 0", "run 2, turn 0"]);
 }
 
 #[tokio::test]
