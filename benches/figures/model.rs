@@ -41,6 +41,15 @@ impl Tool {
             Self::Read => "read",
         }
     }
+
+    /// The tool's own name, and what it is given, inside a JSON text. No call is like the one before: who
+    /// makes the same again and again is stopped.
+    fn call(self, id: usize) -> (&'static str, String) {
+        match self {
+            Self::Echo => ("bash", format!(r#"{{\"command\":\"echo hello {id}\"}}"#)),
+            Self::Read => ("read", format!(r#"{{\"path\":\"ten.txt\",\"limit\":{}}}"#, 1000 + id)),
+        }
+    }
 }
 
 /// A running server; ends with the value.
@@ -114,19 +123,16 @@ fn converse(connection: &TcpStream) -> Option<()> {
         reader.by_ref().take(length).read_to_end(&mut body).ok()?;
         let results = str::from_utf8(&body).ok()?.matches(r#""type":"tool_result""#).count();
         let (turns, calls) = (number(2)?, number(3)?);
-        let arguments = match path.get(4)?.as_str() {
-            "echo" => ("bash", r#"{\"command\":\"echo hello\"}"#),
-            _ => ("read", r#"{\"path\":\"ten.txt\"}"#),
-        };
+        let tool = if path.get(4)? == Tool::Echo.word() { Tool::Echo } else { Tool::Read };
         let calls = if results < turns * calls { calls } else { 0 };
-        let answer = answer(length / BYTES_PER_TOKEN, results, calls, arguments);
+        let answer = answer(length / BYTES_PER_TOKEN, results, calls, tool);
         let mut writer: &TcpStream = connection;
         writer.write_all(answer.as_bytes()).ok()?;
     }
 }
 
 /// A whole response: a sentence, and so many calls, numbered from `first`. Each event is a chunk.
-fn answer(input: u64, first: usize, calls: usize, (tool, arguments): (&str, &str)) -> String {
+fn answer(input: u64, first: usize, calls: usize, tool: Tool) -> String {
     let mut response =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_owned();
     let mut event = |kind: &str, fields: &str| {
@@ -145,7 +151,8 @@ fn answer(input: u64, first: usize, calls: usize, (tool, arguments): (&str, &str
     event("content_block_stop", r#","index":0"#);
     for index in 1..=calls {
         let id = first + index;
-        let call = format!(r#"{{"type":"tool_use","id":"toolu_{id}","name":"{tool}","input":{{}}}}"#);
+        let (name, arguments) = tool.call(id);
+        let call = format!(r#"{{"type":"tool_use","id":"toolu_{id}","name":"{name}","input":{{}}}}"#);
         event("content_block_start", &format!(r#","index":{index},"content_block":{call}"#));
         let delta = format!(r#"{{"type":"input_json_delta","partial_json":"{arguments}"}}"#);
         event("content_block_delta", &format!(r#","index":{index},"delta":{delta}"#));

@@ -41,7 +41,7 @@ impl Scene {
         scene.write("work/ten.txt", &line.repeat(160))?;
         for agent in [Agent::Virtual, Agent::Local].map(Agent::name) {
             let head = format!("description: Measured\nsandbox: {agent}\ntools: [read, bash]");
-            let limits = "limits: { turns: 10000, tokens: 1000M, time: 1h }";
+            let limits = "limits: { turns: 10000, calls: 10000, tokens: 1000M, time: 1h }";
             scene.write(&format!("work/agents/{agent}.md"), &format!("---\n{head}\n{limits}\n---\nDo it.\n"))?;
         }
         Ok(scene)
