@@ -111,7 +111,7 @@ impl Watch {
         let wall = None;
         let with = Circumstances { clock: clock(), cancel, ends, wall, refused, redactor, failpoints, marker, jitter };
         // What is cancelled ends by itself, a command of the agent as soon as it has cleaned up.
-        let worked = self.drive(Duration::MAX, Box::pin(work_until(run, harness, log, &with))).await;
+        let worked = self.drive(Duration::MAX, work_until(run, harness, Box::new(log), &with)).await;
         Ok(worked.unwrap_or(Ok(Worked::Interrupted))?)
     }
 }

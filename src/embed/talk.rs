@@ -105,7 +105,8 @@ impl Session {
             Some(role) => format!("For this you are {role}.\n\n{text}"),
             None => text.to_owned(),
         };
-        self.work(Request { message: Some(message), ..self.request() }).await
+        let asked = self.asked(Request { message: Some(message), ..self.request() })?;
+        self.work(asked).await
     }
 
     /// Asks for a value. The model ends with one that fits the type's schema; what does not fit goes back
@@ -148,12 +149,14 @@ impl Session {
         }
         let message = Some(format!("The program runs `{command}`."));
         let input = Some(serde_json::json!({ (BY_HAND): command }));
-        Ok(self.work(Request { message, input, ..self.request() }).await?.text)
+        let asked = self.asked(Request { message, input, ..self.request() })?;
+        Ok(self.work(asked).await?.text)
     }
 
     /// Answers an event of its thread, once.
     pub(super) async fn hear(&self, event: Event) -> Result<Answer, Error> {
-        self.work(Request { event: Some(event), ..Request::default() }).await
+        let asked = self.asked(Request { event: Some(event), ..Request::default() })?;
+        self.work(asked).await
     }
 
     /// Ends what is under way and what waits, in any process; `by` says who wants that. Returns the runs
@@ -181,9 +184,12 @@ impl Session {
         format!("a program that embeds hob, with {}", self.agent.name)
     }
 
+    fn asked(&self, request: Request) -> Result<Box<Asked>, Error> {
+        request.ask(&self.agent.name, fresh()).map(Box::new).map_err(Error::Name)
+    }
+
     /// Admits a run, and works on what is admitted until it is settled.
-    async fn work(&self, request: Request) -> Result<Answer, Error> {
-        let asked = request.ask(&self.agent.name, fresh()).map_err(Error::Name)?;
+    async fn work(&self, asked: Box<Asked>) -> Result<Answer, Error> {
         // Who drops the prompt has it stopped as a signal would: the session is free at once.
         let cancel = CancellationToken::new();
         let _stop = cancel.clone().drop_guard();
@@ -193,20 +199,21 @@ impl Session {
     }
 
     /// When the prompts before it are over.
-    async fn in_turn(&self, asked: Asked, cancel: CancellationToken) -> Result<Answer, Error> {
+    async fn in_turn(&self, asked: Box<Asked>, cancel: CancellationToken) -> Result<Answer, Error> {
         let _turn = tokio::select! {
             () = cancel.cancelled() => return Err(stopped()),
             turn = self.hob.turns.next(&self.instance) => turn,
         };
-        let run = Run {
-            id: RunId::derive(&self.instance, &asked.key, None),
+        let Asked { key, task, instance: _ } = *asked;
+        let run = Box::new(Run {
+            id: RunId::derive(&self.instance, &key, None),
             instance: self.instance.clone(),
-            event_key: asked.key,
+            event_key: key,
             attempt_tag: None,
             admitted_at: clock().now(),
             authority: Authority::Operator,
-            task: asked.task,
-        };
+            task,
+        });
         // Before anything is kept: what is wrong with it is said now.
         let harness = self.harness(&run)?;
         queue::admit(&self.hob.store, &run, &self.label, &self.hob.redactor).boxed().await?;
@@ -249,12 +256,13 @@ impl Session {
     ) -> Result<Option<Result<Answer, Error>>, Error> {
         loop {
             let (log, _) = self.hob.store.open(&self.instance, &self.label, holder(self.what())).boxed().await?;
+            let log = Box::new(log);
             let is_open = |known: &&Run| !matches!(log.state(&known.id), Some(State::Settled(_)));
             // One that a prompt left that was dropped, or a process that ended.
-            let next = log.runs().iter().find(is_open).filter(|next| next.id != run.id).cloned();
-            let before = next.as_ref().map(|before| self.plain().harness(before)).transpose()?;
-            let until = next.as_ref().unwrap_or(run);
-            match work_until(&until.id, before.as_ref().unwrap_or(harness), log, with).boxed().await? {
+            let next = log.runs().iter().find(is_open).filter(|next| next.id != run.id).cloned().map(Box::new);
+            let before = next.as_ref().map(|before| self.plain().harness(before).map(Box::new)).transpose()?;
+            let until = next.as_deref().unwrap_or(run);
+            match work_until(&until.id, before.as_deref().unwrap_or(harness), log, with).await? {
                 Worked::Settled { .. } if next.is_some() => {}
                 Worked::Settled { history, .. } => {
                     let known = history.find(&run.id).ok_or_else(|| Error::Failed("the run is gone".to_owned()))?;

@@ -45,7 +45,8 @@ impl Instances {
 struct Kept {
     epoch: Epoch,
     cover: Vec<u8>,
-    chains: BTreeMap<Part, Chain>,
+    /// One for each [`Part`], once it is there.
+    chains: [Option<Chain>; Part::ALL.len()],
     blobs: BTreeMap<String, Bytes>,
     runs: HashSet<RunId>,
     /// When each run was admitted among all of all instances.
@@ -94,11 +95,11 @@ impl Kept {
     }
 
     fn tail(&self, part: Part) -> Tail {
-        self.chains.get(&part).map_or(Tail::START, |chain| chain.tail)
+        self.chains[part as usize].as_ref().map_or(Tail::START, |chain| chain.tail)
     }
 
     fn chain(&mut self, part: Part) -> &mut Chain {
-        self.chains.entry(part).or_insert_with(|| Chain { lines: Vec::new(), tail: Tail::START })
+        self.chains[part as usize].get_or_insert_with(|| Chain { lines: Vec::new(), tail: Tail::START })
     }
 }
 
@@ -146,8 +147,9 @@ impl Medium for InMemory {
 
     fn lines<'a>(&'a mut self, part: Part, from: &'a Tail, each: Each<'a>) -> BoxFuture<'a, Result<bool, Error>> {
         let after = usize::try_from(from.next.0).unwrap_or(usize::MAX);
-        let lines = self
-            .with(|kept| Ok(kept.chains.get(&part).map(|chain| chain.lines.get(after..).unwrap_or_default().to_vec())));
+        let lines = self.with(|kept| {
+            Ok(kept.chains[part as usize].as_ref().map(|chain| chain.lines.get(after..).unwrap_or_default().to_vec()))
+        });
         let given = lines.and_then(|lines| {
             for line in lines.iter().flatten() {
                 each(line.trim_end_matches('\n').as_bytes(), line.len())?;

@@ -47,17 +47,17 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    pub(super) fn new(mut log: Log) -> Self {
+    pub(super) fn new(mut log: Box<Log>) -> Self {
         let history = History::of(log.take_entries());
-        Self { log: Box::new(log), history: Box::new(history) }
+        Self { log, history: Box::new(history) }
     }
 
     /// Claims the head of the line; `None` when every run has its outcome.
-    pub(super) async fn claim(&mut self, with: &Circumstances) -> Result<Option<Claim>, store::Error> {
+    pub(super) async fn claim(&mut self, with: &Circumstances) -> Result<Option<Box<Claim>>, store::Error> {
         let (claim, entries) = queue::claim(&mut self.log, with.clock.now()).await?;
         // What another process did in between.
         entries.into_iter().for_each(|entry| self.history.add(entry));
-        Ok(claim)
+        Ok(claim.map(Box::new))
     }
 
     /// Gives the claim back.
@@ -174,10 +174,10 @@ fn anew<'a>(
     .boxed()
 }
 
-async fn reopen(pulse: Pulse, harness: &Harness) -> Result<Log, store::Error> {
+async fn reopen(pulse: Pulse, harness: &Harness) -> Result<Box<Log>, store::Error> {
     let (log, notes) = pulse.reopen().await?;
     for note in notes {
         harness.observer.see(Progress::Note(&note));
     }
-    Ok(log)
+    Ok(Box::new(log))
 }

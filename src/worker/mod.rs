@@ -12,6 +12,9 @@ pub use attempt::Circumstances;
 pub use recovery::ATTEMPTS;
 pub use shift::{Harnesses, Left, Unfit, Until, Worker};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
 use crate::domain::id::RunId;
 use crate::domain::outcome::Outcome;
 use crate::effect::Finished;
@@ -48,13 +51,21 @@ pub enum Worked {
 ///
 /// # Errors
 /// When log or sandbox fail; what was recorded stays.
-pub async fn work_until(
+pub fn work_until<'a>(
+    run: &'a RunId,
+    harness: &'a Harness,
+    log: Box<Log>,
+    with: &'a Circumstances,
+) -> BoxFuture<'a, Result<Worked, harness::Error>> {
+    until(run, harness, Instance::new(log), with).boxed()
+}
+
+async fn until(
     run: &RunId,
     harness: &Harness,
-    log: Log,
+    mut instance: Instance,
     with: &Circumstances,
 ) -> Result<Worked, harness::Error> {
-    let mut instance = Instance::new(log);
     loop {
         let settled = instance.history.find(run).is_some_and(|known| known.settled.is_some());
         let next = if settled { None } else { instance.claim(with).await? };

@@ -204,7 +204,7 @@ impl Worker {
         for note in notes {
             self.observer.see(Progress::Note(&note));
         }
-        Ok(Some(Instance::new(log)))
+        Ok(Some(Instance::new(Box::new(log))))
     }
 
     /// `None` when the worker was told to stop meanwhile.
