@@ -344,7 +344,7 @@ impl Session {
     }
 
     fn sandbox(&self, workspace: &Path, kind: SandboxKind) -> Result<Option<Arc<dyn Sandbox>>, Error> {
-        let Hob { env, temporary, threads, .. } = &self.hob;
+        let Hob { env, temporary, .. } = &self.hob;
         let options = match kind {
             SandboxKind::None => return Ok(None),
             SandboxKind::Local => sandbox::Options::Local(sandbox::local::Options {
@@ -357,7 +357,7 @@ impl Session {
             SandboxKind::Virtual => sandbox::Options::Virtual(sandbox::virtual_::Options {
                 seed: Some(workspace.to_owned()),
                 clock: clock(),
-                threads: threads.clone(),
+                threads: self.hob.threads.clone(),
             }),
             #[cfg(not(feature = "virtual"))]
             SandboxKind::Virtual => {
