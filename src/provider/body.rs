@@ -70,17 +70,20 @@ impl Body {
 /// The same bytes in few pieces: a long conversation has thousands of small ones, and a call of the
 /// system for every few of them costs more than copying them, one block at a time.
 fn blocks(pieces: Vec<Bytes>) -> impl Iterator<Item = Bytes> {
+    let mut left: usize = pieces.iter().map(Bytes::len).sum();
     let mut pieces = pieces.into_iter().peekable();
     std::iter::from_fn(move || {
         let first = pieces.next()?;
         if pieces.peek().is_none_or(|next| first.len() + next.len() > BLOCK) {
+            left -= first.len();
             return Some(first);
         }
-        let mut block = BytesMut::with_capacity(BLOCK);
+        let mut block = BytesMut::with_capacity(BLOCK.min(left));
         block.extend_from_slice(&first);
         while let Some(piece) = pieces.next_if(|piece| block.len() + piece.len() <= BLOCK) {
             block.extend_from_slice(&piece);
         }
+        left -= block.len();
         Some(block.freeze())
     })
 }

@@ -136,8 +136,7 @@ async fn a_run_that_goes_on_elsewhere_knows_who_joined(place: Place) {
         model.waits(1).await;
         place.admit_run(&late).await;
         model.gate.add_permits(1);
-        model.waits(0).await;
-        model.waits(1).await;
+        model.waited(2).await;
         with.cancel.cancel();
     });
     assert_eq!(left.unwrap(), []);

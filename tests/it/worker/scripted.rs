@@ -34,6 +34,7 @@ pub(super) struct Scripted {
 #[derive(Default)]
 struct Asked {
     now: AtomicUsize,
+    ever: AtomicUsize,
     most: Mutex<usize>,
     changed: Notify,
 }
@@ -47,9 +48,18 @@ impl Default for Scripted {
 impl Scripted {
     /// Waits until so many conversations wait for an answer.
     pub(super) async fn waits(&self, conversations: usize) {
+        self.until(|asked| asked.now.load(Ordering::SeqCst) == conversations).await;
+    }
+
+    /// Waits until answers were waited for so often in all.
+    pub(super) async fn waited(&self, times: usize) {
+        self.until(|asked| asked.ever.load(Ordering::SeqCst) >= times).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Asked) -> bool) {
         loop {
             let changed = self.asked.changed.notified();
-            if self.asked.now.load(Ordering::SeqCst) == conversations {
+            if holds(&self.asked) {
                 return;
             }
             changed.await;
@@ -99,6 +109,7 @@ struct Waiting(Arc<Asked>);
 impl Waiting {
     fn new(asked: &Arc<Asked>) -> Self {
         let now = asked.now.fetch_add(1, Ordering::SeqCst) + 1;
+        asked.ever.fetch_add(1, Ordering::SeqCst);
         let mut most = asked.most.lock().unwrap();
         *most = now.max(*most);
         asked.changed.notify_waiters();
