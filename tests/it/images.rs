@@ -115,6 +115,29 @@ fn a_kill_anywhere_in_a_turn_of_images_changes_nothing_that_was_sent() {
 }
 
 #[test]
+fn who_works_on_a_task_sees_and_goes_on_seeing_in_the_next_process() {
+    let red = png(30, 1);
+    let scene = scene(&[("red.png", red.clone())])
+        .file("agents/lead.md", "---\ndescription: x\nsubagents: [finder]\n---\nLead.\n")
+        .file("agents/finder.md", "---\ndescription: Looks\ntools: [read]\n---\nLook.\n");
+    let task = json!({ "agent": "finder", "prompt": "Which colour?" });
+    let server = ModelServer::start([
+        answer().call("t1", "task", task).end_tools(),
+        reads(&[("c1", "red.png")]),
+        says("Red."),
+        says("It is red."),
+    ]);
+    let mut killed = command(&scene, &server, SEEING[0], "lead", OPENED);
+    killed.env("HOB_FAILPOINT", "batch-done:1");
+    assert_eq!(scene.end(killed).code(), None);
+    let ran = run(&scene, &server, SEEING[0], "lead", OPENED);
+    assert_eq!(ran.code(), Some(0), "{}", ran.transcript());
+    let bodies = server.bodies();
+    assert_eq!(bodies.iter().map(|body| shown(body, &red)).collect::<Vec<_>>(), [0, 0, 1, 0]);
+    assert_eq!(kept(&bodies[1..3]), 1);
+}
+
+#[test]
 fn the_log_names_an_image_and_people_read_a_line_of_it() {
     let scene = scene(&[("red.png", png(30, 1))]);
     let server = ModelServer::start([reads(&[("c1", "red.png")]), says("Red.")]);
