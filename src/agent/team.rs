@@ -14,7 +14,7 @@ use crate::domain::problem::{Problem, Severity, nearest};
 pub const DEPTH_MAX: usize = 4;
 
 /// Most agents that work on one run, an agent counted once for each that it works for.
-const TEAM_MAX: usize = 64;
+pub const TEAM_MAX: usize = 64;
 
 /// Another agent, as a head names it.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl Library {
         above.team += 1;
         if above.team > TEAM_MAX {
             return Err(Problem::error(
-                "too-large",
+                "subagent-depth",
                 format!("`{name}` would be one of more than {TEAM_MAX} subagents"),
             )
             .help("a subagent counts once for each agent that it works for; hand work to fewer"));
@@ -116,7 +116,7 @@ impl Library {
             let error = checked.problems.into_iter().find(|problem| problem.severity == Severity::Error);
             match error {
                 // It is about all of them.
-                Some(error) if ["subagent-cycle", "subagent-depth", "too-large"].contains(&error.code) => error,
+                Some(error) if ["subagent-cycle", "subagent-depth"].contains(&error.code) => error,
                 Some(error) => faulty(&error.message),
                 None => faulty("it has errors"),
             }
@@ -208,7 +208,7 @@ mod tests {
         other-sandbox: `b` wants sandbox `local`, and would work in `virtual` (Some("a subagent works in its agent's sandbox: name the same kind in both, or `none` in the subagent"))
         other-sandbox: `b` wants the variable `CARGO_HOME`, which this agent has not (Some("name it in `env` of this agent's sandbox, too"))
         duplicate-item: `b` is in `subagents` twice (Some("keep one of the two"))
-        too-large: `n9` would be one of more than 64 subagents (Some("a subagent counts once for each agent that it works for; hand work to fewer"))
+        subagent-depth: `n9` would be one of more than 64 subagents (Some("a subagent counts once for each agent that it works for; hand work to fewer"))
         "#);
     }
 }

@@ -77,8 +77,8 @@ pub enum Error {
         /// As asked for.
         subagent: String,
     },
-    /// It cannot work where its agent does.
-    #[error("{0}: a subagent works in its agent's sandbox, so give both the same `sandbox`, or the subagent none")]
+    /// It cannot work where its agent does, or there are too many of them.
+    #[error("{0}; a subagent works in its agent's sandbox: both have the same `sandbox`, or the subagent none")]
     Subagent(String),
     /// Work would be handed on too often.
     #[error("`{0}` is more than {max} agents deep: give its work to one above it", max = crate::agent::team::DEPTH_MAX)]

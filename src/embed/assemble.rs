@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::by_hand::ByHand;
-use super::machine::clock;
 use super::{Error, Hob, Session};
 use crate::agent::project::Notes;
-use crate::agent::team::{DEPTH_MAX, fits};
+use crate::agent::team::{DEPTH_MAX, TEAM_MAX, fits};
 use crate::agent::{Agent, Compaction, project};
 use crate::domain::command::{RESERVED, RESERVED_PREFIXES};
 use crate::domain::name::{SandboxKind, ToolKind};
@@ -70,6 +69,10 @@ impl Session {
     ) -> Result<Harness, Error> {
         if depth > DEPTH_MAX {
             return Err(Error::TooDeep(agent.name.to_string()));
+        }
+        if depth == 0 && size(agent) > TEAM_MAX {
+            let team = format!("`{}` has more than {TEAM_MAX} subagents", agent.name);
+            return Err(Error::Subagent(team));
         }
         self.no_twins(agent)?;
         for subagent in &agent.subagents {
@@ -143,7 +146,7 @@ impl Session {
     }
 
     fn sandbox(&self, workspace: &Path, kind: SandboxKind) -> Result<Option<Arc<dyn Sandbox>>, Error> {
-        let Hob { env, temporary, threads, .. } = &self.hob;
+        let Hob { env, temporary, .. } = &self.hob;
         let options = match kind {
             SandboxKind::None => return Ok(None),
             SandboxKind::Local => sandbox::Options::Local(sandbox::local::Options {
@@ -155,8 +158,8 @@ impl Session {
             #[cfg(feature = "virtual")]
             SandboxKind::Virtual => sandbox::Options::Virtual(sandbox::virtual_::Options {
                 seed: Some(workspace.to_owned()),
-                clock: clock(),
-                threads: threads.clone(),
+                clock: super::machine::clock(),
+                threads: self.hob.threads.clone(),
             }),
             #[cfg(not(feature = "virtual"))]
             SandboxKind::Virtual => {
@@ -165,4 +168,9 @@ impl Session {
         };
         Ok(Some(sandbox::open(options)?))
     }
+}
+
+/// How many agents work for one.
+fn size(agent: &Agent) -> usize {
+    agent.subagents.iter().map(|subagent| 1 + size(subagent)).sum()
 }

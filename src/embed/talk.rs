@@ -168,7 +168,10 @@ impl Session {
     pub async fn compact(&self) -> Result<(), Error> {
         let Task { message, input, .. } = room::task();
         let asked = self.asked(Request { message, input, ..self.request() })?;
-        self.work(asked).await.map(drop)
+        match self.work(asked).await?.limited {
+            Some(limit) => Err(Error::Failed(format!("the run was limited by {} before it ended", limit.as_str()))),
+            None => Ok(()),
+        }
     }
 
     async fn by_hand(&self, call: ByHand, message: String) -> Result<String, Error> {

@@ -224,8 +224,9 @@ impl Harness {
         let compacts = task.is_none() && room::is_asked(&run.task);
         let (provider, fallback, summariser) = match compacts {
             true => {
-                let maker = self.summariser.as_ref().unwrap_or(&self.provider);
-                (Arc::new(Done) as Arc<dyn Provider>, VecDeque::new(), Some(maker.clone()))
+                let mut makers: VecDeque<_> = self.summariser.iter().chain([&self.provider]).cloned().collect();
+                let maker = makers.pop_front();
+                (Arc::new(Done) as Arc<dyn Provider>, makers, maker)
             }
             false => (self.provider.clone(), self.fallback.iter().cloned().collect(), self.summariser.clone()),
         };
@@ -244,13 +245,18 @@ impl Harness {
             asking: given.asking.clone(),
             delegates: (!self.subagents.is_empty()).then(|| Arc::new(team) as Arc<dyn Delegates>),
             moved,
-            needs_result: self.agent.result.is_some() && !compacts,
+            needs_result: self.needs_result(run),
             cancel,
             started,
             ends: given.ends,
             jitter: given.jitter,
         };
         Ok(Session::open(journal, history, &run.id, parts).await?)
+    }
+
+    /// Whether a run must end through `finish`.
+    pub fn needs_result(&self, run: &Run) -> bool {
+        self.agent.result.is_some() && !room::is_asked(&run.task)
     }
 
     /// This attempt, as the log tells it.

@@ -21,9 +21,9 @@ pub fn task() -> Task {
     Task { message, input: Some(json!({ (KEY): true })), ..Task::default() }
 }
 
-/// Whether a run is about that.
-pub(super) fn is_asked(task: &Task) -> bool {
-    task.input.as_ref().is_some_and(|input| input.get(KEY).is_some_and(|asked| *asked == json!(true)))
+/// Whether a run is about that, and nothing beside it.
+pub fn is_asked(asked: &Task) -> bool {
+    *asked == task()
 }
 
 /// Answers such a run in the place of a model.

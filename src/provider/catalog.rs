@@ -77,6 +77,10 @@ pub fn sight(model: &str) -> Sight {
 /// runs on a machine of one's own, unknown where no source names a price.
 pub fn cost(model: &str, usage: Usage) -> Option<u64> {
     let vendor = model.split_once('/').and_then(|(word, _)| Vendor::find(word));
+    // What hob itself says in the place of a model.
+    if model.starts_with("hob/") {
+        return Some(0);
+    }
     match vendor {
         Some(vendor) if vendor.key.needed == Needed::Never => Some(0),
         Some(_) | None => find(model).map(|row| row.cost(usage)),

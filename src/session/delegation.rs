@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::history::{Child, History};
@@ -36,8 +37,18 @@ pub trait Delegates: Send + Sync {
 pub struct Desk(Arc<Mutex<Vec<FileChange>>>);
 
 impl Desk {
-    pub(super) async fn take(&self) -> OwnedMutexGuard<Vec<FileChange>> {
-        self.0.clone().lock_owned().await
+    /// Waits for its turn; `None` when it did not come in time.
+    pub(super) async fn take(
+        &self,
+        cancel: &CancellationToken,
+        deadline: Instant,
+    ) -> Option<OwnedMutexGuard<Vec<FileChange>>> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => None,
+            desk = self.0.clone().lock_owned() => Some(desk),
+            () = sleep_until(deadline) => None,
+        }
     }
 
     pub(super) fn try_take(&self) -> Option<OwnedMutexGuard<Vec<FileChange>>> {
@@ -80,7 +91,16 @@ impl Session {
             };
             let begun = self.begun(child, &cancel);
             let delegates = &delegates;
-            works.push(async move { (delegates.work(&task, begun).await, reply) }.boxed());
+            works.push(
+                async move {
+                    // One in line behind those that met an end: nothing of it is written down in vain.
+                    if begun.cancel.is_cancelled() {
+                        return (Ok((Stopped::Interrupted, begun.history)), reply);
+                    }
+                    (delegates.work(&task, begun).await, reply)
+                }
+                .boxed(),
+            );
         }
         let mut works = stream::iter(works).buffered(dispatch::PARALLEL);
         let mut stopped = None;
@@ -97,7 +117,10 @@ impl Session {
         }
         drop(works);
         if self.history.session == SessionId::default() {
-            self.history.see_changes(&std::mem::take(&mut *self.parts.desk.take().await));
+            // Nobody else is at it any more.
+            if let Some(mut changes) = self.parts.desk.try_take() {
+                self.history.see_changes(&std::mem::take(&mut *changes));
+            }
         }
         self.journal.failpoints.hit(failpoint::TASKS_DONE);
         Ok(stopped)

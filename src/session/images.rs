@@ -73,7 +73,7 @@ fn unfit<'a>(
         return Some(unfit.to_string());
     }
     if count >= sight.most {
-        return Some(format!("no more than {count} images can be shown at once; {LATER}"));
+        return Some(format!("no more than {} images can be shown at once; {LATER}", sight.most));
     }
     if size + image.bytes.len() as u64 > ALL_BYTES_MAX {
         return Some(format!(

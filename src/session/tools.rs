@@ -1,5 +1,6 @@
 //! Runs the calls of one answer and records what came of each.
 
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt, stream};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use crate::session::history::Turn;
 use crate::telemetry::failpoint;
 use crate::telemetry::progress::Progress;
 use crate::tool::dispatch::{self, Step};
-use crate::tool::{Nature, Reply};
+use crate::tool::{Nature, Reply, Toolbox};
 
 /// What the model reads of a call behind the one that ended the run.
 const ENDED: &str = "Not run: an earlier call of this message ended the run.";
@@ -27,13 +28,22 @@ const BESIDE: &str = "Not run: this call ends the run, so it must be the only on
 /// What the model reads of a call in a message that did not end with it.
 const INCOMPLETE: &str = "Not run: your message did not end as a tool call does, so it may be incomplete. Ask again.";
 
+/// What the model reads of a call that waited until the end for those of other sessions.
+const TOO_LATE: &str = "Not run: others changed files until the time for it was over.";
+
 /// A call that came to its end, with what it holds until that is recorded.
 struct Done<'a> {
     call: &'a Call,
+    nature: Option<Nature>,
     reply: Reply,
     began: Instant,
     /// Where it may have changed files.
     desk: Option<OwnedMutexGuard<Vec<FileChange>>>,
+}
+
+/// What running a call means; nothing where it does not run.
+fn nature(toolbox: &Toolbox, step: &Step<'_>) -> Option<Nature> {
+    toolbox.get(&step.call.name).filter(|_| !step.repeated).map(|tool| tool.nature())
 }
 
 impl Session {
@@ -47,68 +57,14 @@ impl Session {
         left_over: bool,
     ) -> Result<Option<Stopped>, Error> {
         let toolbox = self.parts.toolbox.clone();
-        let nature = |call: &Call| toolbox.get(&call.name).map(|tool| tool.nature());
-        let is_last = |call: &Call| call.name == resume::FINISH || call.name == resume::GIVE_UP;
-        let incomplete = self.history.last_answer().is_some_and(|answer| answer.stop != Stop::Tools);
-        let beside = self.history.last_answer().is_some_and(|answer| resume::calls(answer).len() > 1);
-        let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
-        let (cancel, deadline) = (self.parts.cancel.clone(), self.deadline());
-        let sight = self.parts.provider.sight();
-        let contained = self.parts.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained);
+        let (cancel, failpoints) = (self.parts.cancel.clone(), self.journal.failpoints.clone());
         for group in dispatch::plan(&toolbox, &calls) {
-            let ended = resume::has_ended(&self.history);
-            // Anew for each group: tasks use what all have. First the calls that may still run.
-            let (mut left, standing) = (self.parts.purse.calls(), self.standing());
-            let children = &self.history.children;
-            let mut refusal = |call: &Call| match standing {
-                _ if incomplete => Some(INCOMPLETE.to_owned()),
-                _ if ended => Some(ENDED.to_owned()),
-                // What a task did stands in its own conversation, which ends by itself.
-                _ if children.is_open(&call.id) => None,
-                _ if left_over && (self.parts.moved || nature(call) == Some(Nature::Outside)) => {
-                    Some(resume::UNKNOWN.to_owned())
-                }
-                Standing::Over(limit) if !is_last(call) => Some(format!("Not run: {} is used up.", limit.budget())),
-                // A run whose budget is used up does not come back to it.
-                Standing::Over(_) => None,
-                _ if is_last(call) && beside && left > 0 && nature(call).is_some() => Some(BESIDE.to_owned()),
-                _ if is_last(call) => None,
-                _ if left == 0 => Some(format!("Not run: {} is used up.", Limited::Calls.budget())),
-                _ => {
-                    left -= 1;
-                    None
-                }
-            };
-            let group: Vec<_> = group.into_iter().map(|step| (step, refusal(step.call))).collect();
-            let nature_of = |step: &Step<'_>| nature(step.call).filter(|_| !step.repeated);
-            let is_delegated = group.iter().any(|(step, _)| nature_of(step) == Some(Nature::Delegated));
-            let replies = group.into_iter().map(|(step, refusal)| {
-                let (toolbox, cancel, observer, failpoints) = (&toolbox, &cancel, &observer, &failpoints);
-                let desk = self.parts.desk.clone();
-                let changes_files = contained && matches!(nature_of(&step), Some(Nature::Contained | Nature::Outside));
-                async move {
-                    let began = Instant::now();
-                    let desk = if changes_files { Some(desk.take().await) } else { None };
-                    let reply = match refusal {
-                        Some(reason) => Reply::error(reason),
-                        None => {
-                            observer.see(Progress::ToolStarted(step.call));
-                            failpoints.hit(failpoint::TOOL_RUNNING);
-                            let reply = dispatch::run(toolbox, step, cancel, deadline, sight).await;
-                            failpoints.hit(failpoint::TOOL_RAN);
-                            reply
-                        }
-                    };
-                    Done { call: step.call, reply, began, desk }
-                }
-                .boxed()
-            });
-            // All made first: who keeps the closure cannot be sent to another thread.
-            let mut replies = stream::iter(replies.collect::<Vec<_>>()).buffered(dispatch::PARALLEL);
+            let is_delegated = group.iter().any(|step| nature(&toolbox, step) == Some(Nature::Delegated));
+            let mut replies = stream::iter(self.started(&toolbox, group, left_over)).buffered(dispatch::PARALLEL);
             let mut tasks = Vec::new();
             while let Some(done) = replies.next().await {
                 // What was cut and left nothing behind is simply run again by the next attempt.
-                if cancel.is_cancelled() && nature(done.call) != Some(Nature::Outside) {
+                if cancel.is_cancelled() && done.nature != Some(Nature::Outside) {
                     return Ok(None);
                 }
                 if is_delegated {
@@ -138,9 +94,78 @@ impl Session {
         Ok(None)
     }
 
+    /// The calls of a group under way, each to its reply.
+    fn started<'a>(&self, toolbox: &'a Toolbox, group: Vec<Step<'a>>, left_over: bool) -> Vec<BoxFuture<'a, Done<'a>>> {
+        let (deadline, sight) = (self.deadline(), self.parts.provider.sight());
+        let contained = self.parts.sandbox.as_ref().is_some_and(|sandbox| sandbox.capabilities().contained);
+        let refusals = self.refusals(toolbox, &group, left_over);
+        let started = group.into_iter().zip(refusals).map(|(step, refusal)| {
+            let nature = nature(toolbox, &step);
+            let changes_files = toolbox.get(&step.call.name).is_some_and(|tool| tool.changes_files());
+            let needs_desk = contained && changes_files && !step.repeated && refusal.is_none();
+            let (desk, cancel) = (self.parts.desk.clone(), self.parts.cancel.clone());
+            let (observer, failpoints) = (self.parts.observer.clone(), self.journal.failpoints.clone());
+            async move {
+                let began = Instant::now();
+                let desk = if needs_desk { desk.take(&cancel, deadline).await } else { None };
+                let reply = match refusal {
+                    Some(reason) => Reply::error(reason),
+                    None if needs_desk && desk.is_none() => Reply::error(TOO_LATE),
+                    None => {
+                        observer.see(Progress::ToolStarted(step.call));
+                        failpoints.hit(failpoint::TOOL_RUNNING);
+                        let reply = dispatch::run(toolbox, step, &cancel, deadline, sight).await;
+                        failpoints.hit(failpoint::TOOL_RAN);
+                        reply
+                    }
+                };
+                Done { call: step.call, nature, reply, began, desk }
+            }
+            .boxed()
+        });
+        started.collect()
+    }
+
+    /// Why calls of a group are not run; nothing where they are. Asked anew for each group: tasks use what all
+    /// have.
+    fn refusals(&self, toolbox: &Toolbox, group: &[Step<'_>], left_over: bool) -> Vec<Option<String>> {
+        let answer = self.history.last_answer();
+        let incomplete = answer.is_some_and(|answer| answer.stop != Stop::Tools);
+        let beside = answer.is_some_and(|answer| resume::calls(answer).len() > 1);
+        let ended = resume::has_ended(&self.history);
+        let standing = self.standing();
+        // Calls that may still run.
+        let mut left = self.parts.purse.calls();
+        let mut refusal = |step: &Step<'_>| {
+            let Step { call, .. } = *step;
+            let nature = toolbox.get(&call.name).map(|tool| tool.nature());
+            let is_last = call.name == resume::FINISH || call.name == resume::GIVE_UP;
+            match standing {
+                _ if incomplete => Some(INCOMPLETE.to_owned()),
+                _ if ended => Some(ENDED.to_owned()),
+                // What a task did stands in its own conversation, which ends by itself.
+                _ if self.history.children.is_open(&call.id) => None,
+                _ if left_over && (self.parts.moved || nature == Some(Nature::Outside)) => {
+                    Some(resume::UNKNOWN.to_owned())
+                }
+                Standing::Over(limit) if !is_last => Some(format!("Not run: {} is used up.", limit.budget())),
+                // A run whose budget is used up does not come back to it.
+                Standing::Over(_) => None,
+                _ if is_last && beside && left > 0 && nature.is_some() => Some(BESIDE.to_owned()),
+                _ if is_last => None,
+                _ if left == 0 => Some(format!("Not run: {} is used up.", Limited::Calls.budget())),
+                _ => {
+                    left -= 1;
+                    None
+                }
+            }
+        };
+        group.iter().map(&mut refusal).collect()
+    }
+
     /// Files first, then what the tool adds to the log, then its result: one transaction.
     async fn record_result(&mut self, done: Done<'_>) -> Result<(), Error> {
-        let Done { call, mut reply, began, desk } = done;
+        let Done { call, mut reply, began, desk, nature: _ } = done;
         let mut bodies = Vec::new();
         // Another session may be in the middle of its own.
         let mut desk = desk.or_else(|| self.parts.desk.try_take());

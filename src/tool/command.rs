@@ -46,6 +46,10 @@ impl Tool for Declared {
         if self.command.read_only { Nature::ReadOnly } else { self.place.nature() }
     }
 
+    fn changes_files(&self) -> bool {
+        !self.command.read_only
+    }
+
     fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply> {
         Box::pin(async move {
             match vector(&self.command.run, &arguments) {

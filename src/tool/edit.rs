@@ -27,6 +27,7 @@ pub(super) struct Edit {
 
 impl Typed for Edit {
     const NAME: &'static str = "edit";
+    const CHANGES_FILES: bool = true;
     const DESCRIPTION: &'static str = "\
         Replaces exact text in a file. Read the file first; give enough of the lines around the place to make \
         old_text unique.";

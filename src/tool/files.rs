@@ -121,6 +121,7 @@ pub(super) struct Write {
 
 impl Typed for Write {
     const NAME: &'static str = "write";
+    const CHANGES_FILES: bool = true;
     const DESCRIPTION: &'static str =
         "Creates a file, or replaces all of it; directories above it are created. Use `edit` to change a part.";
     type Shared = Place;

@@ -50,6 +50,11 @@ pub trait Tool: Send + Sync {
     /// What running it means for order and for recovery.
     fn nature(&self) -> Nature;
 
+    /// Whether it may change files of the sandbox: sessions that share one do that one after the other.
+    fn changes_files(&self) -> bool {
+        false
+    }
+
     /// Runs it. The arguments have passed the schema of [`Tool::spec`].
     fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply>;
 }

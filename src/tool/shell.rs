@@ -32,6 +32,7 @@ pub(super) struct Bash {
 
 impl Typed for Bash {
     const NAME: &'static str = "bash";
+    const CHANGES_FILES: bool = true;
     const DESCRIPTION: &'static str = "\
         Runs a command line in the workspace and shows what it printed: the last 2000 lines or 50 KiB. Longer output \
         is also in a file that the reply names. Each call starts a new shell in the workspace; nothing keeps running \

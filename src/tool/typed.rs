@@ -20,6 +20,9 @@ pub trait Typed: DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// What the model reads about it.
     const DESCRIPTION: &'static str;
 
+    /// As [`Tool::changes_files`].
+    const CHANGES_FILES: bool = false;
+
     /// What all calls of a session work on.
     type Shared: Send + Sync;
 
@@ -72,6 +75,10 @@ impl<T: Typed> Tool for Described<T> {
 
     fn nature(&self) -> Nature {
         T::nature(&self.shared)
+    }
+
+    fn changes_files(&self) -> bool {
+        T::CHANGES_FILES
     }
 
     fn run<'a>(&'a self, arguments: Map<String, Value>, scope: &'a Scope) -> BoxFuture<'a, Reply> {

@@ -101,7 +101,7 @@ async fn under_claim(
     claim: &Claim,
     with: &Circumstances,
 ) -> Result<Ended, harness::Error> {
-    let needs_result = harness.agent.result.is_some();
+    let needs_result = harness.needs_result(&claim.run);
     if let Some(verdict) = verdict(&instance, claim, needs_result, with) {
         return settle(instance, claim, verdict, with).await;
     }

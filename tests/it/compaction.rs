@@ -235,7 +235,7 @@ fn by_hand_what_was_said_becomes_a_summary_at_once() {
         let ran = hob(&["compact", "default"]);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
         insta::allow_duplicates! {
-            insta::assert_snapshot!(ran.stdout(), @"default (wide): 9.0k tokens of conversation are 1.8k now");
+            insta::assert_snapshot!(ran.stdout(), @"default (wide): 9.1k tokens of conversation are 1.8k now");
         }
         let ran = hob(&["run", "wide", "--message", "And now?"]);
         assert_eq!(ran.code(), Some(0), "{model}: {}", ran.transcript());
@@ -244,6 +244,31 @@ fn by_hand_what_was_said_becomes_a_summary_at_once() {
         assert!(!goes_on.contains("A line of notes. A line"), "{model}");
         assert_eq!(kinds(&scene).iter().filter(|kind| *kind == "compaction").count(), 1);
     }
+}
+
+#[test]
+fn by_hand_the_session_is_meant_that_is_named_whatever_its_agent_must_end_with() {
+    let result = "result: { type: object, properties: { done: { type: boolean } } }\n";
+    let agent = format!("---\ndescription: x\n{result}---\nWork.\n");
+    let scene = scene().file("agents/wide.md", &agent);
+    let finish = || answer().call("f", "finish", json!({ "done": true })).end_tools();
+    let server = ModelServer::start([reads("c1"), finish(), reads("c1"), finish(), summary(), summary(), finish()]);
+    let hob = |arguments: &[&str]| {
+        let mut command = scene.command(arguments.iter().chain(&["--model", MODELS[0]]));
+        command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &server.url);
+        scene.end(command)
+    };
+    let event = fixture(OPENED).display().to_string();
+    assert_eq!(hob(&["run", "wide", "--event", &event]).code(), Some(0));
+    assert_eq!(hob(&["run", "wide", "--message", "Read it.", "--id", "x"]).code(), Some(0));
+    for id in ["Codertocat/Hello-World#1", "x"] {
+        let ran = hob(&["compact", id]);
+        assert_eq!(ran.code(), Some(0), "{id}: {}", ran.transcript());
+        assert!(ran.stdout().contains("tokens of conversation are"), "{id}: {}", ran.stdout());
+    }
+    assert_eq!(scene.hob(["sessions"]).stdout().lines().count(), 3, "two sessions and a heading");
+    let ran = hob(&["run", "wide", "--message", "Again.", "--id", "x"]);
+    assert_eq!((ran.code(), server.left()), (Some(0), 0), "{}", ran.transcript());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::channel::Request;
+use crate::channel::{Asked, Request};
 use crate::cli::env::Environment;
 use crate::cli::find::{self, Found};
 use crate::cli::kept::{self, Where};
@@ -15,8 +15,10 @@ use crate::cli::timeline::line;
 use crate::cli::wish::{Again, Wish};
 use crate::cli::work::{Given, Watch};
 use crate::cli::{live, parts};
+use crate::domain::entry::{Body, Entry};
+use crate::domain::id::RunId;
 use crate::domain::outcome::Outcome;
-use crate::domain::run::{Authority, Task};
+use crate::domain::run::{Authority, Run, State, Task};
 use crate::embed::machine::fresh;
 use crate::harness::room;
 use crate::session::history::History;
@@ -54,12 +56,20 @@ async fn compact(args: &Args, environment: &Environment) -> Result<Exit, Refusal
     let skills = Arc::new(Library::open(&workspace));
     let is_uncounted = args.place.is_uncounted(environment);
     let agent = parts::agent(instance.agent.as_str(), &workspace, &skills, is_uncounted)?.agent;
-    let before = kept::look(&kept.store, &instance, |_| true).await?;
-    let before = before.map_or(0, |peeked| History::of(peeked.entries).size.tokens());
+    if let Some(peeked) = kept::look(&kept.store, &instance, |_| true).await? {
+        let is_other = |(run, state): &(&Run, State)| !matches!(state, State::Settled(_)) && !room::is_asked(&run.task);
+        if let Some((run, _)) = peeked.runs().find(is_other) {
+            return Err(Refusal::usage(format!(
+                "{} has no outcome yet: finish it with `hob run {}`, or end it with `hob abort {}`",
+                run.id, instance.agent, run.id
+            )));
+        }
+    }
     let redactor = Redactor::new(environment.secrets().chain(&args.place.password()));
     let Task { message, input, .. } = room::task();
     let request = Request { message, input, ..Request::default() };
-    let wish = Wish::new(request.ask(&agent.name, fresh()), Again::Shown, &redactor);
+    let asked = request.ask(&agent.name, fresh()).map(|asked| Asked { instance: instance.clone(), ..asked });
+    let wish = Wish::new(asked, Again::Shown, &redactor);
     let order = parts::Order {
         agent,
         skills,
@@ -81,14 +91,22 @@ async fn compact(args: &Args, environment: &Environment) -> Result<Exit, Refusal
     let worked = watch.until_settled(&run.id, &harness, log, given).await;
     drop(harness);
     match worked? {
-        Worked::Settled { history, .. } => match history.find(&run.id).and_then(|known| known.settled.as_ref()) {
-            Some(settled) if matches!(settled.outcome, Outcome::Completed { .. }) => {
-                output::print(&told(&label, before, &history))?;
-                Ok(Exit::Completed)
+        Worked::Settled { history, .. } => {
+            let settled = history.find(&run.id).and_then(|known| known.settled.as_ref());
+            match settled.map(|settled| &settled.outcome) {
+                Some(Outcome::Completed { limited: None }) => {
+                    let entries = kept::look(&kept.store, &instance, |_| true).await?.map(|peeked| peeked.entries);
+                    output::print(&told(&label, &run.id, &entries.unwrap_or_default(), &history))?;
+                    Ok(Exit::Completed)
+                }
+                Some(Outcome::Completed { limited: Some(limit) }) => {
+                    output::tell(&format!("limited by {}: all is as it was", limit.as_str()));
+                    Ok(Exit::Limited)
+                }
+                Some(outcome) => Err(Refusal::failed(redactor.redact(&outcome.to_string()))),
+                None => Err(Refusal::failed("the run has no outcome")),
             }
-            Some(settled) => Err(Refusal::failed(redactor.redact(&settled.outcome.to_string()))),
-            None => Err(Refusal::failed("the run has no outcome")),
-        },
+        }
         Worked::Interrupted | Worked::OutOfTime => {
             output::tell("stopped: what was done is kept, the same command goes on");
             Ok(watch.exit())
@@ -100,10 +118,17 @@ async fn compact(args: &Args, environment: &Environment) -> Result<Exit, Refusal
 }
 
 /// What the model reads of it from now on, beside what it read before.
-fn told(label: &str, before: u64, after: &History) -> String {
-    let (label, now) = (line(label), after.size.tokens());
-    match after.begins_with_a_summary() && now < before {
-        true => format!("{label}: {} tokens of conversation are {} now\n", count(before), count(now)),
-        false => format!("{label}: there is nothing to put into a summary\n"),
+fn told(label: &str, run: &RunId, entries: &[Entry], after: &History) -> String {
+    let begun = entries.iter().position(|entry| matches!(&entry.body, Body::Input(input) if input.run == *run));
+    let made = entries.iter().skip(begun.unwrap_or(entries.len())).find_map(|entry| match &entry.body {
+        Body::Compaction(made) => Some(made.tokens_before),
+        _ => None,
+    });
+    let label = line(label);
+    match made {
+        Some(before) => {
+            format!("{label}: {} tokens of conversation are {} now\n", count(before), count(after.size.tokens()))
+        }
+        None => format!("{label}: there is nothing to put into a summary\n"),
     }
 }

@@ -66,7 +66,9 @@ impl Session {
     /// one nothing is cut off, unless it `must` be.
     async fn compact(&mut self, run: &RunId, cuts: u32, must: bool) -> Result<Room, Error> {
         let turns = &self.history.turns;
-        let kept = if self.parts.compacts { 0 } else { cut::kept(self.window(), cuts) };
+        // What was read stays out of the way of what is to be seen.
+        let all = self.parts.compacts || self.is_full_of_images();
+        let kept = if all { 0 } else { cut::kept(self.window(), cuts) };
         let mut cut = cut::place(turns, kept);
         if cuts == 0 {
             // What nobody has read yet is not worth less than what was read.
@@ -92,13 +94,17 @@ impl Session {
         let maker = self.parts.summariser.as_ref().unwrap_or(&self.parts.provider);
         let budget = cut::summarised(maker.window().or(self.window()), tokens_before);
         let words = summary::request(&turns[..cut], self.history.begins_with_a_summary(), &marker, budget);
-        let own = self.parts.provider.clone();
+        // Nobody but the summariser is a model where a summary is all there is to do.
+        let own = match self.parts.compacts {
+            true => self.parts.fallback.pop_front(),
+            false => self.parts.summariser.as_ref().map(|_| self.parts.provider.clone()),
+        };
         let maker = maker.clone();
         // What was paid, also for nothing.
         let mut bodies = Vec::new();
         let made = self.summarise(run, maker.as_ref(), &words, &mut bodies).await;
         let Some(mut made) = made else { return Ok(Room::Stopped) };
-        if made.is_err() && self.parts.summariser.is_some() && !self.parts.compacts {
+        if let (true, Some(own)) = (made.is_err(), own) {
             let again = self.summarise(run, own.as_ref(), &words, &mut bodies).await;
             let Some(again) = again else { return Ok(Room::Stopped) };
             made = again;
@@ -151,7 +157,10 @@ impl Session {
                 biased;
                 () = self.parts.cancel.cancelled() => return None,
                 () = tokio::time::sleep_until(self.deadline()) => return None,
-                answer = conversation.ask(place.clone(), &mut on) => answer,
+                answer = async {
+                    let _permit = self.parts.asking.acquire().await;
+                    conversation.ask(place.clone(), &mut on).await
+                } => answer,
             };
             let error = match asked {
                 Ok(answer) => {

@@ -5,7 +5,9 @@ mod by_task;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use hob::agent::SandboxSpec;
 use hob::domain::budget::Limits;
+use hob::domain::name::SandboxKind;
 use hob::embed::{Agent, Error, Hob, Provider};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -256,6 +258,42 @@ async fn calls_of_one_id_beside_a_task_come_to_an_end() {
     let by_task = ByTask::new(|_, turn| if turn == 0 { call("twins", "") } else { text("Done.") }, None);
     let (hob, _dir) = program(&by_task);
     assert_eq!(hob.session(lead(), "one").unwrap().prompt("Go.").await.unwrap().text, "Done.");
+}
+
+#[tokio::test]
+async fn tasks_that_edit_one_file_of_the_machine_lose_nothing() {
+    let by_task = ByTask::new(
+        |task, turn| match (task.lines().last().unwrap().strip_prefix("Find "), turn) {
+            (Some(n), 0) => {
+                let (old, new) = (format!("line {n}"), format!("mended {n}"));
+                let arguments = json!({ "path": "list.txt", "old_text": old, "new_text": new });
+                call("edit", &arguments.to_string())
+            }
+            (Some(_), _) => text("Mended."),
+            (None, 0) => call("tasks", "8"),
+            (None, _) => text("All mended."),
+        },
+        Some(8),
+    );
+    let (hob, dir) = program(&by_task);
+    let list = dir.path().join("list.txt");
+    std::fs::write(&list, (0..8).map(|n| format!("line {n}.\n")).collect::<String>()).unwrap();
+    let local = SandboxSpec { kind: SandboxKind::Local, ..SandboxSpec::default() };
+    let mut lead = Agent { sandbox: local.clone(), ..lead() };
+    lead.subagents[0].sandbox = local;
+    assert_eq!(hob.session(lead, "one").unwrap().prompt("Go.").await.unwrap().text, "All mended.");
+    let expected: String = (0..8).map(|n| format!("mended {n}.\n")).collect();
+    assert_eq!(std::fs::read_to_string(list).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_subagent_works_where_its_agent_does_or_not_at_all() {
+    let by_task = ByTask::new(|_, _| text("Done."), None);
+    let (hob, _dir) = program(&by_task);
+    let mut lead = lead();
+    lead.sandbox.kind = SandboxKind::Local;
+    let error = hob.session(lead, "one").unwrap().prompt("Go.").await.unwrap_err();
+    assert!(matches!(error, Error::Subagent(_)), "{error}");
 }
 
 #[tokio::test]
