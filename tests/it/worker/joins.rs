@@ -9,6 +9,7 @@ every_store!(
     a_comment_joins_the_run_under_way_at_its_next_turn,
     what_the_run_may_not_answer_waits_for_its_own_turn,
     who_waits_keeps_those_behind_waiting,
+    who_has_a_part_of_the_day_lets_nobody_else_pay_from_it,
     a_comment_that_comes_with_the_last_answer_is_a_run_of_its_own,
     a_run_that_goes_on_elsewhere_knows_who_joined,
     a_run_is_told_once_of_a_newer_head,
@@ -117,6 +118,19 @@ async fn who_waits_keeps_those_behind_waiting(place: Place) {
         outcomes.push(place.outcome(run).await);
     }
     assert_eq!(outcomes, [format!("joined {}", host.id), "completed".to_owned(), "completed".to_owned()]);
+}
+
+async fn who_has_a_part_of_the_day_lets_nobody_else_pay_from_it(place: Place) {
+    let of = |run: Run, actor: u64| {
+        let instance: InstanceId = "github.com/700100/issue/1/thrifty".parse().unwrap();
+        let mut run = Run { id: RunId::derive(&instance, &run.event_key, None), instance, ..run };
+        run.task.event.as_mut().unwrap().actor.id = actor;
+        run
+    };
+    let (host, late) = (of(host(), 7), [of(comment("the same person"), 7), of(comment("another one"), 8)]);
+    works_while_these_come(&place, &host, &late).await;
+    let outcomes = [place.outcome(&late[0]).await, place.outcome(&late[1]).await];
+    assert_eq!(outcomes, [format!("joined {}", host.id), "completed".to_owned()]);
 }
 
 async fn a_comment_that_comes_with_the_last_answer_is_a_run_of_its_own(place: Place) {
