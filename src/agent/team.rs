@@ -11,10 +11,10 @@ use crate::domain::name::{Name, SandboxKind};
 use crate::domain::problem::{Problem, Severity, nearest};
 
 /// How often work may be handed on: an agent, its subagents, theirs, and so on.
-pub const DEPTH_MAX: usize = 4;
+const DEPTH_MAX: usize = 4;
 
 /// Most agents that work on one run, an agent counted once for each that it works for.
-pub const TEAM_MAX: usize = 64;
+const TEAM_MAX: usize = 64;
 
 /// Another agent, as a head names it.
 #[derive(Clone, Debug)]
@@ -79,11 +79,7 @@ impl Library {
     fn subagent(&self, of: &Agent, name: &Name, known: &Known<'_>, above: &mut Above) -> Result<Agent, Problem> {
         above.team += 1;
         if above.team > TEAM_MAX {
-            return Err(Problem::error(
-                "subagent-depth",
-                format!("`{name}` would be one of more than {TEAM_MAX} subagents"),
-            )
-            .help("a subagent counts once for each agent that it works for; hand work to fewer"));
+            return Err(too_many(name));
         }
         if above.names.contains(name) {
             let circle = above.names.iter().skip_while(|earlier| *earlier != name).chain([name]);
@@ -92,11 +88,7 @@ impl Library {
                 .help("take one of them out of `subagents`"));
         }
         if above.names.len() > DEPTH_MAX {
-            return Err(Problem::error(
-                "subagent-depth",
-                format!("`{name}` would be more than {DEPTH_MAX} agents deep"),
-            )
-            .help("give its work to an agent above it"));
+            return Err(too_deep(name));
         }
         let listed = self.list();
         let Some(origin) = listed.get(name) else {
@@ -126,11 +118,38 @@ impl Library {
     }
 }
 
-/// A subagent works where its agent works, so both must mean the same place.
+/// Whether an agent that was put together by hand can work with its subagents, and they with theirs.
 ///
 /// # Errors
-/// When they do not.
-pub fn fits(subagent: &Agent, of: &Agent) -> Result<(), Problem> {
+/// When one of them cannot work where its agent does, or they are too many, or too deep.
+pub fn whole(agent: &Agent) -> Result<(), Problem> {
+    let (mut left, mut team) = (vec![(agent, 0)], 0);
+    while let Some((agent, depth)) = left.pop() {
+        for subagent in &agent.subagents {
+            team += 1;
+            match (team > TEAM_MAX, depth >= DEPTH_MAX) {
+                (true, _) => return Err(too_many(&subagent.name)),
+                (_, true) => return Err(too_deep(&subagent.name)),
+                _ => fits(subagent, agent)?,
+            }
+            left.push((subagent, depth + 1));
+        }
+    }
+    Ok(())
+}
+
+fn too_many(name: &Name) -> Problem {
+    Problem::error("subagent-depth", format!("`{name}` would be one of more than {TEAM_MAX} subagents"))
+        .help("a subagent counts once for each agent that it works for; hand work to fewer")
+}
+
+fn too_deep(name: &Name) -> Problem {
+    Problem::error("subagent-depth", format!("`{name}` would be more than {DEPTH_MAX} agents deep"))
+        .help("give its work to an agent above it")
+}
+
+/// A subagent works where its agent works, so both must mean the same place.
+fn fits(subagent: &Agent, of: &Agent) -> Result<(), Problem> {
     let (own, given) = (&subagent.sandbox, &of.sandbox);
     if own.kind != given.kind && own.kind != SandboxKind::None {
         let problem = format!("`{}` wants sandbox `{}`, and would work in `{}`", subagent.name, own.kind, given.kind);

@@ -8,10 +8,10 @@ use super::output::{self, Paint};
 use super::problem;
 use super::refusal::Refusal;
 use crate::agent::library::Found;
-use crate::agent::project::Notes;
 use crate::agent::{self, Agent};
 use crate::domain::name::{Name, SandboxKind};
 use crate::harness::Harness;
+use crate::harness::surroundings::{Connect, Surroundings};
 use crate::provider::{self, Access, Provider};
 use crate::sandbox::{self, Sandbox};
 use crate::skill::activate;
@@ -36,13 +36,6 @@ pub(super) struct Order<'a> {
     pub(super) is_own_log: bool,
 }
 
-/// Where an agent and its subagents work.
-struct Site {
-    sandbox: Option<Arc<dyn Sandbox>>,
-    /// What the repository says to every agent.
-    project: Vec<Notes>,
-}
-
 /// The directory hob was started in.
 pub(super) fn workspace() -> Result<PathBuf, Refusal> {
     std::env::current_dir().map_err(|error| Refusal::usage(format!("the working directory cannot be found: {error}")))
@@ -51,44 +44,17 @@ pub(super) fn workspace() -> Result<PathBuf, Refusal> {
 impl Order<'_> {
     /// Puts the parts together; nothing is sent and no command runs.
     pub(super) fn harness(self) -> Result<Harness, Refusal> {
-        let site = Site { sandbox: self.sandbox()?, project: agent::project::notes(self.workspace) };
-        self.assemble(&self.agent, self.provider()?, &site)
-    }
-
-    /// An agent and those that work for it: with its model where they name no other.
-    fn assemble(&self, agent: &Agent, provider: Arc<dyn Provider>, site: &Site) -> Result<Harness, Refusal> {
-        let subagents = agent.subagents.iter().map(|subagent| {
-            let provider = match subagent.model.as_deref().filter(|_| !self.is_of_one_model()) {
-                Some(model) => self.connect(model)?,
-                None => provider.clone(),
-            };
-            self.assemble(subagent, provider, site).map(Arc::new)
-        });
-        let subagents = subagents.collect::<Result<_, _>>()?;
-        let connect = |model: &String| self.connect(model);
-        let (fallback, summariser) = match self.is_of_one_model() {
-            true => (Vec::new(), None),
-            false => (
-                agent.fallback.iter().map(connect).collect::<Result<_, _>>()?,
-                agent.compaction.model.as_ref().map(connect).transpose()?,
-            ),
-        };
-        Ok(Harness {
-            provider,
-            fallback,
-            summariser,
-            subagents,
-            tools: Vec::new(),
-            sandbox: site.sandbox.clone().filter(|_| agent.sandbox.kind != SandboxKind::None),
-            agent: agent.clone(),
+        let provider = self.provider()?;
+        let around = Surroundings {
+            sandbox: self.sandbox()?,
             skills: self.skills.clone(),
-            project: site.project.clone(),
+            project: agent::project::notes(self.workspace),
+            tools: Vec::new(),
             observer: self.observer.clone(),
             is_own_log: self.is_own_log,
-            keeps_prompt: false,
-            // Effects are printed, not sent: nobody can forge what nobody looks up.
-            effect_secret: Vec::new(),
-        })
+        };
+        let connect = |model: &str| self.connect(model);
+        around.harness(&self.agent, provider, (!self.is_of_one_model()).then_some(&connect as Connect<'_, _>))
     }
 
     /// Who names a model means that one, and a recording is of one.

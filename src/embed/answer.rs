@@ -10,6 +10,7 @@ use crate::domain::effect::Effect;
 use crate::domain::id::RunId;
 use crate::domain::message::Usage;
 use crate::domain::outcome::Outcome;
+use crate::domain::problem::Problem;
 use crate::session::history::RunHistory;
 use crate::{harness, provider, sandbox, store};
 
@@ -77,12 +78,9 @@ pub enum Error {
         /// As asked for.
         subagent: String,
     },
-    /// It cannot work where its agent does, or there are too many of them.
-    #[error("{0}; a subagent works in its agent's sandbox: both have the same `sandbox`, or the subagent none")]
+    /// It cannot work for its agent: what is wrong, and what to do.
+    #[error("{0}")]
     Subagent(String),
-    /// Work would be handed on too often.
-    #[error("`{0}` is more than {max} agents deep: give its work to one above it", max = crate::agent::team::DEPTH_MAX)]
-    TooDeep(String),
     /// A tool of the program has a name that is hob's own, or another tool's.
     #[error("there is another tool named `{0}`: give yours another name")]
     Tool(String),
@@ -101,6 +99,13 @@ pub enum Error {
     /// The value does not fit the type that was asked for.
     #[error("the agent's value is not what was asked for: {0}")]
     Value(#[from] serde_json::Error),
+}
+
+impl Error {
+    pub(super) fn subagent(problem: Problem) -> Self {
+        let Problem { message, help, .. } = problem;
+        Self::Subagent(format!("{message}: {}", help.unwrap_or_default()))
+    }
 }
 
 impl Answer {

@@ -5,6 +5,7 @@ mod prompt;
 pub mod room;
 mod skills;
 pub mod subagents;
+pub mod surroundings;
 mod task;
 mod writes;
 
@@ -220,7 +221,6 @@ impl Harness {
             history.add(entry);
         }
         journal.failpoints.hit(failpoint::BEGUN);
-        let team = Team { subagents: self.subagents.clone(), run: run.clone(), given: given.clone() };
         let compacts = task.is_none() && room::is_asked(&run.task);
         let (provider, fallback, summariser) = match compacts {
             true => {
@@ -243,7 +243,7 @@ impl Harness {
             purse: Purse::new(above, self.agent.limits, started, spent),
             desk: given.desk.clone(),
             asking: given.asking.clone(),
-            delegates: (!self.subagents.is_empty()).then(|| Arc::new(team) as Arc<dyn Delegates>),
+            delegates: self.team(run, given),
             moved,
             needs_result: self.needs_result(run),
             cancel,
@@ -252,6 +252,12 @@ impl Harness {
             jitter: given.jitter,
         };
         Ok(Session::open(journal, history, &run.id, parts).await?)
+    }
+
+    /// Those that work on its tasks, if anybody does.
+    fn team(&self, run: &Run, given: &Given) -> Option<Arc<dyn Delegates>> {
+        let subagents = Some(self.subagents.clone()).filter(|subagents| !subagents.is_empty())?;
+        Some(Arc::new(Team { subagents, run: run.clone(), given: given.clone() }))
     }
 
     /// Whether a run must end through `finish`.

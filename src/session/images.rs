@@ -48,8 +48,11 @@ impl Session {
     /// Whether another image may not be shown any more.
     pub(super) fn is_full_of_images(&self) -> bool {
         let most = self.parts.provider.sight().most;
+        if most == 0 {
+            return false;
+        }
         let (count, size) = sum(self.history.images());
-        most > 0 && (count >= most || size + BYTES_MAX as u64 > ALL_BYTES_MAX)
+        count >= most || size + BYTES_MAX as u64 > ALL_BYTES_MAX
     }
 }
 

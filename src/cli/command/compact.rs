@@ -44,7 +44,7 @@ pub(in crate::cli) struct Args {
     place: Where,
 }
 
-/// Does it as a run of the session, behind those that wait.
+/// Does it as a run of the session, once no other one waits in it.
 pub(super) fn run(args: &Args, environment: &Environment) -> Result<Exit, Refusal> {
     block_on(Box::pin(compact(args, environment)))
 }

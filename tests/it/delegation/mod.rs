@@ -340,7 +340,7 @@ async fn work_is_not_handed_on_without_end() {
     let agent = |n: usize| Agent::new(format!("a{n}").parse().unwrap(), "Work.");
     let nested = (0..5).rev().fold(agent(5), |below, n| Agent { subagents: vec![below], ..agent(n) });
     let error = hob.session(nested.clone(), "one").unwrap().prompt("Go.").await.unwrap_err();
-    assert_eq!(error.to_string(), "`a5` is more than 4 agents deep: give its work to one above it");
+    assert_eq!(error.to_string(), "`a5` would be more than 4 agents deep: give its work to an agent above it");
     let within = nested.subagents.into_iter().next().unwrap();
     assert_eq!(hob.session(within, "one").unwrap().prompt("Go.").await.unwrap().text, "Done.");
 }
